@@ -1,0 +1,80 @@
+package directory
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// A Request is one entry of the provisioning log: what a source asked for, in
+// normalised form and redacted, and what came of it.
+type Request struct {
+	ID       string          `json:"id"` // request id
+	Source   SourceName      `json:"source"`
+	Time     time.Time       `json:"time"`
+	Method   string          `json:"method"`
+	Path     string          `json:"path"`
+	Status   int             `json:"status"`
+	Detail   string          `json:"detail,omitempty"`
+	Quirks   []string        `json:"quirks,omitempty"` // what was bent, e.g. "manager string to value"
+	Body     json.RawMessage `json:"body,omitempty"`   // normalised, redacted
+	Revision Revision        `json:"revision,omitempty"`
+	Took     time.Duration   `json:"took"`
+	Agent    string          `json:"agent,omitempty"` // User-Agent
+}
+
+// A RunResult says how a synchronisation run ended.
+type RunResult string
+
+// The results of a run.
+const (
+	RunRunning    RunResult = "running"
+	RunApplied    RunResult = "applied"
+	RunUnchanged  RunResult = "unchanged"
+	RunHeld       RunResult = "held"       // a plan waits for approval
+	RunIncomplete RunResult = "incomplete" // the read was not proven complete: nothing was removed
+	RunFailed     RunResult = "failed"     // nothing was read, or applying broke off
+)
+
+// A Run is one synchronisation of one LDAP source. Counts are by name, e.g.
+// "users.created"; Message says in words what happened and what to do.
+type Run struct {
+	ID       string           `json:"id"`
+	Source   SourceName       `json:"source"`
+	Started  time.Time        `json:"started"`
+	Ended    time.Time        `json:"ended,omitzero"`
+	Result   RunResult        `json:"result"`
+	Message  string           `json:"message,omitempty"`
+	Counts   map[string]int64 `json:"counts,omitempty"`
+	Plan     string           `json:"plan,omitempty"` // hash of the held plan
+	Revision Revision         `json:"revision,omitempty"`
+}
+
+// A Hold is a plan, or a part of one, that waits for an administrator.
+type Hold struct {
+	Source   SourceName      `json:"source"`
+	Hash     string          `json:"hash"`
+	Reasons  []string        `json:"reasons"`
+	Plan     json.RawMessage `json:"plan"` // what is held, for people and for approval
+	Created  time.Time       `json:"created"`
+	Approved time.Time       `json:"approved,omitzero"`
+	By       string          `json:"by,omitempty"`
+}
+
+// A Lease makes one replica the only one to do a thing. Epoch grows with every
+// change of holder.
+type Lease struct {
+	Name    string    `json:"name"`
+	Holder  string    `json:"holder"`
+	Epoch   int64     `json:"epoch"`
+	Expires time.Time `json:"expires"` // by the database's clock
+}
+
+// An AuditRecord is one record of the audit chain. There is exactly one for
+// every revision, and its number is the revision.
+type AuditRecord struct {
+	Revision Revision        `json:"revision"`
+	Time     time.Time       `json:"time"`
+	Actor    Actor           `json:"actor"`
+	Changes  json.RawMessage `json:"changes"` // a list of {"type", "target", …}: ids and names of attributes, no personal data
+	Hash     []byte          `json:"hash"`    // SHA-256 chained over the predecessor
+}

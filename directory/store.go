@@ -1,0 +1,105 @@
+package directory
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// A Writer performs changes.
+type Writer interface {
+	// Apply performs changes in order, all or none, as one revision with one
+	// feed record and one audit record, in one transaction. Changes that alter
+	// nothing are dropped; if none remain, the revision does not move.
+	//
+	// Concurrent callers share a transaction; one that fails harms no other. A
+	// caller whose ctx ends loses the answer, not the change. Apply returns
+	// after the commit is on stable storage.
+	//
+	// The error wraps one of the sentinels of this package if the directory
+	// refuses a change; anything else means that the outcome is an internal
+	// failure or, after a broken connection, unknown.
+	Apply(ctx context.Context, by Actor, changes ...Change) (Applied, error)
+}
+
+// A History is what a follower of the feed reads. Each method reads in one
+// database snapshot.
+type History interface {
+	// Head returns the newest stamp and whether mine is a point of this
+	// history. The zero stamp is a point of every history.
+	Head(ctx context.Context, mine Stamp) (Head, error)
+
+	// Stretch returns what came after since, at most limit records. It is
+	// ErrHistoryLost if since is not a point of this history, or is older than
+	// the feed goes.
+	Stretch(ctx context.Context, since Stamp, limit int) (Stretch, error)
+
+	// Recent returns the newest records, oldest first, at most limit, together
+	// with the facts at the last of them: what a follower starts from.
+	Recent(ctx context.Context, limit int) (Facts, []FeedRecord, error)
+
+	// Facts returns everything that a snapshot of a revision is compiled from;
+	// at 0 means the head. Past revisions may be ErrHistoryExpired.
+	Facts(ctx context.Context, at Revision) (Facts, error)
+
+	// Subject looks a subject up as of a stamp; the zero stamp means the head.
+	// An unknown subject is no error. ErrHistoryLost if at is not a point of
+	// this history, ErrHistoryExpired if it is too old.
+	Subject(ctx context.Context, key SubjectKey, at Stamp) (Subject, error)
+}
+
+// A Catalog reads present facts for protocols and people. A source of "" means
+// any source. ErrNotFound means nothing living of that source has the id.
+type Catalog interface {
+	Identity(ctx context.Context, source SourceName, id UserID) (Identity, error)
+	Identities(ctx context.Context, q Query) (Page[Identity], error)
+	Group(ctx context.Context, source SourceName, id GroupID) (Group, error)
+	Groups(ctx context.Context, q Query) (Page[Group], error)
+
+	// Members yields the direct members of a group, in a stable order.
+	Members(ctx context.Context, group GroupID) iter.Seq2[Member, error]
+
+	// GroupsOf returns, for each identity, the groups of its source of which it
+	// is a direct member, by name.
+	GroupsOf(ctx context.Context, source SourceName, ids ...UserID) (map[UserID][]GroupRef, error)
+
+	// User returns a user, living or deleted, with its identities.
+	User(ctx context.Context, id UserID) (User, error)
+	Sources(ctx context.Context) ([]Source, error)
+	Policy(ctx context.Context) (PolicyFacts, error)
+	Grants(ctx context.Context, user UserID, group GroupID) ([]Grant, error)
+	Overrides(ctx context.Context, user UserID) ([]Override, error)
+	Tokens(ctx context.Context) ([]Token, error)
+	Cursor(ctx context.Context, source SourceName) ([]byte, error)
+}
+
+// A Journal keeps what are no facts: logs, runs, holds and leases. What it
+// writes makes no revision and no audit record.
+type Journal interface {
+	LogRequests(ctx context.Context, entries ...Request) error
+	Requests(ctx context.Context, source SourceName, limit int) ([]Request, error)
+	PutRun(ctx context.Context, run Run) error // by ID
+	Runs(ctx context.Context, source SourceName, limit int) ([]Run, error)
+	PutHold(ctx context.Context, hold Hold) error // at most one a source: replaces
+	Holds(ctx context.Context) ([]Hold, error)
+	EndHold(ctx context.Context, source SourceName, hash string) error
+	// AcquireLease takes or renews a lease for ttl. ok is false if another
+	// holds it. A new holder gets a higher epoch.
+	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (lease Lease, ok bool, err error)
+	ReleaseLease(ctx context.Context, name, holder string) error
+	Audit(ctx context.Context, after Revision, limit int) ([]AuditRecord, error)
+}
+
+// A Store keeps the directory on stable storage. Its methods are safe for
+// concurrent use and share no memory with their callers. Package
+// store/storetest checks every statement made here; change the two together.
+type Store interface {
+	Writer
+	History
+	Catalog
+	Journal
+
+	// RootKey returns the deployment's root key, 32 bytes, made at first start.
+	RootKey(ctx context.Context) ([]byte, error)
+	Close() error
+}
