@@ -1,0 +1,33 @@
+package store
+
+// A dialect is what differs between the engines in the text of a statement.
+type dialect struct {
+	engine engine
+	name   string // the type of columns that are compared bytewise
+	clock  string // expression: milliseconds since 1970 by the database's clock
+	update string // suffix of a SELECT: lock the rows till commit
+	share  string // suffix of a SELECT: keep the rows as they are till commit
+}
+
+type engine uint8
+
+const (
+	sqlite engine = iota + 1
+	postgres
+)
+
+// SQLite needs no row locks: its write transaction is alone.
+var (
+	sqliteDialect = dialect{
+		engine: sqlite,
+		name:   "TEXT",
+		clock:  "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+	}
+	postgresDialect = dialect{
+		engine: postgres,
+		name:   `TEXT COLLATE "C"`,
+		clock:  "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+		update: " FOR UPDATE",
+		share:  " FOR SHARE",
+	}
+)

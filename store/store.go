@@ -1,0 +1,93 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"math"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// A Config says where the directory is kept.
+type Config struct {
+	// DSN is "sqlite:PATH", a plain path to a SQLite file, or a postgres:// URL.
+	// Required.
+	DSN string
+
+	// Password of PostgreSQL; it wins over one in DSN.
+	Password string
+
+	// Now is the clock of what is written. The default is time.Now.
+	Now func() time.Time
+
+	// Log defaults to a no-op logger.
+	Log *zap.Logger
+
+	// HistoryKeep is how long closed rows are kept. The default is 400 days.
+	HistoryKeep time.Duration
+
+	// FeedKeep is how long feed records are kept. The default is 48 hours, the
+	// least 24 hours.
+	FeedKeep time.Duration
+}
+
+// A Store keeps the directory in SQL. See [directory.Store].
+type Store struct {
+	write *sql.DB // SQLite: one connection
+	read  *sql.DB // read only
+	d     dialect
+	w     *writer
+	now   func() time.Time
+	log   *zap.Logger
+
+	historyKeep, feedKeep time.Duration
+	lock                  io.Closer // what keeps other processes out, or nil
+}
+
+// forever is the until of rows that hold.
+const forever = math.MaxInt64
+
+// Close ends the store after what is being applied.
+func (s *Store) Close() error {
+	if s.w != nil {
+		s.w.close()
+	}
+	errs := []error{s.read.Close(), s.write.Close()}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// querier is a database, a connection or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// ms returns t in milliseconds since 1970; the zero time is 0.
+func ms(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// fromMS is the inverse of ms, in UTC.
+func fromMS(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(n).UTC()
+}
+
+// feedBody is the JSON in feed.body.
+type feedBody struct {
+	Keys   []directory.SubjectKey `json:"k,omitempty"`
+	Groups []directory.GroupNum   `json:"g,omitempty"`
+}
