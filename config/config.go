@@ -1,0 +1,130 @@
+package config
+
+// A Config is a complete, validated configuration. The zero value of a field
+// means the default that its tag names; [Load] fills it in.
+//
+// The tags are: yaml, the key; doc, its sentence in schema and reference;
+// default; enum, the allowed values; min and max, both inclusive; sep, the
+// separator of a list in a variable; path, a file name, relative to the file
+// that holds it; shorthand, the field that a plain value in place of the block
+// sets; restart, that a reload cannot change it.
+type Config struct {
+	APIVersion string `yaml:"apiVersion" enum:"v1" default:"v1" doc:"Version of this file's format. Required in the main file."`
+
+	Data      string   `yaml:"data" default:"usherd-data" path:"true" restart:"true" doc:"Folder of the SQLite database and of the socket that commands talk to."`
+	Listen    string   `yaml:"listen" default:"127.0.0.1:8080" restart:"true" doc:"Address of the public listener: SCIM, check, admin API, console. Beyond loopback it needs tls, or insecure_http behind a proxy."`
+	OpsListen string   `yaml:"ops_listen" default:"127.0.0.1:9090" restart:"true" doc:"Address of the operations listener: /livez, /readyz, /metrics."`
+	URL       string   `yaml:"url" doc:"Where clients reach the public listener, e.g. https://usherd.example.com. Every absolute address is built from it, none from a Host header. Unset: http:// and the listen address."`
+	Store     Store    `yaml:"store" shorthand:"url" restart:"true" doc:"The database."`
+	Redis     Redis    `yaml:"redis" shorthand:"url" restart:"true" doc:"The cache that replicas share. Never needed: down or slow, it is a miss."`
+	TLS       TLS      `yaml:"tls" doc:"Certificate of the public listener, read again when it changes. Unset: plain HTTP."`
+	Insecure  bool     `yaml:"insecure_http" restart:"true" doc:"Allow plain HTTP beyond loopback, for a proxy in front that ends TLS."`
+	Proxies   []Prefix `yaml:"trusted_proxies" doc:"Addresses or networks whose X-Forwarded headers are believed."`
+
+	MaxStaleness Duration `yaml:"max_staleness" default:"10s" min:"1s" max:"10m" doc:"Oldest answer that a check gives; beyond it, 503. Short: a database failover is felt sooner. Long: a revoke may go unseen that long when this replica is cut off."`
+	History      History  `yaml:"history" doc:"How far back decisions can be explained."`
+	DrainDelay   Duration `yaml:"drain_delay" default:"0s" max:"5m" doc:"Wait between not ready and closing the listeners. Behind a load balancer: as long as it takes to notice, 5s in Kubernetes."`
+
+	Log     Log      `yaml:"log" doc:"What is logged, and how."`
+	Policy  Policy   `yaml:"policy" doc:"The policy file, where policy is managed by one."`
+	Sources []Source `yaml:"sources" doc:"Where people and groups come from. Files of conf.d add to this list. Sources may also be made by command or console; those named here are read-only there."`
+	KeyFile string   `yaml:"key_file" path:"true" restart:"true" doc:"File with the key that wraps the root key in the database, 32 bytes or more."`
+	PProf   bool     `yaml:"pprof" restart:"true" doc:"Serve Go profiles on the operations listener, on loopback only."`
+
+	origins  map[string]Origin
+	warnings Errors
+}
+
+// Store says where the facts are kept.
+type Store struct {
+	URL      string `yaml:"url" default:"sqlite" doc:"sqlite (a file in data), or postgres://user@host:5432/database?sslmode=verify-full."`
+	Password Secret `yaml:"password" doc:"PostgreSQL password, apart from the URL so that the URL can be logged."`
+	MaxConns int    `yaml:"max_conns" default:"10" min:"2" max:"1000" doc:"Most connections to PostgreSQL."`
+}
+
+// SQLite reports whether the store is the embedded one.
+func (s Store) SQLite() bool { return s.URL == "" || s.URL == "sqlite" }
+
+// Redis says where the shared cache is. Without a URL there is none.
+type Redis struct {
+	URL      string   `yaml:"url" doc:"redis://, rediss:// (TLS) or unix:// address. Unset: no shared cache."`
+	Password Secret   `yaml:"password" doc:"Redis password, apart from the URL so that the URL can be logged."`
+	Timeout  Duration `yaml:"timeout" default:"20ms" min:"1ms" max:"1s" doc:"Longest that a check waits for Redis before it asks the store."`
+	PoolSize int      `yaml:"pool_size" default:"20" min:"1" max:"10000" doc:"Most connections to Redis."`
+	Cluster  bool     `yaml:"cluster" doc:"The URL names a node of a Redis Cluster; add others as ?addr=host:port."`
+}
+
+// TLS names the certificate of the public listener.
+type TLS struct {
+	Cert string `yaml:"cert" path:"true" doc:"File with the certificate chain, PEM."`
+	Key  string `yaml:"key" path:"true" doc:"File with the private key, PEM."`
+}
+
+// Enabled reports whether the public listener speaks TLS.
+func (t TLS) Enabled() bool { return t.Cert != "" }
+
+// History bounds what is kept of the past.
+type History struct {
+	Keep Duration `yaml:"keep" default:"400d" min:"1d" max:"10000d" doc:"How long a past revision can be decided and explained; before that, 410."`
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	Level  string `yaml:"level" enum:"debug|info|warn|error" default:"info" doc:"Least important level that is logged."`
+	Format string `yaml:"format" enum:"auto|json|console" default:"auto" restart:"true" doc:"json, console for people, or auto: console on a terminal, json elsewhere."`
+	PII    bool   `yaml:"pii" doc:"Log e-mail addresses and names. Otherwise they are hashed."`
+}
+
+// Policy names the file that manages the policy.
+type Policy struct {
+	File string `yaml:"file" path:"true" doc:"Policy file, applied at start and when it changes. What it manages is read-only elsewhere."`
+}
+
+// A Source is one place that people and groups come from.
+type Source struct {
+	Name    string `yaml:"name" doc:"Lower-case letters, digits and hyphens; part of the SCIM address. Required."`
+	Kind    string `yaml:"kind" enum:"scim|ldap" doc:"scim: an identity provider pushes. ldap: a directory is polled. Required."`
+	Profile string `yaml:"profile" enum:"auto|okta|entra|onelogin|jumpcloud|ping|google|generic" default:"auto" doc:"SCIM only: whose dialect the provider speaks. auto tells it from its requests."`
+	LDAP    *LDAP  `yaml:"ldap" doc:"LDAP only: the directory."`
+}
+
+// LDAP describes a directory to poll. What is unset comes from the template.
+type LDAP struct {
+	Template     string            `yaml:"template" enum:"active-directory|openldap|389ds|freeipa|custom" default:"custom" doc:"Fills in filters and attributes for a kind of server."`
+	URLs         []string          `yaml:"urls" doc:"Servers, tried in order: ldaps://, ldap:// or ldapi://. ldap+srv://example.com asks DNS. Required."`
+	BindDN       string            `yaml:"bind_dn" doc:"Whom to bind as. Unset: the client certificate, or anonymous."`
+	BindPassword Secret            `yaml:"bind_password" doc:"Password of bind_dn."`
+	Base         string            `yaml:"base" doc:"DN under which users and groups are, where user_bases or group_bases do not say otherwise. Required without them."`
+	UserBases    []string          `yaml:"user_bases" sep:";" doc:"DNs under which users are."`
+	GroupBases   []string          `yaml:"group_bases" sep:";" doc:"DNs under which groups are."`
+	UserFilter   string            `yaml:"user_filter" doc:"Which entries are users, e.g. (objectClass=inetOrgPerson)."`
+	GroupFilter  string            `yaml:"group_filter" doc:"Which entries are groups, e.g. (objectClass=groupOfNames)."`
+	Attributes   map[string]string `yaml:"attributes" doc:"Our attribute to theirs, e.g. userName: uid. The keys are id, userName, displayName, givenName, familyName, email, company, lastLogin, groupName, groupDescription and member."`
+
+	StartTLS    bool     `yaml:"start_tls" doc:"Begin TLS on an ldap:// connection before binding."`
+	ServerName  string   `yaml:"server_name" doc:"Name that the server's certificate must have, where it is not the one in the URL."`
+	CAFile      string   `yaml:"ca_file" path:"true" doc:"Certificates to trust in place of the system's, PEM."`
+	ClientCert  string   `yaml:"client_cert" path:"true" doc:"Client certificate for SASL EXTERNAL, PEM."`
+	ClientKey   string   `yaml:"client_key" path:"true" doc:"Key of client_cert, PEM."`
+	PlaintextOK bool     `yaml:"allow_plaintext_bind" doc:"Send the password over ldap:// without TLS."`
+	IgnoredRefs []string `yaml:"ignore_referrals" sep:";" doc:"DNs whose referrals do not make a read incomplete. No referral is followed."`
+
+	Schedule    string     `yaml:"schedule" default:"*/5 * * * *" doc:"When to read, as five cron fields in UTC or @every 10m. A CRON_TZ= in front sets another zone."`
+	Timeout     Duration   `yaml:"timeout" default:"30s" min:"1s" max:"10m" doc:"Longest wait for one answer of the server."`
+	RunTimeout  Duration   `yaml:"run_timeout" default:"10m" min:"10s" max:"24h" doc:"Longest that one run may take."`
+	PageSize    int        `yaml:"page_size" default:"500" min:"1" max:"5000" doc:"Entries a page."`
+	MaxMembers  int        `yaml:"max_members" default:"1000000" min:"1" max:"10000000" doc:"Most members that one group may have; above it the read is incomplete and says so."`
+	DeleteAfter Duration   `yaml:"delete_after" default:"30d" min:"1h" max:"3650d" doc:"How long somebody gone from the directory stays disabled before being deleted."`
+	Thresholds  Thresholds `yaml:"thresholds" doc:"What one run may change before a person must approve it."`
+}
+
+// Thresholds hold back a plan that would change too much. 100 percent switches
+// one off.
+type Thresholds struct {
+	DisabledPercent   int `yaml:"disabled_percent" default:"5" min:"1" max:"100" doc:"Hold when more than this share of the users would be disabled…"`
+	DisabledCount     int `yaml:"disabled_count" default:"20" min:"1" doc:"…and at least this many."`
+	MembersPercent    int `yaml:"members_percent" default:"20" min:"1" max:"100" doc:"Hold when a group would lose more than this share of its members…"`
+	MembersCount      int `yaml:"members_count" default:"20" min:"1" doc:"…and had more than this many."`
+	AdminGrowth       int `yaml:"admin_growth" default:"5" min:"1" doc:"Hold additions when a group that gives an administration right would grow by more than this many."`
+	AttributesPercent int `yaml:"attributes_percent" default:"20" min:"1" max:"100" doc:"Hold when a mapped attribute would vanish from, or the id change on, more than this share of the entries."`
+}
