@@ -1,0 +1,283 @@
+package ldapsync
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// Thresholds say how much one run may take away, or give, before it waits for
+// an administrator. Zero means the default.
+type Thresholds struct {
+	DisabledPercent int `json:"disabledPercent,omitempty"` // of the people who count; default 5
+	DisabledMin     int `json:"disabledMin,omitempty"`     // and at least so many; default 20
+	MembersPercent  int `json:"membersPercent,omitempty"`  // of the direct members of a group; default 20
+	MembersAbove    int `json:"membersAbove,omitempty"`    // only for groups of more members than this; default 20
+	AdminGrowth     int `json:"adminGrowth,omitempty"`     // new people in a group that gives an administration right; default 5
+	VanishPercent   int `json:"vanishPercent,omitempty"`   // of the people who had an attribute; default 20
+	VanishMin       int `json:"vanishMin,omitempty"`       // and at least so many; default 20
+}
+
+func (t Thresholds) withDefaults() Thresholds {
+	fill(&t.DisabledPercent, 5)
+	fill(&t.DisabledMin, 20)
+	fill(&t.MembersPercent, 20)
+	fill(&t.MembersAbove, 20)
+	fill(&t.AdminGrowth, 5)
+	fill(&t.VanishPercent, 20)
+	fill(&t.VanishMin, 20)
+	return t
+}
+
+func (t Thresholds) faults() (errs []error) {
+	for _, percent := range []int{t.DisabledPercent, t.MembersPercent, t.VanishPercent} {
+		if percent < 1 || percent > 100 {
+			errs = append(errs, errors.New("thresholds: a percentage must be from 1 to 100"))
+		}
+	}
+	if min(t.DisabledMin, t.MembersAbove, t.AdminGrowth, t.VanishMin) < 1 {
+		errs = append(errs, errors.New("thresholds: a number must be at least 1"))
+	}
+	return errs
+}
+
+// GateConfig is what a verdict depends on beside the plan.
+type GateConfig struct {
+	Thresholds Thresholds
+	Now        time.Time
+	Recent     Taken // during the last 24 hours
+	// AdminGroups are the groups of the source that give an administration
+	// right, in whatever way.
+	AdminGroups map[directory.GroupID]bool
+	// NoOwner says that after the plan nobody active would hold owner.
+	NoOwner bool
+}
+
+// A Verdict divides a plan. Held is the set of things that wait for an
+// administrator, who approves its Hash; Pass may be done now.
+type Verdict struct {
+	Held    []Item   `json:"held,omitempty"`
+	Pass    []Item   `json:"-"`
+	Reasons []string `json:"reasons,omitempty"`
+	Hash    string   `json:"hash,omitempty"` // of Held; empty if nothing is held
+}
+
+// Gate judges a plan. It is pure. What looks like a removal, a wipe-out or a
+// change of ids by accident holds the whole plan, for whatever else such a read
+// says is not to be believed either. What looks like a sudden growth of
+// administrators holds the additions to that group alone.
+func Gate(p *Plan, c GateConfig) Verdict {
+	g := &gate{GateConfig: c, plan: p}
+	g.zero()
+	g.disabled()
+	g.members()
+	g.attributes()
+	g.ids()
+	if c.NoOwner {
+		g.hold("nobody active would hold the Role owner any more")
+	}
+	grown := g.admins()
+	if len(g.reasons) > 0 {
+		return Verdict{Held: p.Items, Reasons: append(g.reasons, g.growth...), Hash: hashOf(p.Items)}
+	}
+	v := Verdict{Reasons: g.growth}
+	v.Held, v.Pass = split(p.Items, grown)
+	if len(v.Held) > 0 {
+		v.Hash = hashOf(v.Held)
+	} else {
+		v.Reasons = nil
+	}
+	return v
+}
+
+type gate struct {
+	GateConfig
+	plan    *Plan
+	reasons []string // to hold everything
+	growth  []string // to hold additions
+}
+
+func (g *gate) hold(format string, args ...any) {
+	g.reasons = append(g.reasons, fmt.Sprintf(format, args...))
+}
+
+// percentOver reports whether part is more than percent of whole.
+func percentOver(part, whole, percent int) bool { return part*100 > whole*percent }
+
+func (g *gate) zero() {
+	s := g.plan.shape
+	if s.peopleBefore > 0 && s.peopleNow == 0 {
+		g.hold("the directory shows no people at all; there were %d: check userBase, userFilter and what the bind account may see", s.peopleBefore)
+	}
+	if s.groupsBefore > 0 && s.groupsNow == 0 {
+		g.hold("the directory shows no groups at all; there were %d: check groupBase, groupFilter and what the bind account may see", s.groupsBefore)
+	}
+}
+
+// disabled counts the people who would lose everything.
+func (g *gate) disabled() {
+	now := 0
+	for _, i := range g.plan.Items {
+		now += g.plan.disables(i)
+	}
+	total := now + g.Recent.Disabled
+	base := len(g.plan.shape.active) + g.Recent.Disabled
+	if now > 0 && total >= g.Thresholds.DisabledMin && percentOver(total, base, g.Thresholds.DisabledPercent) {
+		g.hold("%d of %d people would lose access%s; the limit is %d %%", total, base, within(g.Recent.Disabled), g.Thresholds.DisabledPercent)
+	}
+}
+
+func within(earlier int) string {
+	if earlier == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d of them in earlier runs of the last 24 hours)", earlier)
+}
+
+// disables is 1 if the item ends the access of a person who has it.
+func (p *Plan) disables(i Item) int {
+	ends := i.Op == OpGone || i.Op == OpDelete || i.Op == OpDisable
+	if i.Kind == KindUser && ends && p.shape.active[i.ID] {
+		return 1
+	}
+	return 0
+}
+
+// members looks for groups that lose many direct members.
+func (g *gate) members() {
+	for _, i := range g.plan.Items {
+		if i.Kind != KindGroup || len(i.Remove) == 0 {
+			continue
+		}
+		earlier := g.Recent.Members[directory.GroupID(i.ID)]
+		taken, size := len(i.Remove)+earlier, g.plan.shape.sizes[i.ID]+earlier
+		if size > g.Thresholds.MembersAbove && percentOver(taken, size, g.Thresholds.MembersPercent) {
+			g.hold("the group %q would lose %d of %d members%s; the limit is %d %%", i.Name, taken, size, within(earlier), g.Thresholds.MembersPercent)
+		}
+	}
+}
+
+// attributes looks for a mapped attribute that many people had and have no
+// longer: a sign that the bind account lost the right to read it.
+func (g *gate) attributes() {
+	s := g.plan.shape
+	before, now := s.attributes[0], s.attributes[1]
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		has, asked := now[name]
+		if !asked || s.readBefore == 0 {
+			continue
+		}
+		expected := before[name] * min(s.peopleNow, s.readBefore) / s.readBefore
+		lost := expected - has
+		many := lost >= g.Thresholds.VanishMin && percentOver(lost, expected, g.Thresholds.VanishPercent)
+		const few = 10 // all of a few is as telling as a part of many
+		if many || has == 0 && expected >= few {
+			g.hold("the attribute %s is gone from %d of %d people: check what the bind account may read", name, lost, expected)
+		}
+	}
+}
+
+// ids looks for an id attribute that changed: the same DNs, other ids.
+func (g *gate) ids() {
+	s := g.plan.shape
+	most := s.renewed >= 3 && s.renewed*2 > s.peopleBefore
+	if most || s.renewed >= g.Thresholds.DisabledMin && percentOver(s.renewed, s.peopleBefore, g.Thresholds.DisabledPercent) {
+		g.hold("%d of %d people have another stable id under the same DN: check attributes.id, and whether the directory was restored or copied without ids",
+			s.renewed, s.peopleBefore)
+	}
+}
+
+// admins looks at the groups that give administration rights. One that is
+// emptied holds everything; one that grows suddenly holds what makes it grow.
+// It returns the groups, by stable id, to which nobody may be added.
+func (g *gate) admins() map[string]bool {
+	touched := slices.ContainsFunc(g.plan.Items, func(i Item) bool { return len(i.Add)+len(i.Remove) > 0 })
+	if len(g.AdminGroups) == 0 || !touched {
+		return nil
+	}
+	before, after := g.plan.shape.graphs()
+	closed := map[string]bool{}
+	for _, group := range g.plan.adminGroups(g.AdminGroups) {
+		were, _ := before.reach(group.ExternalID)
+		are, via := after.reach(group.ExternalID)
+		if len(were) > 0 && len(are) == 0 {
+			g.hold("the group %q, which gives an administration right, would be emptied", group.Name)
+		}
+		grown := 0
+		for id := range are {
+			if !were[id] {
+				grown++
+			}
+		}
+		if grown > g.Thresholds.AdminGrowth {
+			g.growth = append(g.growth, fmt.Sprintf("the group %q, which gives an administration right, would grow by %d people; the limit is %d",
+				group.Name, grown, g.Thresholds.AdminGrowth))
+			maps.Copy(closed, via)
+		}
+	}
+	return closed
+}
+
+// split takes the additions to closed groups out of items.
+func split(items []Item, closed map[string]bool) (held, pass []Item) {
+	if len(closed) == 0 {
+		return nil, items
+	}
+	for _, i := range items {
+		if i.Kind != KindGroup || len(i.Add) == 0 || !closed[i.ExternalID] {
+			pass = append(pass, i)
+			continue
+		}
+		kept := i
+		kept.Remove = nil
+		held = append(held, kept)
+		if i.Add = nil; len(i.Remove) > 0 {
+			pass = append(pass, i)
+		}
+	}
+	return held, pass
+}
+
+// hashOf stands for a set of (object, operation), in whatever order.
+func hashOf(items []Item) string {
+	var lines []string
+	line := func(parts ...string) {
+		h := sha256.New()
+		for _, p := range parts {
+			writeField(h, p)
+		}
+		lines = append(lines, string(h.Sum(nil)))
+	}
+	for _, i := range items {
+		if i.Op != OpMembers {
+			line(i.Kind, string(i.Op), i.ExternalID)
+		}
+		for _, r := range i.Add {
+			line("add", i.ExternalID, cmp.Or(r.ExternalID, r.Value), string(r.Via))
+		}
+		for _, r := range i.Remove {
+			line("remove", i.ExternalID, cmp.Or(r.ExternalID, r.Value), string(r.Via))
+		}
+	}
+	slices.Sort(lines)
+	all := sha256.New()
+	for _, l := range lines {
+		writeField(all, l)
+	}
+	return hex.EncodeToString(all.Sum(nil))[:32]
+}
+
+// writeField writes a string so that no two sequences of strings hash alike.
+func writeField(h hash.Hash, s string) {
+	fmt.Fprintf(h, "%d:", len(s))
+	_, _ = io.WriteString(h, s)
+}

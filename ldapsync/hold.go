@@ -1,0 +1,129 @@
+package ldapsync
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// maxHeldItems bounds what is kept of a held plan for people to look at; its
+// hash covers all of it.
+const maxHeldItems = 2000
+
+// A HeldPlan is the shape of directory.Hold.Plan.
+type HeldPlan struct {
+	Counts     map[string]int64 `json:"counts"`
+	Items      []Item           `json:"items"` // the first of what is held
+	Total      int              `json:"total"` // how many there are
+	Issues     []Issue          `json:"issues,omitempty"`
+	Effects    json.RawMessage  `json:"effects,omitempty"`
+	Difference string           `json:"difference,omitempty"` // from the hold that this one replaced
+}
+
+// A settlement says what became of the hold of a source.
+type settlement struct {
+	approved bool
+	message  string // for the run, if something is held
+	reason   string // for the audit, if it was approved
+}
+
+// settleHold compares what is held now with what was held before. The same set
+// stands, and is applied if it was approved; another set replaces it, with any
+// approval; and where nothing is held, nothing waits any longer.
+func (p *Poller) settleHold(ctx context.Context, r *Report) (settlement, error) {
+	before, err := p.hold(ctx)
+	if err != nil {
+		return settlement{}, err
+	}
+	if r.Verdict.Hash == "" {
+		if before == nil {
+			return settlement{}, nil
+		}
+		return settlement{}, p.cfg.Store.EndHold(ctx, p.cfg.Source, before.Hash)
+	}
+	message := "Held until approved (" + r.Verdict.Hash + "): " + strings.Join(r.Verdict.Reasons, "; ") + "."
+	if before != nil && before.Hash == r.Verdict.Hash {
+		return p.standing(*before, message), nil
+	}
+	hold, err := p.newHold(r, before)
+	if err != nil {
+		return settlement{}, err
+	}
+	if err := p.cfg.Store.PutHold(ctx, hold); err != nil {
+		return settlement{}, fmt.Errorf("keeping the held plan: %w", err)
+	}
+	return settlement{message: message}, nil
+}
+
+func (p *Poller) standing(hold directory.Hold, message string) settlement {
+	switch {
+	case hold.Approved.IsZero():
+		return settlement{message: message}
+	case p.cfg.Now().Sub(hold.Approved) > p.cfg.ApprovalFor:
+		return settlement{message: message + " It was approved too long ago."}
+	}
+	return settlement{approved: true, reason: "held plan " + hold.Hash + " approved by " + hold.By}
+}
+
+func (p *Poller) hold(ctx context.Context) (*directory.Hold, error) {
+	holds, err := p.cfg.Store.Holds(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading held plans: %w", err)
+	}
+	i := slices.IndexFunc(holds, func(h directory.Hold) bool { return h.Source == p.cfg.Source })
+	if i < 0 {
+		return nil, nil
+	}
+	return &holds[i], nil
+}
+
+func (p *Poller) newHold(r *Report, before *directory.Hold) (directory.Hold, error) {
+	held := HeldPlan{
+		Counts: r.Plan.Counts, Items: r.Verdict.Held[:min(len(r.Verdict.Held), maxHeldItems)], Total: len(r.Verdict.Held),
+		Issues: r.Plan.Issues, Effects: r.Effects,
+	}
+	if before != nil {
+		held.Difference = difference(before, r)
+	}
+	text, err := json.Marshal(held)
+	if err != nil {
+		return directory.Hold{}, fmt.Errorf("held plan: %w", err)
+	}
+	return directory.Hold{Source: p.cfg.Source, Hash: r.Verdict.Hash, Reasons: r.Verdict.Reasons, Plan: text, Created: p.cfg.Now()}, nil
+}
+
+// difference says how a hold differs from the one it replaces.
+func difference(before *directory.Hold, r *Report) string {
+	var old HeldPlan
+	if json.Unmarshal(before.Plan, &old) != nil {
+		return "it replaces " + before.Hash
+	}
+	return fmt.Sprintf("it replaces %s, which held %d things; this one holds %d", before.Hash, old.Total, len(r.Verdict.Held))
+}
+
+// refused adds what the store would not have to the issues of a plan.
+func (p *Plan) refused(issues []Issue) {
+	for _, i := range issues {
+		p.Counts["issues"]++
+		if len(p.Issues) < maxIssues {
+			p.Issues = append(p.Issues, i)
+		}
+	}
+}
+
+// message tells of what could not be taken over.
+func (p *Plan) message() string {
+	const shown = 5
+	if len(p.Issues) == 0 {
+		return ""
+	}
+	var parts []string
+	for _, i := range p.Issues[:min(shown, len(p.Issues))] {
+		parts = append(parts, i.ExternalID+": "+i.What)
+	}
+	return fmt.Sprintf("%d entries were not taken over as they are: %s.", p.Counts["issues"], strings.Join(parts, "; "))
+}

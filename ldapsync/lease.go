@@ -1,0 +1,61 @@
+package ldapsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/usherd/usherd/directory"
+)
+
+const leaseTTL = 30 * time.Second
+
+var errLeaseLost = errors.New("the lease was lost: another replica polls this source")
+
+// lease takes the lease of the source and keeps renewing it until release,
+// which also ends the goroutine that does so. When it is lost the context ends,
+// and every batch carries its epoch: a run that was suspended and wakes up late
+// can alter nothing.
+func (p *Poller) lease(ctx context.Context) (context.Context, []directory.Change, func(), error) {
+	name := "ldap/" + string(p.cfg.Source)
+	lease, ok, err := p.cfg.Store.AcquireLease(ctx, name, p.cfg.Holder, leaseTTL)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("taking the lease: %w", err)
+	}
+	if !ok {
+		return nil, nil, nil, fmt.Errorf("%w: by %s", ErrBusy, lease.Holder)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	var done sync.WaitGroup
+	done.Go(func() { p.renew(ctx, cancel, lease) })
+	release := func() {
+		cancel(nil)
+		done.Wait()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_ = p.cfg.Store.ReleaseLease(ctx, name, p.cfg.Holder) // it ends by itself
+	}
+	return ctx, []directory.Change{directory.RequireLease{Name: name, Epoch: lease.Epoch}}, release, nil
+}
+
+func (p *Poller) renew(ctx context.Context, lost context.CancelCauseFunc, lease directory.Lease) {
+	tick := time.NewTicker(leaseTTL / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now, ok, err := p.cfg.Store.AcquireLease(ctx, lease.Name, p.cfg.Holder, leaseTTL)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil && (!ok || now.Epoch != lease.Epoch) {
+			lost(errLeaseLost)
+			return
+		}
+	}
+}

@@ -1,0 +1,255 @@
+package ldapsync
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// Runs keeps what is told of runs, and the plans that wait. A directory.Store
+// is one.
+type Runs interface {
+	PutRun(ctx context.Context, run directory.Run) error
+	PutHold(ctx context.Context, hold directory.Hold) error
+	Holds(ctx context.Context) ([]directory.Hold, error)
+	EndHold(ctx context.Context, source directory.SourceName, hash string) error
+}
+
+// Leases lets one replica poll a source. A directory.Store is one.
+type Leases interface {
+	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (directory.Lease, bool, error)
+	ReleaseLease(ctx context.Context, name, holder string) error
+}
+
+// A Store is what a poller needs of the store.
+type Store interface {
+	Facts
+	Sink
+	Runs
+	Leases
+}
+
+// Effects is what a plan would mean for people.
+type Effects struct {
+	NoOwner bool            // nobody active would hold the Role owner
+	Detail  json.RawMessage // who gains and loses what; kept with a held plan
+}
+
+// Config is what a [Poller] works with.
+type Config struct {
+	Source   directory.SourceName // required
+	Settings Settings             // required; see [ParseSettings]
+	Store    Store                // required
+	Holder   string               // names this replica in the lease; default a random id
+
+	// AdminGroups returns the groups of the source that give an administration
+	// right, by whatever path. Without it no group is known to.
+	AdminGroups func(ctx context.Context, source directory.SourceName) (map[directory.GroupID]bool, error)
+	// Preview tells what changes would mean. Without it plans do not say.
+	Preview func(ctx context.Context, changes []directory.Change) (Effects, error)
+
+	ApprovalFor time.Duration    // how long an approval of a held plan is good; default 24h
+	Now         func() time.Time // default time.Now
+	Log         *zap.Logger      // default none
+}
+
+// A Poller keeps the directory in step with one LDAP source.
+type Poller struct {
+	cfg Config
+	mu  sync.Mutex // held by the one run
+}
+
+// ErrBusy says that a run of this source is under way, here or elsewhere.
+var ErrBusy = errors.New("a run of this source is under way")
+
+// New returns a poller for the source that c describes. It does not connect.
+func New(c Config) (*Poller, error) {
+	var errs []error
+	if c.Source == "" {
+		errs = append(errs, errors.New("missing Source"))
+	}
+	if c.Store == nil {
+		errs = append(errs, errors.New("missing Store"))
+	}
+	c.Settings = c.Settings.withDefaults()
+	if err := c.Settings.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("ldapsync: %w", errors.Join(errs...))
+	}
+	c.Holder = cmp.Or(c.Holder, directory.NewID())
+	c.ApprovalFor = cmp.Or(c.ApprovalFor, 24*time.Hour)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
+	c.Log = c.Log.With(zap.String("source", string(c.Source)))
+	return &Poller{cfg: c}, nil
+}
+
+// Settings returns the settings of the source, with defaults.
+func (p *Poller) Settings() Settings { return p.cfg.Settings }
+
+// Source returns the name of the source.
+func (p *Poller) Source() directory.SourceName { return p.cfg.Source }
+
+// Run reads the directory and applies what changed there. What became of it is
+// in the run that is returned and kept: applied, unchanged, held, incomplete or
+// failed, with words that say why and what to do. The error is ErrBusy if
+// another run is under way, or says that the run could not be kept.
+func (p *Poller) Run(ctx context.Context) (directory.Run, error) {
+	if !p.mu.TryLock() {
+		return directory.Run{}, ErrBusy
+	}
+	defer p.mu.Unlock()
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(p.cfg.Settings.RunTimeout), errRunTimeout)
+	defer cancel()
+	ctx, guard, release, err := p.lease(ctx)
+	if err != nil {
+		return directory.Run{}, err
+	}
+	defer release()
+
+	run := directory.Run{ID: directory.NewID(), Source: p.cfg.Source, Started: p.cfg.Now(), Result: directory.RunRunning}
+	if err := p.cfg.Store.PutRun(ctx, run); err != nil {
+		return run, fmt.Errorf("keeping the run: %w", err)
+	}
+	p.run(ctx, &run, guard)
+	run.Ended = p.cfg.Now()
+	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	p.cfg.Log.Info("synchronisation run", zap.String("run_id", run.ID), zap.String("result", string(run.Result)),
+		zap.String("message", run.Message), zap.Duration("took", run.Ended.Sub(run.Started)))
+	if err := p.cfg.Store.PutRun(keep, run); err != nil {
+		return run, fmt.Errorf("keeping the run: %w", err)
+	}
+	return run, nil
+}
+
+var errRunTimeout = errors.New("the run took longer than runTimeout")
+
+// run does the work and writes what became of it into r.
+func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Change) {
+	report, err := p.look(ctx)
+	if err != nil {
+		r.Result, r.Message = resultOf(err), err.Error()
+		return
+	}
+	r.Counts = report.Plan.Counts
+	hold, err := p.settleHold(ctx, report)
+	if err != nil {
+		r.Result, r.Message = directory.RunFailed, err.Error()
+		return
+	}
+	whole := report.Verdict.Hash != "" && len(report.Verdict.Pass) == 0 && !hold.approved
+	if whole {
+		r.Result, r.Plan, r.Message = directory.RunHeld, report.Verdict.Hash, hold.message
+		return
+	}
+	items := report.Verdict.Pass
+	if hold.approved {
+		items = report.Plan.Items
+	}
+	a := &applier{
+		sink: p.cfg.Store, plan: report.Plan, cursor: report.have.Cursor, guard: guard, exempt: hold.approved,
+		actor: directory.Actor{Kind: "ldap", Name: string(p.cfg.Source), Source: p.cfg.Source, Request: r.ID, Reason: hold.reason},
+		taken: Taken{Time: r.Started, Members: map[directory.GroupID]int{}},
+	}
+	err = a.apply(ctx, items)
+	r.Revision = a.revision
+	report.Plan.refused(a.issues)
+	r.Message = report.Plan.message()
+	switch {
+	case err != nil:
+		r.Result, r.Message = directory.RunFailed, fmt.Sprintf("applying broke off and goes on with the next run: %v", err)
+	case report.Verdict.Hash != "" && !hold.approved:
+		r.Result, r.Plan, r.Message = directory.RunHeld, report.Verdict.Hash, join(hold.message, r.Message)
+	case a.changed:
+		r.Result = directory.RunApplied
+	default:
+		r.Result = directory.RunUnchanged
+	}
+	if err == nil && hold.approved {
+		if err := p.cfg.Store.EndHold(ctx, p.cfg.Source, report.Verdict.Hash); err != nil {
+			r.Message = join(r.Message, "the hold that was applied could not be ended: "+err.Error())
+		}
+	}
+}
+
+func resultOf(err error) directory.RunResult {
+	if errors.Is(err, ErrIncomplete) {
+		return directory.RunIncomplete
+	}
+	return directory.RunFailed
+}
+
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + " " + b
+}
+
+// A Report is what a run would do and what the gate says to it.
+type Report struct {
+	Plan    *Plan           `json:"plan"`
+	Verdict Verdict         `json:"verdict"`
+	Effects json.RawMessage `json:"effects,omitempty"`
+	Server  string          `json:"server"`
+
+	have State
+}
+
+// Plan reads the directory and says what a run would do. It does nothing.
+func (p *Poller) Plan(ctx context.Context) (*Report, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(p.cfg.Settings.RunTimeout), errRunTimeout)
+	defer cancel()
+	return p.look(ctx)
+}
+
+// look reads, plans and judges.
+func (p *Poller) look(ctx context.Context) (*Report, error) {
+	now := p.cfg.Now()
+	snap, err := Collect(ctx, p.cfg.Settings, now)
+	if err != nil {
+		return nil, err
+	}
+	have, err := readState(ctx, p.cfg.Store, p.cfg.Source)
+	if err != nil {
+		return nil, err
+	}
+	if len(snap.People) == 0 && len(have.People) == 0 {
+		t, _ := TemplateNamed(p.cfg.Settings.Template)
+		return nil, incomplete(CauseEmpty, "Check userBase, userFilter and what the bind account may see",
+			"%s matches nobody under %s", t.with(p.cfg.Settings).UserFilter, strings.Join(p.cfg.Settings.UserBase, " and "))
+	}
+	plan := Diff(have, snap, DiffConfig{Source: p.cfg.Source, Now: now, Retention: p.cfg.Settings.Retention, NewID: directory.NewID})
+	report := &Report{Plan: plan, Server: snap.Server, have: have}
+	gate := GateConfig{Thresholds: p.cfg.Settings.Thresholds, Now: now, Recent: have.Cursor.recent(now)}
+	if p.cfg.AdminGroups != nil {
+		if gate.AdminGroups, err = p.cfg.AdminGroups(ctx, p.cfg.Source); err != nil {
+			return nil, fmt.Errorf("asking which groups give administration rights: %w", err)
+		}
+	}
+	if p.cfg.Preview != nil && len(plan.Items) > 0 {
+		effects, err := p.cfg.Preview(ctx, plan.Changes(plan.Items))
+		if err != nil {
+			return nil, fmt.Errorf("asking what the plan would mean: %w", err)
+		}
+		gate.NoOwner, report.Effects = effects.NoOwner, effects.Detail
+	}
+	report.Verdict = Gate(plan, gate)
+	return report, nil
+}
