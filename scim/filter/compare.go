@@ -234,3 +234,6 @@ func isPlain(s string) bool {
 	}
 	return true
 }
+
+// Fold returns the form by which strings that are not case-exact are ordered.
+func Fold(s string) string { return foldText(s) }

@@ -1,0 +1,223 @@
+package scim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// Register adds the routes of h to mux: everything below /scim/.
+func (h *Handler) Register(mux *http.ServeMux) { mux.Handle("/scim/", h) }
+
+var requestID = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
+
+// ServeHTTP is the one place where a request is checked, limited and logged
+// and where an error becomes a response.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := r.Header.Get("X-Request-Id")
+	if !requestID.MatchString(id) {
+		id = directory.NewID()
+	}
+	header := w.Header()
+	header.Set("X-Request-Id", id)
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+
+	source, path := splitPath(r.URL.Path)
+	t := &trace{Request: directory.Request{
+		ID: id, Source: directory.SourceName(source), Time: h.now(),
+		Method: r.Method, Path: r.URL.Path, Agent: clip(r.UserAgent()),
+	}}
+	ans, err := h.guarded(w, r, t, source, path)
+	if err != nil {
+		ans = h.refusal(err, t)
+	}
+	t.Status = ans.status
+	h.finish(t)
+	if err := ans.write(w, r.Method == http.MethodHead); err != nil {
+		h.log.Info("scim answer broke off", zap.String("request", id), zap.Error(err))
+		panic(http.ErrAbortHandler) // an answer cut short must not look whole
+	}
+}
+
+// guarded turns a panic into a 500: net/http would drop the connection.
+func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, t *trace, source string, path []string) (ans answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.log.Error("scim handler panicked", zap.String("request", t.ID), zap.Any("panic", p), zap.Stack("stack"))
+			err = errors.New("panic")
+		}
+	}()
+	return h.serve(w, r, t, source, path)
+}
+
+// serve answers a request: authenticate, source and limits, body bytes, strict
+// JSON, and only then what the request is about.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t *trace, source string, path []string) (answer, error) {
+	who, err := h.authenticate(r, source)
+	if err != nil {
+		return answer{}, err
+	}
+	t.known = true
+	if err := accept(who); err != nil {
+		return answer{}, err
+	}
+	leave, err := h.turns.enter(r.Context(), who.Source.Name)
+	if err != nil {
+		return answer{}, err
+	}
+	defer leave()
+	m, err := h.models.of(who.Source)
+	if err != nil {
+		return answer{}, err
+	}
+	c := &call{
+		Handler: h, ctx: r.Context(), who: who, model: m, trace: t, query: r.URL.Query(),
+		ifMatch: r.Header.Get("If-Match"), ifNoneMatch: r.Header.Get("If-None-Match"),
+	}
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	run, err := c.route(method, path)
+	if err != nil {
+		return answer{}, err
+	}
+	if method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch {
+		done, err := c.takeBody(w, r, path)
+		if err != nil {
+			return answer{}, err
+		}
+		defer done()
+	}
+	return run()
+}
+
+// takeBody reads and decodes the body. The memory it takes is accounted for
+// until the returned function is called.
+func (c *call) takeBody(w http.ResponseWriter, r *http.Request, path []string) (func(), error) {
+	if err := checkMedia(r.Header); err != nil {
+		return nil, err
+	}
+	limit := c.limits.GroupBody
+	if path[0] == c.model.user.endpoint {
+		limit = c.limits.UserBody
+	}
+	reserved := int64(limit)
+	if r.ContentLength >= 0 && r.ContentLength < reserved {
+		reserved = r.ContentLength
+	}
+	done, err := c.reserve(c.ctx, reserved)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := readBody(w, r, limit)
+	if err == nil {
+		c.body, err = decode(raw)
+	}
+	if err != nil {
+		done()
+		return nil, err
+	}
+	return done, nil
+}
+
+// splitPath takes /scim/{source}/v2/a/b apart. An empty source is one that the
+// path does not have; a trailing slash is nothing.
+func splitPath(path string) (source string, rest []string) {
+	rest0, ok := strings.CutPrefix(path, "/scim/")
+	source, rest1, _ := strings.Cut(rest0, "/")
+	version, tail, _ := strings.Cut(rest1, "/")
+	if !ok || version != "v2" || len(path) > 2048 {
+		return source, []string{""}
+	}
+	return source, strings.Split(strings.TrimSuffix(tail, "/"), "/")
+}
+
+// A call is one request after its admission: who asks for what. An operation of
+// a bulk is a call too.
+type call struct {
+	*Handler
+	ctx         context.Context
+	who         Caller
+	model       *model
+	trace       *trace
+	rt          *resourceType
+	id          string
+	query       map[string][]string
+	ifMatch     string
+	ifNoneMatch string
+	body        any
+	stamp       *directory.Stamp // of the last write
+}
+
+func (c *call) source() directory.SourceName { return c.who.Source.Name }
+
+func (c *call) bend(what string) { c.trace.quirks.add(what) }
+
+// base is the address of the source's endpoint.
+func (c *call) base() string { return c.url + "/scim/" + string(c.source()) + "/v2" }
+
+func (c *call) location(rt *resourceType, id string) string {
+	return c.base() + "/" + rt.endpoint + "/" + id
+}
+
+// apply performs changes on behalf of the source.
+func (c *call) apply(changes ...directory.Change) error {
+	by := directory.Actor{
+		Kind: "scim", Name: string(c.source()), Source: c.source(), Token: c.who.Token, Request: c.trace.ID,
+	}
+	done, err := c.write.Apply(c.ctx, by, changes...)
+	if err != nil {
+		return err
+	}
+	c.stamp = &done.Stamp
+	if done.Changed {
+		c.trace.Revision = done.Stamp.Revision
+	}
+	return nil
+}
+
+// refusal is the answer for an error.
+func (h *Handler) refusal(err error, t *trace) answer {
+	e := toError(err)
+	t.Detail = e.Detail
+	if e.Status >= 500 {
+		h.log.Error("scim request failed", zap.String("request", t.ID), zap.String("source", string(t.Source)),
+			zap.Int("status", e.Status), zap.Error(e.Err))
+	}
+	ans := answer{status: e.Status, doc: e.body(), location: e.location, header: http.Header{}}
+	if e.Status == http.StatusUnauthorized {
+		ans.header.Set("WWW-Authenticate", `Bearer realm="usherd"`)
+	}
+	if e.allow != nil {
+		ans.header.Set("Allow", strings.Join(e.allow, ", "))
+	}
+	if e.retry > 0 {
+		ans.header.Set("Retry-After", strconv.Itoa(e.retry))
+	}
+	return ans
+}
+
+// finish hands the entry of the provisioning log over. Requests without a
+// valid token make no entries: they would let anybody fill the log.
+func (h *Handler) finish(t *trace) {
+	if !t.known {
+		return
+	}
+	t.Took = max(h.now().Sub(t.Time), time.Duration(0))
+	t.Quirks = t.quirks.list
+	t.Body = redacted(t.normal)
+	h.record(t.Request)
+}
+
+func etag(version int64) string { return fmt.Sprintf(`W/"%d"`, version) }

@@ -1,0 +1,79 @@
+package scim
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+)
+
+// Limits bound what one request may ask. A zero field means its default.
+type Limits struct {
+	UserBody   int           // bytes of a body about users; default 1 MiB
+	GroupBody  int           // bytes of a body about groups, and of a bulk; default 8 MiB
+	Operations int           // operations of a PATCH or a bulk; default 1,000
+	Members    int           // members that one request may name; default 50,000
+	Page       int           // resources of a page when count is not given; default 100
+	MaxPage    int           // resources of a page at most; default 1,000
+	Scan       int           // resources that a filter without index may look at; default 100,000
+	InFlight   int64         // bytes of bodies in work at a time; default 64 MiB
+	Requests   int           // requests of one source in work at a time; default 32
+	Wait       time.Duration // how long a request waits for its turn; default 10 s
+}
+
+func (l Limits) withDefaults() Limits {
+	set := func(field *int, value int) {
+		if *field <= 0 {
+			*field = value
+		}
+	}
+	set(&l.UserBody, 1<<20)
+	set(&l.GroupBody, 8<<20)
+	set(&l.Operations, 1_000)
+	set(&l.Members, 50_000)
+	set(&l.Page, 100)
+	set(&l.MaxPage, 1_000)
+	set(&l.Scan, 100_000)
+	set(&l.Requests, 32)
+	if l.InFlight <= 0 {
+		l.InFlight = 64 << 20
+	}
+	l.InFlight = max(l.InFlight, int64(l.GroupBody), int64(l.UserBody))
+	if l.Wait <= 0 {
+		l.Wait = 10 * time.Second
+	}
+	return l
+}
+
+// checkMedia refuses bodies that are no JSON before they are read.
+func checkMedia(h http.Header) error {
+	if enc := h.Get("Content-Encoding"); enc != "" && enc != "identity" {
+		return fault(http.StatusUnsupportedMediaType, "", "Content-Encoding %q is not accepted", clip(enc))
+	}
+	ct := h.Get("Content-Type")
+	media, params, err := mime.ParseMediaType(ct)
+	if err != nil || media != "application/scim+json" && media != "application/json" {
+		return fault(http.StatusUnsupportedMediaType, "", "Content-Type must be application/scim+json or application/json")
+	}
+	if cs := params["charset"]; cs != "" && !foldEqual(cs, "utf-8") {
+		return fault(http.StatusUnsupportedMediaType, "", "charset %q is not accepted", clip(cs))
+	}
+	return nil
+}
+
+// readBody reads a body of at most limit bytes.
+func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
+	if r.ContentLength > int64(limit) {
+		return nil, tooLarge("the body has %d bytes; the limit is %d", r.ContentLength, limit)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, tooLarge("the body is longer than %d bytes", limit)
+	}
+	if err != nil {
+		// A body cut short is no body: nothing of it is used.
+		return nil, &Error{Status: http.StatusBadRequest, ScimType: "invalidSyntax", Detail: "the body broke off", Err: err}
+	}
+	return body, nil
+}
