@@ -10,8 +10,18 @@ import (
 
 var update = flag.Bool("update", false, "write what is, as what is wanted, into testdata and docs")
 
-// testEnviron is all that the tests see of an environment.
-var testEnviron = []string{"TESTPW=correct horse", "EMPTY="}
+// testEnviron is all that the tests see of an environment. The credentials
+// folder holds the file PW.
+var testEnviron = []string{"TESTPW=correct horse", "EMPTY=", "CREDENTIALS_DIRECTORY=" + here("testdata/credentials")}
+
+// here is path from the root, wherever a test goes.
+func here(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		panic(err)
+	}
+	return abs
+}
 
 // TestBadFiles loads every file of testdata/bad and compares all its faults
 // with the file of the same name that ends in .want.

@@ -90,41 +90,71 @@ type Source struct {
 
 // LDAP describes a directory to poll. What is unset comes from the template.
 type LDAP struct {
-	Template     string            `yaml:"template" enum:"active-directory|openldap|389ds|freeipa|custom" default:"custom" doc:"Fills in filters and attributes for a kind of server."`
-	URLs         []string          `yaml:"urls" doc:"Servers, tried in order: ldaps://, ldap:// or ldapi://. ldap+srv://example.com asks DNS. Required."`
-	BindDN       string            `yaml:"bind_dn" doc:"Whom to bind as. Unset: the client certificate, or anonymous."`
-	BindPassword Secret            `yaml:"bind_password" doc:"Password of bind_dn."`
-	Base         string            `yaml:"base" doc:"DN under which users and groups are, where user_bases or group_bases do not say otherwise. Required without them."`
-	UserBases    []string          `yaml:"user_bases" sep:";" doc:"DNs under which users are."`
-	GroupBases   []string          `yaml:"group_bases" sep:";" doc:"DNs under which groups are."`
-	UserFilter   string            `yaml:"user_filter" doc:"Which entries are users, e.g. (objectClass=inetOrgPerson)."`
-	GroupFilter  string            `yaml:"group_filter" doc:"Which entries are groups, e.g. (objectClass=groupOfNames)."`
-	Attributes   map[string]string `yaml:"attributes" doc:"Our attribute to theirs, e.g. userName: uid. The keys are id, userName, displayName, givenName, familyName, email, company, lastLogin, groupName, groupDescription and member."`
+	Template    string     `yaml:"template" enum:"openldap|active-directory|389ds" doc:"What kind of server it is; fills in filters and attributes. 389ds is FreeIPA too. Required."`
+	URLs        []string   `yaml:"urls" doc:"Servers, tried in order: ldaps://, ldap:// or ldapi://. ldaps+srv://example.com and ldap+srv:// ask DNS. Required."`
+	BindDN      string     `yaml:"bind_dn" doc:"Whom to bind as; Active Directory also takes user@domain. Required, unless external."`
+	BindPass    Secret     `yaml:"bind_password" doc:"Password of bind_dn, as file: or credential:. It is read at each connection."`
+	External    bool       `yaml:"external" doc:"Bind with the client certificate (SASL EXTERNAL) instead."`
+	Base        []string   `yaml:"base" sep:";" doc:"DNs under which users and groups are, where user_base or group_base do not say otherwise. Required without them."`
+	UserBase    []string   `yaml:"user_base" sep:";" doc:"DNs under which users are."`
+	GroupBase   []string   `yaml:"group_base" sep:";" doc:"DNs under which groups are."`
+	UserFilter  string     `yaml:"user_filter" doc:"Which entries are users, e.g. (objectClass=inetOrgPerson)."`
+	GroupFilter string     `yaml:"group_filter" doc:"Which entries are groups, e.g. (objectClass=groupOfNames)."`
+	Attributes  Attributes `yaml:"attributes" doc:"Which of their attributes are ours. Of several, the first that an entry has counts."`
 
-	StartTLS    bool     `yaml:"start_tls" doc:"Begin TLS on an ldap:// connection before binding."`
-	ServerName  string   `yaml:"server_name" doc:"Name that the server's certificate must have, where it is not the one in the URL."`
-	CAFile      string   `yaml:"ca_file" path:"true" doc:"Certificates to trust in place of the system's, PEM."`
-	ClientCert  string   `yaml:"client_cert" path:"true" doc:"Client certificate for SASL EXTERNAL, PEM."`
-	ClientKey   string   `yaml:"client_key" path:"true" doc:"Key of client_cert, PEM."`
-	PlaintextOK bool     `yaml:"allow_plaintext_bind" doc:"Send the password over ldap:// without TLS."`
-	IgnoredRefs []string `yaml:"ignore_referrals" sep:";" doc:"DNs whose referrals do not make a read incomplete. No referral is followed."`
+	StartTLS        bool     `yaml:"start_tls" doc:"Begin TLS on ldap:// connections before binding."`
+	ServerName      string   `yaml:"server_name" doc:"Name that the server's certificate must have, where it is not the one in the URL."`
+	CAFile          string   `yaml:"ca_file" path:"true" doc:"Authorities to trust in place of the system's, PEM."`
+	ClientCert      string   `yaml:"client_cert" path:"true" doc:"Client certificate, PEM."`
+	ClientKey       string   `yaml:"client_key" path:"true" doc:"Key of client_cert, PEM."`
+	PlaintextBind   bool     `yaml:"allow_plaintext_bind" doc:"Send the password over ldap:// without TLS."`
+	IgnoreReferrals []string `yaml:"ignore_referrals" sep:";" doc:"DNs whose referrals do not make a read incomplete, or * for all. No referral is followed."`
 
-	Schedule    string     `yaml:"schedule" default:"*/5 * * * *" doc:"When to read, as five cron fields in UTC or @every 10m. A CRON_TZ= in front sets another zone."`
-	Timeout     Duration   `yaml:"timeout" default:"30s" min:"1s" max:"10m" doc:"Longest wait for one answer of the server."`
-	RunTimeout  Duration   `yaml:"run_timeout" default:"10m" min:"10s" max:"24h" doc:"Longest that one run may take."`
-	PageSize    int        `yaml:"page_size" default:"500" min:"1" max:"5000" doc:"Entries a page."`
-	MaxMembers  int        `yaml:"max_members" default:"1000000" min:"1" max:"10000000" doc:"Most members that one group may have; above it the read is incomplete and says so."`
-	DeleteAfter Duration   `yaml:"delete_after" default:"30d" min:"1h" max:"3650d" doc:"How long somebody gone from the directory stays disabled before being deleted."`
-	Thresholds  Thresholds `yaml:"thresholds" doc:"What one run may change before a person must approve it."`
+	Schedule      string     `yaml:"schedule" default:"*/15 * * * *" doc:"When to read, as five cron fields in UTC or @every 10m. A CRON_TZ= in front sets another zone."`
+	DialTimeout   Duration   `yaml:"dial_timeout" default:"10s" min:"1s" max:"5m" doc:"Longest wait for a connection."`
+	Timeout       Duration   `yaml:"timeout" default:"30s" min:"1s" max:"10m" doc:"Longest silence of a server that owes an answer."`
+	RunTimeout    Duration   `yaml:"run_timeout" default:"10m" min:"10s" max:"24h" doc:"Longest that one run may take."`
+	PageSize      int        `yaml:"page_size" default:"1000" min:"1" max:"10000" doc:"Users a page."`
+	GroupPageSize int        `yaml:"group_page_size" default:"10" min:"1" max:"1000" doc:"Groups a page; their members come along."`
+	MaxEntries    int        `yaml:"max_entries" default:"1000000" min:"1" max:"100000000" doc:"Most users, and most groups, that a read may find; above it the read is incomplete and says so."`
+	MaxMembers    int        `yaml:"max_members" default:"1000000" min:"1" max:"100000000" doc:"Most members that one group may have; above it the read is incomplete and says so."`
+	Thresholds    Thresholds `yaml:"thresholds" doc:"What one run may change before a person must approve it."`
+	Retention     Retention  `yaml:"retention" doc:"When somebody gone from the directory, and disabled at once, is deleted for good. Both must have passed."`
+}
+
+// Attributes name the LDAP attributes behind our own. The keys are SCIM's.
+type Attributes struct {
+	ID             string   `yaml:"id" doc:"What an entry keeps for life, e.g. entryUUID."`
+	UserName       []string `yaml:"userName" doc:"Unique name of a user."`
+	Formatted      []string `yaml:"formatted" doc:"Full name."`
+	GivenName      []string `yaml:"givenName" doc:"First name."`
+	FamilyName     []string `yaml:"familyName" doc:"Last name."`
+	DisplayName    []string `yaml:"displayName" doc:"Name to show."`
+	Emails         []string `yaml:"emails" doc:"E-mail addresses; the first is the primary one."`
+	Title          []string `yaml:"title" doc:"Title."`
+	Department     []string `yaml:"department" doc:"Department."`
+	Organization   []string `yaml:"organization" doc:"Company."`
+	EmployeeNumber []string `yaml:"employeeNumber" doc:"Employee number."`
+	GroupName      []string `yaml:"groupName" doc:"Name of a group."`
+	Members        []string `yaml:"members" doc:"Attributes of a group that hold DNs of members; all are read."`
+	MemberUIDs     string   `yaml:"memberUIDs" doc:"Attribute of a group that holds user names, e.g. memberUid."`
+	MemberURLs     string   `yaml:"memberURLs" doc:"Attribute of a group that holds searches for members, e.g. memberURL."`
 }
 
 // Thresholds hold back a plan that would change too much. 100 percent switches
 // one off.
 type Thresholds struct {
-	DisabledPercent   int `yaml:"disabled_percent" default:"5" min:"1" max:"100" doc:"Hold when more than this share of the users would be disabled…"`
-	DisabledCount     int `yaml:"disabled_count" default:"20" min:"1" doc:"…and at least this many."`
-	MembersPercent    int `yaml:"members_percent" default:"20" min:"1" max:"100" doc:"Hold when a group would lose more than this share of its members…"`
-	MembersCount      int `yaml:"members_count" default:"20" min:"1" doc:"…and had more than this many."`
-	AdminGrowth       int `yaml:"admin_growth" default:"5" min:"1" doc:"Hold additions when a group that gives an administration right would grow by more than this many."`
-	AttributesPercent int `yaml:"attributes_percent" default:"20" min:"1" max:"100" doc:"Hold when a mapped attribute would vanish from, or the id change on, more than this share of the entries."`
+	DisabledPercent int `yaml:"disabled_percent" default:"5" min:"1" max:"100" doc:"Hold when more than this share of the users would be disabled…"`
+	DisabledMin     int `yaml:"disabled_min" default:"20" min:"1" doc:"…and at least this many."`
+	MembersPercent  int `yaml:"members_percent" default:"20" min:"1" max:"100" doc:"Hold when a group would lose more than this share of its members…"`
+	MembersAbove    int `yaml:"members_above" default:"20" min:"1" doc:"…and had more than this many."`
+	AdminGrowth     int `yaml:"admin_growth" default:"5" min:"1" doc:"Hold additions when a group that gives an administration right would grow by more than this many."`
+	VanishPercent   int `yaml:"vanish_percent" default:"20" min:"1" max:"100" doc:"Hold when a mapped attribute would vanish from more than this share of the users who had it…"`
+	VanishMin       int `yaml:"vanish_min" default:"20" min:"1" doc:"…and from at least this many."`
+}
+
+// Retention says when what is gone is deleted for good.
+type Retention struct {
+	Reads int      `yaml:"reads" default:"3" min:"1" max:"10000" doc:"Complete reads without it."`
+	For   Duration `yaml:"for" default:"7d" min:"1h" max:"3650d" doc:"Time since the first of them."`
 }

@@ -76,8 +76,6 @@ func (d *decoder) value(v reflect.Value, f field, n *yaml.Node, path string) {
 		d.block(v, f, n, path)
 	case v.Kind() == reflect.Slice:
 		d.list(v, f, n, path)
-	case v.Kind() == reflect.Map:
-		d.table(v, f, n, path)
 	default:
 		d.single(v, f, n, path)
 	}
@@ -131,7 +129,13 @@ func (d *decoder) eachKey(n *yaml.Node, path string, f func(key, value *yaml.Nod
 	}
 }
 
+// list decodes a list; a single value is a list of one.
 func (d *decoder) list(v reflect.Value, f field, n *yaml.Node, path string) {
+	if n.Kind == yaml.ScalarNode && !isBlock(v.Type().Elem()) {
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		d.value(v.Index(0), f, n, path)
+		return
+	}
 	if n.Kind != yaml.SequenceNode {
 		d.fault(n, path, "write it as a list: [a, b]", "want a list, got %s", kindOf(n))
 		return
@@ -145,18 +149,6 @@ func (d *decoder) list(v reflect.Value, f field, n *yaml.Node, path string) {
 		last := v.Len() - 1
 		d.value(v.Index(last), f, item, fmt.Sprintf("%s[%d]", path, last))
 	}
-}
-
-// table decodes a mapping whose keys are free.
-func (d *decoder) table(v reflect.Value, f field, n *yaml.Node, path string) {
-	if v.IsNil() {
-		v.Set(reflect.MakeMap(v.Type()))
-	}
-	d.eachKey(n, path, func(key, value *yaml.Node) {
-		item := reflect.New(v.Type().Elem()).Elem()
-		d.value(item, f, value, join(path, clip(key.Value)))
-		v.SetMapIndex(reflect.ValueOf(key.Value), item)
-	})
 }
 
 func (d *decoder) single(v reflect.Value, f field, n *yaml.Node, path string) {

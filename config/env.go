@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 const envPrefix = "USHERD_"
@@ -39,36 +40,19 @@ func (l leaf) setDefault(v reflect.Value) error {
 // set gives the leaf what a variable or flag says; lists are split.
 func (l leaf) set(text string) error {
 	v := l.value()
-	switch v.Kind() {
-	case reflect.Slice:
-		items := reflect.MakeSlice(v.Type(), 0, 1)
-		for part := range strings.SplitSeq(text, l.sep) {
-			item := reflect.New(v.Type().Elem()).Elem()
-			if err := l.setText(item, strings.TrimSpace(part)); err != nil {
-				return err
-			}
-			items = reflect.Append(items, item)
-		}
-		v.Set(items)
-		return nil
-	case reflect.Map:
-		m := reflect.MakeMap(v.Type())
-		for part := range strings.SplitSeq(text, l.sep) {
-			key, value, ok := strings.Cut(part, "=")
-			if !ok {
-				return errors.New("want key=value, separated by " + l.sep)
-			}
-			item := reflect.New(v.Type().Elem()).Elem()
-			if err := l.setText(item, strings.TrimSpace(value)); err != nil {
-				return err
-			}
-			m.SetMapIndex(reflect.ValueOf(strings.TrimSpace(key)), item)
-		}
-		v.Set(m)
-		return nil
-	default:
+	if v.Kind() != reflect.Slice {
 		return l.setText(v, text)
 	}
+	items := reflect.MakeSlice(v.Type(), 0, 1)
+	for part := range strings.SplitSeq(text, l.sep) {
+		item := reflect.New(v.Type().Elem()).Elem()
+		if err := l.setText(item, strings.TrimSpace(part)); err != nil {
+			return err
+		}
+		items = reflect.Append(items, item)
+	}
+	v.Set(items)
+	return nil
 }
 
 // leaves yields every key of c that has a value of its own, those of the
@@ -133,18 +117,20 @@ func walkList(v reflect.Value, s spot, yield func(leaf) bool) bool {
 	return true
 }
 
-// variable turns a key or name into its part of a variable's name.
+// variable turns a key or name into its part of a variable's name: corp-ad is
+// CORP_AD, apiVersion is API_VERSION, memberUIDs is MEMBER_UIDS.
 func variable(key string) string {
 	var b strings.Builder
-	for i, r := range key {
-		switch {
-		case r == '-' || r == '.':
+	lower := false // the rune before was
+	for _, r := range key {
+		if lower && unicode.IsUpper(r) {
 			b.WriteByte('_')
-		case i > 0 && r >= 'A' && r <= 'Z' && key != strings.ToUpper(key): // apiVersion → API_VERSION
-			b.WriteString("_" + string(r))
-		default:
-			b.WriteString(strings.ToUpper(string(r)))
 		}
+		lower = unicode.IsLower(r)
+		if r == '-' {
+			r = '_'
+		}
+		b.WriteRune(unicode.ToUpper(r))
 	}
 	return b.String()
 }

@@ -26,6 +26,7 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"USHERD_HISTORY_KEEP": "history.keep", "USHERD_LOG_PII": "log.pii", "USHERD_INSECURE_HTTP": "insecure_http",
 		"USHERD_SOURCES_CORP_AD_LDAP_BIND_PASSWORD":               "sources[1].ldap.bind_password",
 		"USHERD_SOURCES_CORP_AD_LDAP_THRESHOLDS_DISABLED_PERCENT": "sources[1].ldap.thresholds.disabled_percent",
+		"USHERD_SOURCES_CORP_AD_LDAP_ATTRIBUTES_MEMBER_UIDS":      "sources[1].ldap.attributes.memberUIDs",
 		"USHERD_API_VERSION": "apiVersion",
 	} {
 		if names[name] != path {
@@ -47,8 +48,8 @@ func TestVariables(t *testing.T) {
 		{"a number", []string{"USHERD_REDIS_POOL_SIZE=7"}, func(c *Config) any { return c.Redis.PoolSize }, 7},
 		{"a switch", []string{"USHERD_LOG_PII=true"}, func(c *Config) any { return c.Log.PII }, true},
 		{"a list", []string{"USHERD_TRUSTED_PROXIES=10.0.0.1, 10.0.0.0/24"}, func(c *Config) any { return c.Proxies[1].String() }, "10.0.0.0/24"},
-		{"a list of DNs", []string{"USHERD_SOURCES_CORP_AD_LDAP_USER_BASES=OU=A,DC=x;OU=B,DC=x"}, func(c *Config) any { return c.Sources[1].LDAP.UserBases[1] }, "OU=B,DC=x"},
-		{"a table", []string{"USHERD_SOURCES_CORP_AD_LDAP_ATTRIBUTES=userName=uid,email=mail"}, func(c *Config) any { return c.Sources[1].LDAP.Attributes["email"] }, "mail"},
+		{"a list of DNs", []string{"USHERD_SOURCES_CORP_AD_LDAP_USER_BASE=OU=A,DC=x;OU=B,DC=x"}, func(c *Config) any { return c.Sources[1].LDAP.UserBase[1] }, "OU=B,DC=x"},
+		{"an attribute", []string{"USHERD_SOURCES_CORP_AD_LDAP_ATTRIBUTES_USER_NAME=uid, mail"}, func(c *Config) any { return c.Sources[1].LDAP.Attributes.UserName[1] }, "mail"},
 		{"a secret itself", []string{"USHERD_STORE_PASSWORD=pass:word"}, func(c *Config) any { return c.Store.Password.Reveal() }, "pass:word"},
 		{"a secret's place", []string{"USHERD_STORE_PASSWORD=file:" + secret}, func(c *Config) any { return c.Store.Password.Reveal() }, "s3cret"},
 		{"a secret's file", []string{"USHERD_STORE_PASSWORD_FILE=" + secret}, func(c *Config) any { return c.Store.Password.Reveal() }, "s3cret"},
@@ -81,7 +82,6 @@ func TestBadVariables(t *testing.T) {
 		{"set twice", []string{"USHERD_REDIS=redis://a", "USHERD_REDIS_URL=redis://b"}, "$USHERD_REDIS: redis.url: set by $USHERD_REDIS_URL too"},
 		{"a secret and its file", []string{"USHERD_STORE_PASSWORD=x", "USHERD_STORE_PASSWORD_FILE=/y"}, "$USHERD_STORE_PASSWORD_FILE: store.password: set by $USHERD_STORE_PASSWORD too"},
 		{"a file that is missing", []string{"USHERD_LISTEN_FILE=/nonexistent"}, "$USHERD_LISTEN_FILE: listen: no such file or directory"},
-		{"a table without equals", []string{"USHERD_SOURCES_CORP_AD_LDAP_ATTRIBUTES=userName"}, "$USHERD_SOURCES_CORP_AD_LDAP_ATTRIBUTES: sources[1].ldap.attributes: want key=value, separated by ,"},
 		{"a fault of the whole", []string{"USHERD_LISTEN=0.0.0.0:80", "USHERD_TLS_CERT=", "USHERD_URL=x:y"}, "$USHERD_URL: url: not an address such as https://usherd.example.com"},
 	}
 	for _, tt := range tests {

@@ -63,8 +63,6 @@ func (p printer) value(v reflect.Value, f field, path string) *yaml.Node {
 		return p.block(v, path)
 	case v.Kind() == reflect.Slice:
 		return p.list(v, f, path)
-	case v.Kind() == reflect.Map:
-		return p.table(v, path)
 	}
 	s := text(v)
 	if s == "" {
@@ -102,26 +100,6 @@ func (p printer) list(v reflect.Value, f field, path string) *yaml.Node {
 		if item := p.value(v.Index(i), f, fmt.Sprintf("%s[%d]", path, i)); item != nil {
 			n.Content = append(n.Content, item)
 		}
-	}
-	return n
-}
-
-func (p printer) table(v reflect.Value, path string) *yaml.Node {
-	if v.Len() == 0 {
-		return nil
-	}
-	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-	table, ok := v.Interface().(map[string]string)
-	if !ok {
-		panic("config: no way to write a " + v.Type().String())
-	}
-	for _, key := range slices.Sorted(maps.Keys(table)) {
-		value, at := scalar(table[key]), join(path, key)
-		if _, ok := p.c.origins[at]; !ok {
-			at = path // set as a whole, by a variable
-		}
-		p.comment(value, at)
-		n.Content = append(n.Content, scalar(key), value)
 	}
 	return n
 }
@@ -185,10 +163,6 @@ func flatten(c *Config) map[string]shown {
 		switch x := v.Interface().(type) {
 		case Secret:
 			s.text, s.secret = cmp.Or(x.Ref(), x.String()), x.Reveal()
-		case map[string]string:
-			for _, k := range slices.Sorted(maps.Keys(x)) {
-				s.text += k + "=" + x[k] + leaf.sep
-			}
 		default:
 			s.text = flatText(v, leaf.sep)
 		}

@@ -116,8 +116,6 @@ func typeName(t reflect.Type) string {
 		return "number"
 	case reflect.Slice:
 		return "list of " + typeName(t.Elem()) + "s"
-	case reflect.Map:
-		return "names to names"
 	case reflect.Struct, reflect.Pointer:
 		return "block"
 	}

@@ -37,7 +37,7 @@ func blockSchema(t reflect.Type) *jsonschema.Schema {
 	case reflect.TypeFor[Source]():
 		s.Required = []string{"name", "kind"}
 	case reflect.TypeFor[LDAP]():
-		s.Required = []string{"urls"}
+		s.Required = []string{"template", "urls"}
 	}
 	return s
 }
@@ -61,13 +61,11 @@ func (f field) typeSchema(t reflect.Type) *jsonschema.Schema {
 	case isBlock(t):
 		return blockSchema(t)
 	case t.Kind() == reflect.Slice:
-		return &jsonschema.Schema{Type: "array", Items: f.typeSchema(t.Elem())}
-	case t.Kind() == reflect.Map:
-		return &jsonschema.Schema{
-			Type:                 "object",
-			PropertyNames:        &jsonschema.Schema{Enum: anys(attributeNames)},
-			AdditionalProperties: &jsonschema.Schema{Type: "string"},
+		list := &jsonschema.Schema{Type: "array", Items: f.typeSchema(t.Elem())}
+		if isBlock(t.Elem()) {
+			return list
 		}
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{f.typeSchema(t.Elem()), list}}
 	}
 	return f.singleSchema(t)
 }

@@ -42,7 +42,7 @@ func TestSchemaAcceptsWhatLoads(t *testing.T) {
 		t.Errorf("Validate(full.yaml) = %v", err)
 	}
 	// What a schema can know, it refuses; the rest is Load's.
-	for _, name := range []string{"unknown-key", "unknown-nested-key", "wrong-version", "no-version", "bad-level", "literal-secret", "threshold-percent", "ldap-template", "bare-number-duration", "value-for-a-list", "value-for-a-block"} {
+	for _, name := range []string{"unknown-key", "unknown-nested-key", "wrong-version", "no-version", "bad-level", "literal-secret", "threshold-percent", "ldap-template", "bare-number-duration", "value-for-a-list-of-blocks", "value-for-a-block"} {
 		path := filepath.Join("testdata/bad", name+".yaml")
 		if err := schema.Validate(asJSON(t, path)); err == nil {
 			t.Errorf("Validate(%s) = nil, want an error", path)

@@ -22,6 +22,7 @@ type Secret struct {
 	// Secret in an unexported field and cannot call the methods below.
 	value *string
 	ref   string // file:…, credential:… or env:…
+	path  string // the file that value was read from
 }
 
 // NewSecret returns a secret that came from nowhere in particular.
@@ -46,6 +47,10 @@ func (s Secret) IsZero() bool { return s.value == nil && s.ref == "" }
 // Ref says where the secret is: file:PATH, credential:NAME or env:NAME. It is
 // empty for a secret that was part of a URL.
 func (s Secret) Ref() string { return s.ref }
+
+// Path is the file that the secret was read from, for those who read it again
+// later. It is empty if the secret came from elsewhere.
+func (s Secret) Path() string { return s.path }
 
 // String returns a fixed text, empty if there is no secret.
 func (s Secret) String() string {
@@ -98,9 +103,20 @@ func (s Secret) resolve(lookup func(string) (string, bool)) (Secret, error) {
 	if s.ref == "" || s.value != nil {
 		return s, nil
 	}
-	value, err := s.read(lookup)
-	if err != nil {
-		return s, err
+	var value string
+	if name, ok := strings.CutPrefix(s.ref, refEnv); ok {
+		if value, ok = lookup(name); !ok {
+			return s, fmt.Errorf("no variable %s", name)
+		}
+	} else {
+		path, err := s.file(lookup)
+		if err != nil {
+			return s, err
+		}
+		if value, err = readSecretFile(path, lookup); err != nil {
+			return s, err
+		}
+		s.path = path
 	}
 	if value == "" {
 		return s, errors.New("the secret is empty")
@@ -109,16 +125,10 @@ func (s Secret) resolve(lookup func(string) (string, bool)) (Secret, error) {
 	return s, nil
 }
 
-func (s Secret) read(lookup func(string) (string, bool)) (string, error) {
+// file is the file that s refers to.
+func (s Secret) file(lookup func(string) (string, bool)) (string, error) {
 	if path, ok := strings.CutPrefix(s.ref, refFile); ok {
-		return readSecretFile(path, lookup)
-	}
-	if name, ok := strings.CutPrefix(s.ref, refEnv); ok {
-		value, set := lookup(name)
-		if !set {
-			return "", fmt.Errorf("no variable %s", name)
-		}
-		return value, nil
+		return path, nil
 	}
 	name := strings.TrimPrefix(s.ref, refCredential)
 	if name != filepath.Base(name) || name == "." || name == ".." {
@@ -128,7 +138,7 @@ func (s Secret) read(lookup func(string) (string, bool)) (string, error) {
 	if !ok || dir == "" {
 		return "", errors.New("no CREDENTIALS_DIRECTORY: credential: works in a systemd unit with LoadCredential=")
 	}
-	return readSecretFile(filepath.Join(dir, name), lookup)
+	return filepath.Join(dir, name), nil
 }
 
 const maxSecret = 64 << 10 // bytes

@@ -59,7 +59,7 @@ func (l *loader) warn() {
 		add("insecure_http", "no trusted_proxies: the proxy's address is taken for the client's", "")
 	}
 	for i, s := range c.Sources {
-		if s.LDAP != nil && s.LDAP.PlaintextOK {
+		if s.LDAP != nil && s.LDAP.PlaintextBind {
 			add(fmt.Sprintf("sources[%d].ldap.allow_plaintext_bind", i), "the password may cross the network unprotected", "")
 		}
 	}
