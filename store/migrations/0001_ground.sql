@@ -53,6 +53,11 @@ CREATE TABLE source_fact (
     until BIGINT NOT NULL,
     PRIMARY KEY (name, since)
 );
+-- What is made here has a source too. It is never removed.
+INSERT INTO source (name, kind, state, rank, settings, created, modified)
+VALUES ('local', 'local', 'active', 0, '', 0, 0);
+INSERT INTO source_fact (name, kind, state, rank, since, until)
+VALUES ('local', 'local', 'active', 0, 0, 9223372036854775807);
 
 CREATE TABLE users (
     id           NAME   PRIMARY KEY,
