@@ -77,7 +77,7 @@ func (c *collector) collect() error {
 			return err
 		}
 	}
-	return nil
+	return c.searchMembers()
 }
 
 func (c *collector) users(base string) search {
@@ -170,7 +170,8 @@ func (c *collector) takeMembers(g *Group, e *ldap.Entry) error {
 	if m.MemberURLs == "" {
 		return nil
 	}
-	return c.takeMemberURLs(g, e)
+	const maxURLs = 100
+	return c.allValues(e, m.MemberURLs, maxURLs, func(v []byte) { g.urls = append(g.urls, string(v)) })
 }
 
 // addDN adds the member with a DN. A uniqueMember may end in a bit string (RFC
@@ -191,25 +192,25 @@ func (c *collector) addDN(g *Group, dn string) {
 	g.others = append(g.others, foreign{key, dn})
 }
 
-// takeMemberURLs searches for the members of a dynamic group. One whose URL
-// cannot be evaluated keeps the members it had: a mistake in one group is no
-// reason to empty it, nor to stop everything.
-func (c *collector) takeMemberURLs(g *Group, e *ldap.Entry) error {
-	var urls []string
-	err := c.allValues(e, c.template.Mapping.MemberURLs, 100, func(v []byte) { urls = append(urls, string(v)) })
-	if err != nil {
-		return err
-	}
-	for _, text := range urls {
-		err := c.memberURL(g, text)
-		var in *IncompleteError
-		if errors.As(err, &in) && (in.Cause == CauseMemberURLs || in.Cause == CauseBase) {
-			g.unknown = in.Error()
-			return nil
+// searchMembers searches for the members of dynamic groups. It comes after all
+// groups have been read, for servers keep the place of one paged search a
+// connection. A group whose URL cannot be evaluated keeps the members it had: a
+// mistake in one group is no reason to empty it, nor to stop everything.
+func (c *collector) searchMembers() error {
+	for i := range c.snap.Groups {
+		g := &c.snap.Groups[i]
+		for _, text := range g.urls {
+			err := c.memberURL(g, text)
+			var in *IncompleteError
+			if errors.As(err, &in) && (in.Cause == CauseMemberURLs || in.Cause == CauseBase) {
+				g.unknown = in.Error()
+				break
+			}
+			if err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
-		}
+		g.urls = nil
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ type Group struct {
 	Rejected string // why it cannot be taken over; see Person.Rejected
 
 	sid     string
+	urls    []string  // that select members, still to be searched
 	unknown string    // why its members could not be evaluated; they stay as they are
 	people  []int32   // members in Snapshot.People
 	others  []foreign // member DNs that name nobody in Snapshot.People

@@ -1,0 +1,203 @@
+package ldapsync
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/usherd/usherd/directory"
+	"github.com/usherd/usherd/ldapsync/ldaptest"
+)
+
+// pollerOf returns a poller with a store, not yet run.
+func pollerOf(t *testing.T, s Settings, store Store) *Poller {
+	t.Helper()
+	p, err := New(Config{Source: "corp", Settings: s, Store: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// runs runs p and fails the test unless the result is one of want.
+func runs(t *testing.T, p *Poller, want ...directory.RunResult) directory.Run {
+	t.Helper()
+	run, err := p.Run(t.Context())
+	if err != nil {
+		t.Fatalf("Run: %v", err)
+	}
+	for _, w := range want {
+		if run.Result == w {
+			return run
+		}
+	}
+	t.Fatalf("Run = %s (%s), want %v", run.Result, run.Message, want)
+	return run
+}
+
+const fakeBase = "dc=fake,dc=test"
+
+// fakeEntries is a directory of n people, a group of all of them and one that
+// holds that group, and two more which contain each other.
+func fakeEntries(n int) []ldaptest.Entry {
+	var all []ldaptest.Entry
+	var members []string
+	for i := range n {
+		dn := fmt.Sprintf("uid=u%d,ou=people,%s", i, fakeBase)
+		members = append(members, dn)
+		all = append(all, ldaptest.Entry{DN: dn, Attrs: map[string][]string{
+			"objectClass": {"inetOrgPerson"}, "entryUUID": {fmt.Sprintf("00000000-0000-4000-8000-%012d", i)},
+			"uid": {fmt.Sprintf("u%d", i)}, "cn": {fmt.Sprintf("User %d", i)}, "mail": {fmt.Sprintf("u%d@fake.test", i)},
+		}})
+	}
+	group := func(i int, name string, members ...string) {
+		all = append(all, ldaptest.Entry{DN: "cn=" + name + "," + fakeBase, Attrs: map[string][]string{
+			"objectClass": {"groupOfNames"}, "entryUUID": {fmt.Sprintf("00000000-0000-4000-9000-%012d", i)}, "cn": {name}, "member": members,
+		}})
+	}
+	group(1, "all", members...)
+	group(2, "outer", "cn=all,"+fakeBase, "cn=round,"+fakeBase)
+	group(3, "round", "cn=outer,"+fakeBase, members[0])
+	return all
+}
+
+func fakeSettings(t *testing.T, url string) Settings {
+	return Settings{
+		URLs: []string{url}, AllowPlaintextBind: true, BindDN: ldaptest.ReaderDN, PasswordFile: secretFile(t, "pw"), Template: "openldap",
+		Base: []string{fakeBase}, PageSize: 3, GroupPageSize: 2, RequestTimeout: Duration(150 * time.Millisecond),
+	}.withDefaults()
+}
+
+// TestNoFaultRemovesAnybody is the property that matters most: whatever goes
+// wrong at whatever message of the conversation, nothing is taken from anybody,
+// and the next good read finds nothing to repair.
+func TestNoFaultRemovesAnybody(t *testing.T) {
+	t.Parallel()
+	fake := ldaptest.StartFake(t, ldaptest.FakeConfig{Entries: fakeEntries(10), Contexts: []string{fakeBase}, MaxValRange: 4})
+	s := fakeSettings(t, fake.URL)
+	store := newMapStore()
+	fake.SetFault(ldaptest.Fault{})
+	runs(t, pollerOf(t, s, store), directory.RunApplied)
+	messages := fake.Sent()
+	if messages < 25 || len(store.people) != 10 || len(store.groups) != 3 {
+		t.Fatalf("a good run took %d messages and made %d people and %d groups", messages, len(store.people), len(store.groups))
+	}
+	faults := 0
+	for at := 1; at <= messages; at++ {
+		for _, harm := range ldaptest.Harms() {
+			codes := []int{0}
+			if harm == ldaptest.Answer {
+				codes = []int{1, 3, 4, 10, 11, 32, 49, 50, 51, 52, 53, 80}
+			}
+			if harm == ldaptest.Silence && at%5 != 0 {
+				continue // each takes the whole timeout
+			}
+			for _, code := range codes {
+				faults++
+				checkFault(t, fake, s, store.clone(), ldaptest.Fault{At: at, Harm: harm, Code: code})
+			}
+		}
+	}
+	t.Logf("%d faults at %d messages", faults, messages)
+}
+
+func checkFault(t *testing.T, fake *ldaptest.Fake, s Settings, store *mapStore, fault ldaptest.Fault) {
+	t.Helper()
+	before := store.cursor
+	fake.SetFault(fault)
+	run, err := pollerOf(t, s, store).Run(t.Context())
+	if err != nil {
+		t.Fatalf("Run under %+v: %v", fault, err)
+	}
+	if n := store.removals(); n != 0 {
+		t.Errorf("%+v: %d removals, run %s: %s", fault, n, run.Result, run.Message)
+	}
+	switch run.Result {
+	case directory.RunUnchanged: // the harm did not matter, or was made good
+	case directory.RunIncomplete:
+		if run.Message == "" {
+			t.Errorf("%+v: incomplete without a word", fault)
+		}
+		if string(store.cursor) != string(before) {
+			t.Errorf("%+v: the cursor moved after an incomplete read", fault)
+		}
+	default:
+		t.Errorf("%+v: run %s: %s", fault, run.Result, run.Message)
+	}
+}
+
+// TestNoCutRemovesAnybody cuts the connection to a real server at any byte.
+func TestNoCutRemovesAnybody(t *testing.T) {
+	t.Parallel()
+	server := ldaptest.Start(t, ldaptest.Config{Users: 60, Groups: 3})
+	proxy := ldaptest.StartProxy(t, server.Addr)
+	s := settingsOf(t, server)
+	s.URLs, s.PageSize, s.GroupPageSize, s.RequestTimeout = []string{proxy.URL}, 20, 3, Duration(200*time.Millisecond)
+	store := newMapStore()
+	proxy.Heal()
+	runs(t, pollerOf(t, s, store), directory.RunApplied)
+	length := proxy.Passed()
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range 60 {
+		cut := ldaptest.Cut(i % 3)
+		if cut == ldaptest.Stall && i%12 != 2 {
+			continue
+		}
+		after := random.Int64N(length)
+		proxy.CutAfter(after, cut)
+		hit := store.clone()
+		run := runs(t, pollerOf(t, s, hit), directory.RunIncomplete)
+		if n := hit.removals(); n != 0 || run.Message == "" {
+			t.Errorf("cut %v after %d of %d bytes: %d removals, message %q", cut, after, length, n, run.Message)
+		}
+		proxy.Heal()
+	}
+	run := runs(t, pollerOf(t, s, store), directory.RunUnchanged)
+	if len(run.Counts) == 0 || store.removals() != 0 {
+		t.Errorf("after all: counts %v, %d removals", run.Counts, store.removals())
+	}
+}
+
+func TestAnonymousIsNobody(t *testing.T) {
+	fake := ldaptest.StartFake(t, ldaptest.FakeConfig{Entries: fakeEntries(3), Contexts: []string{fakeBase}, Anonymous: true})
+	store := newMapStore()
+	run := runs(t, pollerOf(t, fakeSettings(t, fake.URL), store), directory.RunIncomplete)
+	if store.applies != 0 {
+		t.Errorf("an anonymous bind led to %d applies: %s", store.applies, run.Message)
+	}
+}
+
+func TestServersWithoutWhoAmIAreBelieved(t *testing.T) {
+	fake := ldaptest.StartFake(t, ldaptest.FakeConfig{Entries: fakeEntries(3), Contexts: []string{fakeBase}, NoWhoAmI: true})
+	runs(t, pollerOf(t, fakeSettings(t, fake.URL), newMapStore()), directory.RunApplied)
+}
+
+func TestAServerWithoutPagingIsNotBelieved(t *testing.T) {
+	fake := ldaptest.StartFake(t, ldaptest.FakeConfig{Entries: fakeEntries(3), Contexts: []string{fakeBase}, NoPaging: true})
+	runs(t, pollerOf(t, fakeSettings(t, fake.URL), newMapStore()), directory.RunIncomplete)
+}
+
+func TestRangesAreReadToTheirEnd(t *testing.T) {
+	for _, n := range []int{3, 4, 5, 8, 9, 40} {
+		fake := ldaptest.StartFake(t, ldaptest.FakeConfig{Entries: fakeEntries(n), Contexts: []string{fakeBase}, MaxValRange: 4})
+		snap := collect(t, fakeSettings(t, fake.URL))
+		if got := len(membersOf(t, snap, resolve(snap, nobodyBefore), "all")); got != n {
+			t.Errorf("a group of %d members in ranges of 4: read %d", n, got)
+		}
+	}
+}
+
+func TestShutdownEndsARun(t *testing.T) {
+	fake := ldaptest.StartFake(t, ldaptest.FakeConfig{Entries: fakeEntries(3), Contexts: []string{fakeBase}})
+	fake.SetFault(ldaptest.Fault{At: 5, Harm: ldaptest.Silence})
+	s := fakeSettings(t, fake.URL)
+	s.RequestTimeout = Duration(time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	run, err := pollerOf(t, s, newMapStore()).Run(ctx)
+	if err != nil || run.Result != directory.RunIncomplete {
+		t.Errorf("a run whose context ended = %s, %v, want incomplete", run.Result, err)
+	}
+}
