@@ -1,0 +1,178 @@
+package authz
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// A gift is one thing that a group is given: an edge at the end of paths.
+type gift struct {
+	scope   scopeID
+	project directory.ProjectKey
+	grant   *directory.Grant // nil if a mapping gives it
+	mapped  mapped
+	role    *role               // nil for a plain privilege
+	priv    directory.Privilege // if no right
+	right   directory.Right
+}
+
+// gifts yields what a group itself is given that contains w.
+func (s *Snapshot) gifts(g *group, w *want) iter.Seq[gift] {
+	return func(yield func(gift) bool) {
+		for i := range g.facts.Grants {
+			grant := &g.facts.Grants[i]
+			if !s.ownGifts(grant, w, yield) {
+				return
+			}
+		}
+		for _, m := range g.mappings {
+			for i := range m.gives {
+				set := m.gives[i].set
+				base := gift{scope: m.gives[i].scope, project: set.Project, mapped: m}
+				for _, name := range set.Roles {
+					if !roleGifts(base, s.cat.roles[name], w, yield) {
+						return
+					}
+				}
+				for _, p := range set.Privileges {
+					base.priv = p
+					if w.givenBy(p) && !yield(base) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// ownGifts yields what one grant gives that contains w.
+func (s *Snapshot) ownGifts(grant *directory.Grant, w *want, yield func(gift) bool) bool {
+	base := gift{scope: s.cat.scope(grant.Project), project: grant.Project, grant: grant}
+	if grant.Role != "" {
+		return roleGifts(base, s.cat.roles[grant.Role], w, yield)
+	}
+	base.priv = grant.Privilege
+	return !w.givenBy(grant.Privilege) || yield(base)
+}
+
+func roleGifts(base gift, r *role, w *want, yield func(gift) bool) bool {
+	if r == nil {
+		return true
+	}
+	base.role = r
+	for _, p := range r.Privileges {
+		base.priv = p
+		if w.givenBy(p) && !yield(base) {
+			return false
+		}
+	}
+	base.priv = directory.Privilege{}
+	for _, right := range r.Rights {
+		base.right = right
+		if w.givenByRight(right) && !yield(base) {
+			return false
+		}
+	}
+	return true
+}
+
+// end is the scope of a whole path that reaches a gift in scope.
+func (b *gift) end(scope scopeID) scopeID {
+	scope = join(scope, b.scope)
+	if scope != organization && b.right.IsOrganization() {
+		return nowhere // an organization right counts only on a path without a project
+	}
+	return scope
+}
+
+// place is where a path has come to: a group, and what it has met.
+type place struct {
+	num     directory.GroupNum
+	blocked bool
+	scope   scopeID
+}
+
+// step is a place and the step before it; -1 at a membership.
+type step struct {
+	place
+	from int
+}
+
+// climb visits, nearest first, every place that paths from a direct membership
+// come to on the way to w. visit gets the steps so far; the last is the place.
+func (s *Snapshot) climb(start directory.GroupNum, w *want, visit func(steps []step, at int)) {
+	var steps []step
+	seen := map[place]bool{}
+	enter := func(num directory.GroupNum, from int) {
+		g := s.groups.get(uint32(num))
+		if g == nil || !g.raw.hasAny(&w.ids) {
+			return
+		}
+		p := place{num, g.blocked, g.scope}
+		if from >= 0 {
+			p.blocked = p.blocked || steps[from].blocked
+			p.scope = join(steps[from].scope, p.scope)
+		}
+		if !seen[p] {
+			seen[p] = true
+			steps = append(steps, step{p, from})
+		}
+	}
+	enter(start, -1)
+	for i := 0; i < len(steps); i++ {
+		visit(steps, i)
+		for _, parent := range s.groups.get(uint32(steps[i].num)).facts.Parents {
+			enter(parent, i)
+		}
+	}
+}
+
+// obstacle gives the first code of all paths that end in w, none of which
+// counts.
+func (s *Snapshot) obstacle(subject *directory.Subject, a *ask, w *want) Code {
+	first := NoGrant
+	for i := range subject.Grants {
+		s.ownGifts(&subject.Grants[i], w, func(b gift) bool {
+			first = min(first, OtherProject)
+			return true
+		})
+	}
+	for _, m := range subject.Memberships {
+		s.climb(m.Group, w, func(steps []step, at int) {
+			for b := range s.gifts(s.groups.get(uint32(steps[at].num)), w) {
+				first = min(first, s.obstacleOf(subject, a, m, steps[at].place, &b))
+			}
+		})
+	}
+	if first == Granted {
+		return NoGrant // never: what counts was found before
+	}
+	return first
+}
+
+// obstacleOf judges one path; Granted means that it counts.
+func (s *Snapshot) obstacleOf(subject *directory.Subject, a *ask, m directory.Membership, p place, b *gift) Code {
+	scope := b.end(p.scope)
+	switch {
+	case p.blocked:
+		return BlockedGroup
+	case scope != organization && scope != a.scope:
+		return OtherProject
+	case s.hides(subject, a, m, scope):
+		return HiddenByOverride
+	case b.mapped.suspended:
+		return SuspendedMapping
+	}
+	return Granted
+}
+
+// hides reports whether an override hides a path of a scope that starts with m.
+func (s *Snapshot) hides(subject *directory.Subject, a *ask, m directory.Membership, scope scopeID) bool {
+	if scope == organization {
+		return !m.Local && slices.Contains(subject.Overrides, "")
+	}
+	g := s.groups.get(uint32(m.Group))
+	return (!m.Local || g == nil || g.scope == organization) && slices.Contains(subject.Overrides, a.project)
+}
