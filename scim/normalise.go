@@ -142,11 +142,11 @@ func (n *normaliser) set(ref filter.Ref, v any) error {
 }
 
 func (n *normaliser) setMembers(v any) error {
-	values, err := memberValues(v, n.quirks)
-	if values == nil && v != nil {
-		values = []string{}
+	if v == nil {
+		return nil
 	}
-	n.members = values
+	var err error
+	n.members, err = memberValues(v, n.quirks)
 	return err
 }
 
