@@ -185,8 +185,10 @@ func TestEveryPackageHasOneDoc(t *testing.T) {
 			continue
 		}
 		dir := filepath.ToSlash(filepath.Dir(f.path))
+		if _, ok := docs[dir]; !ok {
+			docs[dir] = nil
+		}
 		if f.ast.Doc == nil {
-			docs[dir] = append(docs[dir], nil...)
 			continue
 		}
 		docs[dir] = append(docs[dir], f.path)
