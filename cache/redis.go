@@ -172,7 +172,7 @@ func (r *Redis) announce(stamp directory.Stamp) { r.enqueue(errand{stamp: stamp}
 
 func (r *Redis) enqueue(e errand) {
 	select {
-	case r.errands <- w:
+	case r.errands <- e:
 	default:
 		r.metrics.overflow.Inc()
 	}
