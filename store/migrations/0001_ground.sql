@@ -186,7 +186,8 @@ CREATE TABLE membership (
     until      BIGINT NOT NULL,
     PRIMARY KEY (group_id, value, via, since)
 );
-CREATE INDEX membership_member ON membership (member_id, until);
+CREATE INDEX membership_member ON membership (member_id, until, since, kind, group_num); -- a check that misses reads it alone
+CREATE INDEX membership_nesting ON membership (member_num, until, since, group_num) WHERE kind = 'group';
 CREATE INDEX membership_group ON membership (group_id, until, value);
 CREATE INDEX membership_pending ON membership (source, value, until, kind);
 
@@ -208,6 +209,7 @@ CREATE TABLE grants (
     PRIMARY KEY (id, since)
 );
 CREATE INDEX grants_holder ON grants (holder_id, until);
+CREATE INDEX grants_group ON grants (holder_id, until) WHERE holder = 'group';
 
 CREATE TABLE overrides (
     user_id  NAME   NOT NULL,
@@ -265,6 +267,7 @@ CREATE TABLE request_log (
     body   TEXT   NOT NULL,
     PRIMARY KEY (source, time, id)
 );
+CREATE INDEX request_log_time ON request_log (time);
 CREATE TABLE sync_run (
     id      NAME   PRIMARY KEY,
     source  NAME   NOT NULL,
