@@ -3,12 +3,15 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/usherd/usherd/directory"
 )
 
 const (
@@ -24,7 +27,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := c.complete(); err != nil {
 		return nil, fmt.Errorf("store: bad config: %w", err)
 	}
-	s := &Store{now: c.Now, log: c.Log, historyKeep: c.HistoryKeep, feedKeep: c.FeedKeep}
+	s := &Store{
+		now: c.Now, log: c.Log, historyKeep: c.HistoryKeep, feedKeep: c.FeedKeep,
+		subject: make(map[directory.KeyKind]*sql.Stmt),
+	}
 	connect := s.openSQLite
 	if isPostgres(c.DSN) {
 		connect = s.openPostgres
@@ -32,7 +38,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := connect(ctx, c); err != nil {
 		return nil, fmt.Errorf("opening the store: %w", err)
 	}
-	if err := s.makeRootKey(ctx); err != nil {
+	if err := errors.Join(s.makeRootKey(ctx), s.prepareSubject(ctx)); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the store: %w", err), s.Close())
 	}
 	s.w = newWriter(s.write, s.d, s.now)

@@ -45,6 +45,8 @@ type Store struct {
 	now   func() time.Time
 	log   *zap.Logger
 
+	subject map[directory.KeyKind]*sql.Stmt // prepared; empty on PostgreSQL
+
 	historyKeep, feedKeep time.Duration
 	lock                  io.Closer // what keeps other processes out, or nil
 }
