@@ -16,7 +16,7 @@ func stableID(attribute string, value []byte) (string, error) {
 		return guidString(value)
 	}
 	id := strings.ToLower(strings.TrimSpace(string(value)))
-	if id == "" || len(id) > 255 || !utf8.ValidString(id) {
+	if id == "" || len(id) > 255 || !utf8.Valid(value) {
 		return "", errors.New("the id is empty, too long or not text")
 	}
 	return id, nil

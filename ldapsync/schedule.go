@@ -58,6 +58,9 @@ func parseSchedule(spec string, shortest time.Duration) (w When, err error) {
 	}
 	for range 60 { // five fields repeat no faster than that within an hour
 		second := w.Next(first)
+		if second.IsZero() { // cron/v3 looks five years ahead
+			break
+		}
 		if second.Sub(first) < shortest {
 			return When{}, fmt.Errorf("schedule %q: more often than every %v", spec, shortest)
 		}

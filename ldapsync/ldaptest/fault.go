@@ -33,6 +33,14 @@ const (
 	NoAttributes      // if it is an entry, send it with its DN alone
 )
 
+// String names the harm.
+func (h Harm) String() string {
+	return [...]string{
+		"none", "hang up", "break", "silence", "truncate", "answer", "no control", "same cookie", "empty answer", "wrong id", "text id",
+		"wrong operation", "garbage", "huge", "endless", "notice", "reference", "twice", "no attributes",
+	}[h]
+}
+
 // Harms lists every kind of harm.
 func Harms() []Harm {
 	var all []Harm
