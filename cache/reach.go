@@ -24,10 +24,12 @@ func (c *Cache[S]) AtLeast(ctx context.Context, stamp directory.Stamp) (*View[S]
 // is one. Whoever wrote waits so before telling, and reads the write from then
 // on. The errors are those of [Cache.AtLeast].
 func (c *Cache[S]) Wait(ctx context.Context, stamp directory.Stamp) (*View[S], error) {
-	select {
-	case <-c.first:
-	case <-ctx.Done():
-		return nil, unavailable(ErrNoView, ctx.Err())
+	if c.view.Load() == nil {
+		select {
+		case <-c.first:
+		case <-ctx.Done():
+			return nil, unavailable(ErrNoView, ctx.Err())
+		}
 	}
 	wanted := c.cfg.Clock()
 	for want, sure := stamp, false; ; {
