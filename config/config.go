@@ -33,6 +33,7 @@ type Config struct {
 
 	origins  map[string]Origin
 	warnings Errors
+	files    []string
 }
 
 // Store says where the facts are kept.

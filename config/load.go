@@ -68,6 +68,10 @@ func (c *Config) Origins() map[string]Origin { return c.origins }
 // Warnings are what is allowed and probably not meant.
 func (c *Config) Warnings() []Error { return c.warnings }
 
+// Files are what a daemon watches to know when to load again: the files that
+// were read, and conf.d if there is one. Without a file there are none.
+func (c *Config) Files() []string { return c.files }
+
 // loader is one Load.
 type loader struct {
 	cfg     *Config
@@ -112,6 +116,7 @@ func (l *loader) files(named string) {
 	if path == "" {
 		return
 	}
+	l.cfg.files = append(l.cfg.files, path)
 	l.file(path, true)
 	dir := filepath.Join(filepath.Dir(path), "conf.d")
 	entries, err := os.ReadDir(dir)
@@ -121,11 +126,13 @@ func (l *loader) files(named string) {
 		}
 		return
 	}
+	l.cfg.files = append(l.cfg.files, dir)
 	for _, e := range entries { // in the order of their names
 		name := e.Name()
 		switch ext := filepath.Ext(name); {
 		case strings.HasPrefix(name, "."):
 		case ext == ".yaml":
+			l.cfg.files = append(l.cfg.files, filepath.Join(dir, name))
 			l.file(filepath.Join(dir, name), false)
 		case ext == ".yml":
 			l.cfg.warnings = append(l.cfg.warnings, Error{File: filepath.Join(dir, name), Msg: "not read", Hint: "files of conf.d end in .yaml"})

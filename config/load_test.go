@@ -49,7 +49,7 @@ func same(a, b *Config) string {
 		cmp.Comparer(func(x, y Prefix) bool { return x == y }),
 		cmp.FilterPath(func(p cmp.Path) bool {
 			s := p.Last().String()
-			return s == ".origins" || s == ".warnings"
+			return s == ".origins" || s == ".warnings" || s == ".files"
 		}, cmp.Ignore()), cmp.Exporter(func(t reflect.Type) bool { return t == reflect.TypeFor[Config]() }))
 }
 
@@ -235,6 +235,14 @@ func TestConfD(t *testing.T) {
 	}
 	if w := c.Warnings(); len(w) != 1 || !strings.HasSuffix(w[0].File, "30-trap.yml") {
 		t.Errorf("Warnings() = %v, want one about the .yml file", w)
+	}
+
+	var watched []string
+	for _, name := range []string{"usherd.yaml", "conf.d", "conf.d/10-first.yaml", "conf.d/20-later.yaml"} {
+		watched = append(watched, filepath.Join(dir, name))
+	}
+	if diff := cmp.Diff(watched, c.Files()); diff != "" {
+		t.Errorf("Files (-want +got):\n%s", diff)
 	}
 
 	bad := write(t, map[string]string{
