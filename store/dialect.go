@@ -2,11 +2,13 @@ package store
 
 // A dialect is what differs between the engines in the text of a statement.
 type dialect struct {
-	engine engine
-	name   string // the type of columns that are compared bytewise
-	clock  string // expression: milliseconds since 1970 by the database's clock
-	update string // suffix of a SELECT: lock the rows till commit
-	share  string // suffix of a SELECT: keep the rows as they are till commit
+	engine   engine
+	name     string // the type of columns that are compared bytewise
+	clock    string // expression: milliseconds since 1970 by the database's clock
+	find     string // function: where one text is in another, 0 if it is not
+	bytewise string // suffix of a TEXT column: compare bytewise
+	update   string // suffix of a SELECT: lock the rows till commit
+	share    string // suffix of a SELECT: keep the rows as they are till commit
 }
 
 type engine uint8
@@ -22,12 +24,15 @@ var (
 		engine: sqlite,
 		name:   "TEXT",
 		clock:  "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+		find:   "instr",
 	}
 	postgresDialect = dialect{
-		engine: postgres,
-		name:   `TEXT COLLATE "C"`,
-		clock:  "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
-		update: " FOR UPDATE",
-		share:  " FOR SHARE",
+		engine:   postgres,
+		name:     `TEXT COLLATE "C"`,
+		clock:    "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+		find:     "strpos",
+		bytewise: ` COLLATE "C"`,
+		update:   " FOR UPDATE",
+		share:    " FOR SHARE",
 	}
 )

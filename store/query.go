@@ -1,0 +1,130 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// A table is what a Query can select from.
+type table[T any] struct {
+	from    string // a table with the alias t
+	columns string
+	living  string // condition
+	attrs   func(d dialect, source string) map[directory.Attribute]column // source is a parameter, or empty for all
+	scan    func(scanner) (T, error)
+}
+
+// page answers a query. A page and its total are of one database snapshot.
+func page[T any](ctx context.Context, s *Store, t table[T], q directory.Query) (directory.Page[T], error) {
+	answer := directory.Page[T]{Total: -1}
+	sel, err := t.lower(s.d, q)
+	if err != nil {
+		return answer, err
+	}
+	read := func(db querier) error {
+		if q.Total {
+			err := db.QueryRowContext(ctx, `SELECT count(*) FROM `+t.from+sel.where, sel.args...).Scan(&answer.Total)
+			if err != nil || answer.Total == 0 {
+				return err
+			}
+		}
+		if q.Limit <= 0 {
+			return nil
+		}
+		answer.Items, err = collect(ctx, db, t.scan, `SELECT `+t.columns+` FROM `+t.from+sel.where+sel.rest, sel.pageArgs...)
+		return err
+	}
+	if !q.Total || q.Limit <= 0 { // one statement is a snapshot by itself
+		err = read(s.read)
+	} else {
+		err = s.snapshot(ctx, read)
+	}
+	if err != nil {
+		return directory.Page[T]{Total: -1}, fmt.Errorf("reading %s: %w", t.from, err)
+	}
+	return answer, nil
+}
+
+// A selection is a query as SQL.
+type selection struct {
+	where    string
+	args     []any // of where
+	rest     string
+	pageArgs []any // of where and rest
+}
+
+func (t table[T]) lower(d dialect, q directory.Query) (sel selection, err error) {
+	if err := checkQuery(q); err != nil {
+		return sel, err
+	}
+	l := &lowering{d: d}
+	source := ""
+	sel.where = " WHERE " + t.living
+	if q.Source != "" {
+		source = l.param(string(q.Source))
+		sel.where += " AND t.source = " + source
+	}
+	l.columns = t.attrs(d, source)
+	cond, err := l.expr(q.Where)
+	if err != nil {
+		return sel, err
+	}
+	sel.where += " AND (" + cond + ")"
+	sel.args = l.args[:len(l.args):len(l.args)]
+	order, err := l.order(q)
+	if err != nil {
+		return sel, err
+	}
+	if q.After != nil {
+		than := " > "
+		if q.Desc {
+			than = " < "
+		}
+		sel.rest = " AND (t.created, t.id)" + than + "(" + l.param(ms(q.After.Created)) + ", " + l.param(q.After.ID) + ")"
+	}
+	sel.rest += order + " LIMIT " + l.param(q.Limit)
+	if q.After == nil && q.Offset > 0 {
+		sel.rest += " OFFSET " + l.param(q.Offset)
+	}
+	sel.pageArgs = l.args
+	return sel, nil
+}
+
+func checkQuery(q directory.Query) error {
+	switch {
+	case q.Offset < 0:
+		return fmt.Errorf("offset %d: %w", q.Offset, directory.ErrInvalid)
+	case q.After != nil && q.Sort != "":
+		return fmt.Errorf("a place in the order by %s: %w", q.Sort, directory.ErrInvalid)
+	case !storable(string(q.Source)) || q.After != nil && !storable(q.After.ID):
+		return fmt.Errorf("source or place is not valid text: %w", directory.ErrInvalid)
+	}
+	return nil
+}
+
+// order returns the ORDER BY clause. Those without the attribute come last, or
+// first if the order is descending (RFC 7644, section 3.4.2.3).
+func (l *lowering) order(q directory.Query) (string, error) {
+	down := ""
+	if q.Desc {
+		down = " DESC"
+	}
+	if q.Sort == "" {
+		return " ORDER BY t.created" + down + ", t.id" + down, nil
+	}
+	col, known := l.columns[q.Sort]
+	if !known || col.many != "" && q.Sort != directory.AttrEmail {
+		return "", fmt.Errorf("attribute %q can't be sorted by: %w", q.Sort, directory.ErrInvalid)
+	}
+	expr := col.expr
+	if col.many != "" {
+		expr = firstEmail
+	}
+	absent := ""
+	if col.kind == exact || col.kind == folded {
+		absent = "CASE WHEN " + expr + " = '' THEN 1 ELSE 0 END" + down + ", "
+	}
+	return " ORDER BY " + absent + expr + down + ", t.created, t.id", nil
+}
