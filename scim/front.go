@@ -37,7 +37,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ID: id, Source: directory.SourceName(source), Time: h.now(),
 		Method: r.Method, Path: r.URL.Path, Agent: clip(r.UserAgent()),
 	}}
-	ans, err := h.guarded(w, r, t, source, path)
+	ans, err := h.guarded(r, t, source, path)
 	if err != nil {
 		ans = h.refusal(err, t)
 	}
@@ -50,19 +50,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // guarded turns a panic into a 500: net/http would drop the connection.
-func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, t *trace, source string, path []string) (ans answer, err error) {
+func (h *Handler) guarded(r *http.Request, t *trace, source string, path []string) (ans answer, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			h.log.Error("scim handler panicked", zap.String("request", t.ID), zap.Any("panic", p), zap.Stack("stack"))
 			err = errors.New("panic")
 		}
 	}()
-	return h.serve(w, r, t, source, path)
+	return h.serve(r, t, source, path)
 }
 
 // serve answers a request: authenticate, source and limits, body bytes, strict
 // JSON, and only then what the request is about.
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t *trace, source string, path []string) (answer, error) {
+func (h *Handler) serve(r *http.Request, t *trace, source string, path []string) (answer, error) {
 	who, err := h.authenticate(r, source)
 	if err != nil {
 		return answer{}, err
@@ -93,7 +93,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t *trace, source
 		return answer{}, err
 	}
 	if method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch {
-		done, err := c.takeBody(w, r, path)
+		done, err := c.takeBody(r, path)
 		if err != nil {
 			return answer{}, err
 		}
@@ -104,7 +104,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t *trace, source
 
 // takeBody reads and decodes the body. The memory it takes is accounted for
 // until the returned function is called.
-func (c *call) takeBody(w http.ResponseWriter, r *http.Request, path []string) (func(), error) {
+func (c *call) takeBody(r *http.Request, path []string) (func(), error) {
 	if err := checkMedia(r.Header); err != nil {
 		return nil, err
 	}
@@ -120,9 +120,9 @@ func (c *call) takeBody(w http.ResponseWriter, r *http.Request, path []string) (
 	if err != nil {
 		return nil, err
 	}
-	raw, err := readBody(w, r, limit)
+	raw, err := readBody(r, limit)
 	if err == nil {
-		c.body, err = decode(raw)
+		c.body, err = decodeWithin(raw, c.limits.Depth)
 	}
 	if err != nil {
 		done()
@@ -132,13 +132,13 @@ func (c *call) takeBody(w http.ResponseWriter, r *http.Request, path []string) (
 }
 
 // splitPath takes /scim/{source}/v2/a/b apart. An empty source is one that the
-// path does not have; a trailing slash is nothing.
+// path does not have; no rest is no endpoint; a trailing slash is nothing.
 func splitPath(path string) (source string, rest []string) {
 	rest0, ok := strings.CutPrefix(path, "/scim/")
 	source, rest1, _ := strings.Cut(rest0, "/")
 	version, tail, _ := strings.Cut(rest1, "/")
 	if !ok || version != "v2" || len(path) > 2048 {
-		return source, []string{""}
+		return source, nil
 	}
 	return source, strings.Split(strings.TrimSuffix(tail, "/"), "/")
 }
@@ -191,8 +191,8 @@ func (c *call) apply(changes ...directory.Change) error {
 func (h *Handler) refusal(err error, t *trace) answer {
 	e := toError(err)
 	t.Detail = e.Detail
-	if e.Status >= 500 {
-		h.log.Error("scim request failed", zap.String("request", t.ID), zap.String("source", string(t.Source)),
+	if e.Status >= 500 && e.Err != nil {
+		h.log.Error("scim request failed", zap.String("request", t.ID), zap.String("source", clip(string(t.Source))),
 			zap.Int("status", e.Status), zap.Error(e.Err))
 	}
 	ans := answer{status: e.Status, doc: e.body(), location: e.location, header: http.Header{}}

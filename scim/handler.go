@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"iter"
 	"net/url"
 	"strings"
@@ -104,6 +105,7 @@ func New(cfg Config) (*Handler, error) {
 		record: cfg.Record, log: cfg.Log, limits: limits, now: cfg.Now,
 		inFlight: semaphore.NewWeighted(limits.InFlight),
 		turns:    turns{limit: limits.Requests, wait: limits.Wait},
+		locks:    locks{seed: maphash.MakeSeed()},
 	}, nil
 }
 

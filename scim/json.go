@@ -19,8 +19,10 @@ const (
 // two readers could understand differently: repeated names, strings that are
 // not UTF-8, NUL, text after the end. Objects become map[string]any, lists
 // []any, numbers json.Number. Every error is a 400 invalidSyntax.
-func decode(body []byte) (any, error) {
-	d := &decoder{text: string(body)}
+func decode(body []byte) (any, error) { return decodeWithin(body, maxDepth) }
+
+func decodeWithin(body []byte, depth int) (any, error) {
+	d := &decoder{text: string(body), depth: depth}
 	v, err := d.value(0)
 	if err != nil {
 		return nil, err
@@ -34,6 +36,8 @@ func decode(body []byte) (any, error) {
 type decoder struct {
 	text string // strings of the result share its memory
 	pos  int
+
+	depth int // the limit
 }
 
 func (d *decoder) bad(format string, args ...any) error {
@@ -58,8 +62,8 @@ func (d *decoder) value(depth int) (any, error) {
 	}
 	switch c := d.text[d.pos]; {
 	case c == '{' || c == '[':
-		if depth++; depth > maxDepth {
-			return nil, d.bad("nested deeper than %d", maxDepth)
+		if depth++; depth > d.depth {
+			return nil, d.bad("nested deeper than %d", d.depth)
 		}
 		d.pos++
 		if c == '{' {

@@ -1,17 +1,20 @@
 package scim
 
 import (
-	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"time"
+
+	"github.com/usherd/usherd/scim/filter"
 )
 
 // Limits bound what one request may ask. A zero field means its default.
 type Limits struct {
 	UserBody   int           // bytes of a body about users; default 1 MiB
 	GroupBody  int           // bytes of a body about groups, and of a bulk; default 8 MiB
+	Depth      int           // nested objects and lists of a body; default 32
+	Filter     filter.Parser // length, depth and terms of a filter; defaults 4 KiB, 16 and 64
 	Operations int           // operations of a PATCH or a bulk; default 1,000
 	Members    int           // members that one request may name; default 50,000
 	Page       int           // resources of a page when count is not given; default 100
@@ -30,6 +33,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	set(&l.UserBody, 1<<20)
 	set(&l.GroupBody, 8<<20)
+	set(&l.Depth, maxDepth)
 	set(&l.Operations, 1_000)
 	set(&l.Members, 50_000)
 	set(&l.Page, 100)
@@ -43,6 +47,7 @@ func (l Limits) withDefaults() Limits {
 	if l.Wait <= 0 {
 		l.Wait = 10 * time.Second
 	}
+	l.Filter.Loose = true
 	return l
 }
 
@@ -62,18 +67,24 @@ func checkMedia(h http.Header) error {
 	return nil
 }
 
+// drained is how much of a body that is too long is read and thrown away, so
+// that a client which is still sending hears of it.
+const drained = 32 << 20
+
 // readBody reads a body of at most limit bytes.
-func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
+func readBody(r *http.Request, limit int) ([]byte, error) {
 	if r.ContentLength > int64(limit) {
+		_, _ = io.CopyN(io.Discard, r.Body, drained) // the answer is the same whatever comes
 		return nil, tooLarge("the body has %d bytes; the limit is %d", r.ContentLength, limit)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, tooLarge("the body is longer than %d bytes", limit)
-	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, int64(limit)+1))
 	if err != nil {
 		// A body cut short is no body: nothing of it is used.
 		return nil, &Error{Status: http.StatusBadRequest, ScimType: "invalidSyntax", Detail: "the body broke off", Err: err}
+	}
+	if len(body) > limit {
+		_, _ = io.CopyN(io.Discard, r.Body, drained)
+		return nil, tooLarge("the body is longer than %d bytes", limit)
 	}
 	return body, nil
 }

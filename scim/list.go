@@ -71,8 +71,9 @@ func (c *call) bodyParams() (listParams, error) {
 		filter: text("filter"), sortBy: text("sortBy"),
 		only: texts(lookup(msg, "attributes")), without: texts(lookup(msg, "excludedAttributes")),
 	}
-	if v, ok := lookup(msg, "cursor").(string); ok {
-		p.cursor = &v
+	if v, ok := lookupOK(msg, "cursor"); ok {
+		s, _ := v.(string)
+		p.cursor = &s
 	}
 	err := p.page(text("startIndex"), text("count"), text("sortOrder"), c.limits)
 	return p, err
@@ -255,7 +256,7 @@ func (c *call) condition(rt *resourceType, text string) (where directory.Expr, r
 	if text == "" {
 		return nil, nil, nil, nil
 	}
-	x, bent, err := filter.Parser{Loose: true}.Parse(text)
+	x, bent, err := c.limits.Filter.Parse(text)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -63,11 +63,10 @@ func (h *Handler) reserve(ctx context.Context, n int64) (func(), error) {
 // other, so that they need not try again and again. What is right does not
 // depend on them: versions are compared in the store.
 type locks struct {
+	seed    maphash.Seed
 	stripes [64]sync.Mutex
 }
 
-var lockSeed = maphash.MakeSeed()
-
 func (l *locks) of(id string) *sync.Mutex {
-	return &l.stripes[maphash.String(lockSeed, id)%uint64(len(l.stripes))]
+	return &l.stripes[maphash.String(l.seed, id)%uint64(len(l.stripes))]
 }

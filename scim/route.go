@@ -36,6 +36,9 @@ func (c *call) route(method string, path []string) (verb, error) {
 }
 
 func (c *call) verbs(path []string) map[string]verb {
+	if len(path) == 0 {
+		return nil
+	}
 	tail := path[1:]
 	switch path[0] {
 	case "":

@@ -39,6 +39,9 @@ func (c *call) createUser() (answer, error) {
 			return c.created(id, p)
 		}
 		old, err := c.comesBack(taken, p)
+		if errors.Is(err, directory.ErrNotFound) {
+			continue // the holder is gone by now
+		}
 		if err != nil {
 			return answer{}, err
 		}
@@ -84,7 +87,7 @@ func (c *call) comesBack(taken *directory.TakenError, p directory.Profile) (dire
 	}
 	old, err := c.read.Identity(c.ctx, c.source(), directory.UserID(taken.Holder))
 	if err != nil {
-		return none, c.conflict(taken)
+		return none, err
 	}
 	same := p.ExternalID != "" && old.ExternalID == p.ExternalID
 	if p.ExternalID == "" {
