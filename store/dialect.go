@@ -7,6 +7,7 @@ type dialect struct {
 	clock    string // expression: milliseconds since 1970 by the database's clock
 	find     string // function: where one text is in another, 0 if it is not
 	bytewise string // suffix of a TEXT column: compare bytewise
+	row      string // column: what names a row physically
 	update   string // suffix of a SELECT: lock the rows till commit
 	share    string // suffix of a SELECT: keep the rows as they are till commit
 }
@@ -25,12 +26,14 @@ var (
 		name:   "TEXT",
 		clock:  "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
 		find:   "instr",
+		row:    "rowid",
 	}
 	postgresDialect = dialect{
 		engine:   postgres,
 		name:     `TEXT COLLATE "C"`,
 		clock:    "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
 		find:     "strpos",
+		row:      "ctid",
 		bytewise: ` COLLATE "C"`,
 		update:   " FOR UPDATE",
 		share:    " FOR SHARE",

@@ -18,6 +18,7 @@ const (
 	defaultHistoryKeep = 400 * 24 * time.Hour
 	defaultFeedKeep    = 48 * time.Hour
 	leastFeedKeep      = 24 * time.Hour
+	defaultLogKeep     = 30 * 24 * time.Hour
 )
 
 // Open opens the store that c describes, makes it if it is new, and brings its
@@ -28,7 +29,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, fmt.Errorf("store: bad config: %w", err)
 	}
 	s := &Store{
-		now: c.Now, log: c.Log, historyKeep: c.HistoryKeep, feedKeep: c.FeedKeep,
+		now: c.Now, log: c.Log, historyKeep: c.HistoryKeep, feedKeep: c.FeedKeep, logKeep: c.LogKeep,
 		subject: make(map[directory.KeyKind]*sql.Stmt),
 	}
 	connect := s.openSQLite
@@ -54,10 +55,11 @@ func (c *Config) complete() error {
 	if strings.Contains(c.DSN, "://") && !isPostgres(c.DSN) {
 		errs = append(errs, errors.New("DSN is neither sqlite:PATH nor a postgres:// URL"))
 	}
-	if c.HistoryKeep < 0 {
-		errs = append(errs, fmt.Errorf("negative HistoryKeep %v", c.HistoryKeep))
+	if c.HistoryKeep < 0 || c.LogKeep < 0 {
+		errs = append(errs, fmt.Errorf("negative HistoryKeep %v or LogKeep %v", c.HistoryKeep, c.LogKeep))
 	}
 	c.HistoryKeep = cmp.Or(c.HistoryKeep, defaultHistoryKeep)
+	c.LogKeep = cmp.Or(c.LogKeep, defaultLogKeep)
 	c.FeedKeep = cmp.Or(c.FeedKeep, defaultFeedKeep)
 	if c.FeedKeep < leastFeedKeep {
 		errs = append(errs, fmt.Errorf("FeedKeep %v is less than %v", c.FeedKeep, leastFeedKeep))

@@ -34,6 +34,10 @@ type Config struct {
 	// FeedKeep is how long feed records are kept. The default is 48 hours, the
 	// least 24 hours.
 	FeedKeep time.Duration
+
+	// LogKeep is how long the provisioning log and runs are kept. The default
+	// is 30 days.
+	LogKeep time.Duration
 }
 
 // A Store keeps the directory in SQL. See [directory.Store].
@@ -47,8 +51,9 @@ type Store struct {
 
 	subject map[directory.KeyKind]*sql.Stmt // prepared; empty on PostgreSQL
 
-	historyKeep, feedKeep time.Duration
-	lock                  io.Closer // what keeps other processes out, or nil
+	historyKeep, feedKeep, logKeep time.Duration
+
+	lock io.Closer // what keeps other processes out, or nil
 }
 
 // forever is the until of rows that hold.

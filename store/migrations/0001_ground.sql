@@ -116,6 +116,7 @@ CREATE TABLE identity_fact (
     until         BIGINT NOT NULL,
     PRIMARY KEY (identity_id, since)
 );
+CREATE INDEX identity_fact_closed ON identity_fact (until) WHERE until < 9223372036854775807;
 CREATE INDEX identity_fact_user ON identity_fact (user_id, until);
 CREATE INDEX identity_fact_name ON identity_fact (user_name_key, until);
 CREATE INDEX identity_fact_external ON identity_fact (source, external_id, until);
@@ -130,6 +131,7 @@ CREATE TABLE email (
     PRIMARY KEY (identity_id, value_key, since)
 );
 CREATE INDEX email_value ON email (value_key, until);
+CREATE INDEX email_closed ON email (until) WHERE until < 9223372036854775807;
 
 CREATE TABLE groups (
     id            NAME   PRIMARY KEY,
@@ -189,6 +191,7 @@ CREATE TABLE membership (
 CREATE INDEX membership_member ON membership (member_id, until, since, kind, group_num); -- a check that misses reads it alone
 CREATE INDEX membership_nesting ON membership (member_num, until, since, group_num) WHERE kind = 'group';
 CREATE INDEX membership_group ON membership (group_id, until, value);
+CREATE INDEX membership_closed ON membership (until) WHERE until < 9223372036854775807; -- to be forgotten one day
 CREATE INDEX membership_pending ON membership (source, value, until, kind);
 
 -- holder is "user" or "group"; role or kind+key is set.
