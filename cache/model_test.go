@@ -370,3 +370,10 @@ func settled(t testing.TB, c *Cache[*snap], m *model) *View[*snap] {
 	}
 	return v
 }
+
+// holds reports whether at is a point of the history as it is now.
+func (m *model) holds(at directory.Stamp) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.knows(at)
+}
