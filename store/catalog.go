@@ -20,13 +20,13 @@ var identities = table[directory.Identity]{
 	columns: `t.id, t.user_id, t.source, t.presence, t.user_name, t.external_id, t.dn, t.display_name, t.type,
 		t.active, t.emails, t.attributes, t.gone_since, t.created, t.modified, t.version`,
 	living: "t.presence <> 'deleted'",
-	attrs:  identityColumns,
+	attrs:  identityAttrs,
 	scan:   scanIdentity,
 }
 
-// identityColumns are the columns of identities. A source sees no memberships
+// identityAttrs are the columns of identities. A source sees no memberships
 // in groups of others.
-func identityColumns(d dialect, source string) map[directory.Attribute]column {
+func identityAttrs(d dialect, source string) map[directory.Attribute]column {
 	ofSource := ""
 	if source != "" {
 		ofSource = ` AND m.group_id IN (SELECT g.id FROM groups g WHERE g.source = ` + source + `)`
@@ -56,11 +56,11 @@ var groups = table[directory.Group]{
 	columns: `t.id, t.num, t.source, t.name, t.external_id, t.dn, t.project, t.status, t.description, t.attributes,
 		t.member_count, t.pending_count, t.created, t.modified, t.version`,
 	living: "t.deleted = 0",
-	attrs:  groupColumns,
+	attrs:  groupAttrs,
 	scan:   scanGroup,
 }
 
-func groupColumns(d dialect, _ string) map[directory.Attribute]column {
+func groupAttrs(d dialect, _ string) map[directory.Attribute]column {
 	return map[directory.Attribute]column{
 		directory.AttrID:         {kind: exact, expr: "t.id"},
 		directory.AttrName:       {kind: folded, expr: "t.name_key"},
