@@ -67,6 +67,7 @@ type GateConfig struct {
 type Verdict struct {
 	Held    []Item   `json:"held,omitempty"`
 	Pass    []Item   `json:"-"`
+	Whole   bool     `json:"whole,omitempty"` // the whole plan is held
 	Reasons []string `json:"reasons,omitempty"`
 	Hash    string   `json:"hash,omitempty"` // of Held; empty if nothing is held
 }
@@ -87,7 +88,7 @@ func Gate(p *Plan, c GateConfig) Verdict {
 	}
 	grown := g.admins()
 	if len(g.reasons) > 0 {
-		return Verdict{Held: p.Items, Reasons: append(g.reasons, g.growth...), Hash: hashOf(p.Items)}
+		return Verdict{Held: p.Items, Whole: true, Reasons: append(g.reasons, g.growth...), Hash: hashOf(p.Items)}
 	}
 	v := Verdict{Reasons: g.growth}
 	v.Held, v.Pass = split(p.Items, grown)

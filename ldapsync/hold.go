@@ -3,6 +3,7 @@ package ldapsync
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,6 +68,27 @@ func (p *Poller) standing(hold directory.Hold, message string) settlement {
 		return settlement{message: message + " It was approved too long ago."}
 	}
 	return settlement{approved: true, reason: "held plan " + hold.Hash + " approved by " + hold.By}
+}
+
+// ErrNotHeld says that no plan of that hash waits for approval.
+var ErrNotHeld = errors.New("no such plan is held")
+
+// Approve marks the held plan of that hash as approved by somebody and runs:
+// it is applied if a new complete read asks for exactly the same. The run tells
+// what became of it.
+func (p *Poller) Approve(ctx context.Context, hash, by string) (directory.Run, error) {
+	hold, err := p.hold(ctx)
+	if err != nil {
+		return directory.Run{}, err
+	}
+	if hold == nil || hold.Hash != hash {
+		return directory.Run{}, ErrNotHeld
+	}
+	hold.Approved, hold.By = p.cfg.Now(), by
+	if err := p.cfg.Store.PutHold(ctx, *hold); err != nil {
+		return directory.Run{}, fmt.Errorf("keeping the approval: %w", err)
+	}
+	return p.Run(ctx)
 }
 
 func (p *Poller) hold(ctx context.Context) (*directory.Hold, error) {

@@ -25,14 +25,17 @@ type search struct {
 
 // read yields every entry of a subtree to f, page by page, in bounded memory.
 // It returns nil only with the proof that nothing was left out: the base
-// exists; every page ended with success and a paged-results control; no cookie
+// exists; every page ended with success and a paged-results control; no page
 // came twice; the last cookie was empty; no part of the tree is elsewhere.
+//
+// A cookie may come twice, for Samba gives all pages of a search the same one:
+// so a server that goes in circles is known by what its pages begin with.
 func (s *session) read(q search, f func(*ldap.Entry) error) error {
 	if err := s.mustExist(q.base); err != nil {
 		return err
 	}
 	var cookie []byte
-	seen := map[string]bool{}
+	seen := map[string]bool{} // what pages began with
 	for pages, entries := 1, 0; ; pages++ {
 		result, err := s.page(q, cookie)
 		if err != nil {
@@ -41,6 +44,9 @@ func (s *session) read(q search, f func(*ldap.Entry) error) error {
 		entries += len(result.Entries)
 		if entries > q.limit {
 			return incomplete(CauseLimit, "If that many are meant, raise maxEntries", "%s: more than %d entries under %s", q.what, q.limit, q.base)
+		}
+		if round(result, cookie, seen) || pages > maxPages {
+			return incomplete(CausePaging, "See the server's log", "reading %s under %s: the server sends pages without end", q.what, q.base)
 		}
 		for _, e := range result.Entries {
 			if err := f(e); err != nil {
@@ -51,11 +57,19 @@ func (s *session) read(q search, f func(*ldap.Entry) error) error {
 		if err != nil || len(cookie) == 0 {
 			return err
 		}
-		if seen[string(cookie)] || pages >= maxPages {
-			return incomplete(CausePaging, "See the server's log", "%s: the server sent a page cookie twice, or pages without end", q.what)
-		}
-		seen[string(cookie)] = true
 	}
+}
+
+// round reports whether a page was seen before: by the DN it begins with, or, as
+// pages may be empty, by the cookie that asked for it.
+func round(page *ldap.SearchResult, cookie []byte, seen map[string]bool) bool {
+	first := "\x00" + string(cookie)
+	if len(page.Entries) > 0 {
+		first = page.Entries[0].DN
+	}
+	again := seen[first]
+	seen[first] = true
+	return again
 }
 
 // page asks for one page. The request is made anew each time: go-ldap appends

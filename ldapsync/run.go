@@ -153,8 +153,7 @@ func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Ch
 		r.Result, r.Message = directory.RunFailed, err.Error()
 		return
 	}
-	whole := report.Verdict.Hash != "" && len(report.Verdict.Pass) == 0 && !hold.approved
-	if whole {
+	if report.Verdict.Whole && !hold.approved {
 		r.Result, r.Plan, r.Message = directory.RunHeld, report.Verdict.Hash, hold.message
 		return
 	}

@@ -18,6 +18,7 @@ import (
 type mapStore struct {
 	mu       sync.Mutex
 	people   map[directory.UserID]directory.Identity
+	names    map[directory.NameKey]directory.UserID // may be of names given up
 	groups   map[directory.GroupID]directory.Group
 	members  map[directory.GroupID]map[Ref]bool
 	cursor   []byte
@@ -34,7 +35,7 @@ type mapStore struct {
 
 func newMapStore() *mapStore {
 	return &mapStore{
-		people: map[directory.UserID]directory.Identity{}, groups: map[directory.GroupID]directory.Group{},
+		people: map[directory.UserID]directory.Identity{}, names: map[directory.NameKey]directory.UserID{}, groups: map[directory.GroupID]directory.Group{},
 		members: map[directory.GroupID]map[Ref]bool{}, runs: map[string]directory.Run{}, holds: map[directory.SourceName]directory.Hold{},
 	}
 }
@@ -48,7 +49,7 @@ func (s *mapStore) clone() *mapStore {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := newMapStore()
-	c.people, c.groups = maps.Clone(s.people), maps.Clone(s.groups)
+	c.people, c.names, c.groups = maps.Clone(s.people), maps.Clone(s.names), maps.Clone(s.groups)
 	for g, m := range s.members {
 		c.members[g] = maps.Clone(m)
 	}
@@ -85,7 +86,9 @@ func (s *mapStore) Members(_ context.Context, group directory.GroupID) iter.Seq2
 	}
 }
 
-func (s *mapStore) Cursor(context.Context, directory.SourceName) ([]byte, error) { return s.cursor, nil }
+func (s *mapStore) Cursor(context.Context, directory.SourceName) ([]byte, error) {
+	return s.cursor, nil
+}
 
 func (s *mapStore) Apply(ctx context.Context, _ directory.Actor, changes ...directory.Change) (directory.Applied, error) {
 	if err := ctx.Err(); err != nil {
@@ -134,25 +137,32 @@ func (s *mapStore) taken(id directory.UserID, p directory.Profile) error {
 	if err != nil {
 		return err
 	}
-	for _, other := range s.people {
-		if k, _ := directory.KeyOf(other.UserName); k == key && other.ID != id {
-			return &directory.TakenError{Attribute: "userName", Holder: string(other.ID), Source: other.Source}
+	if other, ok := s.names[key]; ok && other != id {
+		if k, _ := directory.KeyOf(s.people[other].UserName); k == key { // else the name was given up
+			return &directory.TakenError{Attribute: "userName", Holder: string(other), Source: s.people[other].Source}
 		}
 	}
 	return nil
 }
 
+func (s *mapStore) put(id directory.Identity) {
+	s.people[id.ID] = id
+	if key, err := directory.KeyOf(id.UserName); err == nil {
+		s.names[key] = id.ID
+	}
+}
+
 func (s *mapStore) perform(c directory.Change) bool {
 	switch c := c.(type) {
 	case directory.CreateUser:
-		s.people[c.ID] = directory.Identity{ID: c.ID, User: c.ID, Source: c.Source, Presence: directory.Present, Profile: c.Profile}
+		s.put(directory.Identity{ID: c.ID, User: c.ID, Source: c.Source, Presence: directory.Present, Profile: c.Profile})
 	case directory.ReplaceUser:
 		id := s.people[c.ID]
 		if id.Active && !c.Profile.Active {
 			s.disabled++
 		}
 		id.Profile, id.Presence = c.Profile, directory.Present
-		s.people[c.ID] = id
+		s.put(id)
 	case directory.SetPresence:
 		id := s.people[c.ID]
 		if c.Presence == directory.Gone {

@@ -4,7 +4,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -70,14 +69,13 @@ type certWriter struct {
 	serial int64
 }
 
-// leaf signs c with a key of its own. The key is RSA, which the GnuTLS of every
-// Samba takes.
+// leaf signs c with a key of its own.
 func (w *certWriter) leaf(name string, c *x509.Certificate) (cert, keyFile string) {
 	w.serial++
 	c.SerialNumber = big.NewInt(w.serial + 1)
 	c.NotBefore, c.NotAfter = w.ca.NotBefore, w.ca.NotAfter
-	c.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	c.KeyUsage = x509.KeyUsageDigitalSignature
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		w.tb.Fatal(err)
 	}
@@ -85,8 +83,11 @@ func (w *certWriter) leaf(name string, c *x509.Certificate) (cert, keyFile strin
 	if err != nil {
 		w.tb.Fatal(err)
 	}
-	return w.write(name+".crt", "CERTIFICATE", der),
-		w.write(name+".key", "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key))
+	private, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	return w.write(name+".crt", "CERTIFICATE", der), w.write(name+".key", "EC PRIVATE KEY", private)
 }
 
 func (w *certWriter) write(name, kind string, der []byte) string {
