@@ -1,0 +1,164 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/usherd/usherd/directory"
+	"go.uber.org/zap"
+)
+
+// An API serves a [Service] under /api/v1. All fields are required.
+type API struct {
+	Service *Service
+	Log     *zap.Logger
+}
+
+type principalKey struct{}
+
+// WithPrincipal says on whose behalf a request is. Whoever serves the API calls
+// it after finding that out; a request without a principal is refused.
+func WithPrincipal(ctx context.Context, by directory.Actor) context.Context {
+	return context.WithValue(ctx, principalKey{}, by)
+}
+
+func principal(ctx context.Context) (directory.Actor, bool) {
+	by, ok := ctx.Value(principalKey{}).(directory.Actor)
+	return by, ok
+}
+
+// maxBody is the most that a request may send; a policy is the largest.
+const maxBody = 8 << 20
+
+// A call is one request on its way through a handler.
+type call struct {
+	*http.Request
+	by directory.Actor
+}
+
+// body decodes the JSON body strictly. No body at all is like {}.
+func (c call) body(into any) error {
+	dec := json.NewDecoder(http.MaxBytesReader(nil, c.Body, maxBody))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil && c.ContentLength != 0 {
+		return badBody(err)
+	}
+	if dec.More() {
+		return invalid("the body holds more than one JSON value")
+	}
+	return nil
+}
+
+// number reads a query parameter that is a whole number; absent means 0.
+func (c call) number(name string) (int, error) {
+	text := c.URL.Query().Get(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, invalid("%s must be a whole number, not %q", name, text)
+	}
+	return n, nil
+}
+
+// An answer is what a handler wants said: a status (0 means 200) and a body.
+type answer struct {
+	status int
+	body   any
+}
+
+type handler func(call) (answer, error)
+
+// serve adapts f. It is the one place where an error becomes a status.
+func (a *API) serve(f handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		by, ok := principal(r.Context())
+		if !ok {
+			a.fail(w, r, ErrForbidden)
+			return
+		}
+		by.Request = w.Header().Get("X-Request-Id")
+		if reason := r.Header.Get("Usherd-Reason"); len(reason) <= 500 {
+			by.Reason = reason
+		}
+		out, err := f(call{r, by})
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		a.reply(w, out)
+	})
+}
+
+func (a *API) reply(w http.ResponseWriter, out answer) {
+	text, err := json.Marshal(out.body)
+	if err != nil {
+		a.Log.Error("encoding an answer", zap.Error(err))
+		http.Error(w, "", http.StatusInternalServerError)
+		return
+	}
+	if stamped, ok := out.body.(interface{ stamp() string }); ok {
+		w.Header().Set("Usherd-Revision", stamped.stamp())
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if out.status != 0 {
+		w.WriteHeader(out.status)
+	}
+	if _, err := w.Write(append(text, '\n')); err != nil {
+		a.Log.Debug("writing an answer", zap.Error(err))
+	}
+}
+
+// stamp lets the API set the Usherd-Revision header of whatever embeds an
+// Outcome.
+func (o Outcome) stamp() string { return o.Stamp }
+
+// Register adds the routes of the API to mux.
+func (a *API) Register(mux *http.ServeMux) {
+	for pattern, f := range map[string]handler{
+		"GET /api/v1/sources":                  a.listSources,
+		"POST /api/v1/sources":                 a.addSource,
+		"POST /api/v1/sources/{source}/state":  a.setSourceState,
+		"DELETE /api/v1/sources/{source}":      a.removeSource,
+		"GET /api/v1/sources/{source}/log":     a.sourceLog,
+		"POST /api/v1/sources/{source}/test":   a.testSource,
+		"POST /api/v1/sources/{source}/sync":   a.runSync,
+		"POST /api/v1/sources/{source}/plan":   a.planSync,
+		"GET /api/v1/sync":                     a.syncStatus,
+		"GET /api/v1/holds":                    a.listHolds,
+		"GET /api/v1/holds/{source}":           a.showHold,
+		"POST /api/v1/holds/{source}/approve":  a.approveHold,
+		"POST /api/v1/holds/{source}/discard":  a.discardHold,
+		"GET /api/v1/tokens":                   a.listTokens,
+		"POST /api/v1/tokens":                  a.createToken,
+		"DELETE /api/v1/tokens/{id}":           a.revokeToken,
+		"GET /api/v1/groups":                   a.listGroups,
+		"GET /api/v1/groups/{group}":           a.showGroup,
+		"PUT /api/v1/groups/{group}/status":    a.setGroupStatus,
+		"PUT /api/v1/groups/{group}/scope":     a.setGroupScope,
+		"POST /api/v1/groups/{group}/grants":   a.grantToGroup,
+		"POST /api/v1/groups/{group}/revoke":   a.revokeFromGroup,
+		"GET /api/v1/users":                    a.listUsers,
+		"GET /api/v1/users/{user}":             a.showUser,
+		"PUT /api/v1/users/{user}/block":       a.setBlock,
+		"POST /api/v1/users/{user}/grants":     a.grantToUser,
+		"POST /api/v1/users/{user}/revoke":     a.revokeFromUser,
+		"GET /api/v1/overrides":                a.listOverrides,
+		"POST /api/v1/overrides":               a.setOverride,
+		"POST /api/v1/overrides/end":           a.endOverride,
+		"GET /api/v1/mappings":                 a.listMappings,
+		"POST /api/v1/mappings/{name}/confirm": a.confirmMapping,
+		"POST /api/v1/check":                   a.check,
+		"GET /api/v1/audit":                    a.listAudit,
+		"GET /api/v1/audit/verify":             a.verifyAudit,
+	} {
+		mux.Handle(pattern, a.serve(f))
+	}
+	mux.Handle("/api/v1/", a.serve(func(c call) (answer, error) {
+		return answer{}, notFound("no such operation: %s %s", c.Method, strings.TrimPrefix(c.URL.Path, "/api/v1"))
+	}))
+}

@@ -1,0 +1,100 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/usherd/usherd/authz"
+	"github.com/usherd/usherd/directory"
+)
+
+// A Look is one subject and the policy and groups to judge it by, all of one
+// revision.
+type Look struct {
+	Snapshot *authz.Snapshot
+	Subject  *directory.Subject
+	Stamp    directory.Stamp
+}
+
+// A Decider looks subjects up in the view that applications are answered from.
+type Decider interface {
+	Look(ctx context.Context, key directory.SubjectKey) (Look, error)
+}
+
+// A Question asks whether a user may do something.
+type Question struct {
+	User     string `json:"user"`
+	Action   string `json:"action"`
+	Resource struct {
+		Type string `json:"type"`
+		ID   string `json:"id"`
+	} `json:"resource"`
+	Project directory.ProjectKey `json:"project,omitempty"`
+}
+
+// An Answer is a decision with its reason.
+type Answer struct {
+	Decision bool               `json:"decision"`
+	Code     authz.Code         `json:"code"`
+	Revision directory.Revision `json:"revision"`
+	Stamp    string             `json:"stamp"`
+}
+
+func (a Answer) stamp() string { return a.Stamp }
+
+// Check answers a question as an application would be answered.
+func (s *Service) Check(ctx context.Context, q Question) (Answer, error) {
+	look, req, err := s.look(ctx, q)
+	if err != nil {
+		return Answer{}, err
+	}
+	d := look.Snapshot.Decide(look.Subject, &req)
+	return Answer{d.Allow, d.Code, look.Stamp.Revision, look.Stamp.String()}, nil
+}
+
+func (s *Service) look(ctx context.Context, q Question) (Look, authz.Request, error) {
+	req := authz.Request{
+		SubjectType: authz.SubjectUser, Action: q.Action, Type: q.Resource.Type, ID: q.Resource.ID, Project: q.Project,
+	}
+	switch {
+	case q.User == "" || q.Action == "" || q.Resource.Type == "" || q.Resource.ID == "":
+		return Look{}, req, invalid("user, action, resource.type and resource.id are required")
+	case strings.HasPrefix(q.User, "email:"):
+		req.SubjectType = authz.SubjectEmail
+	case strings.HasPrefix(q.User, "external:"):
+		req.SubjectType = authz.SubjectExternal
+	}
+	key, err := SubjectKey(q.User)
+	if err != nil {
+		return Look{}, req, err
+	}
+	if s.PDP != nil {
+		look, err := s.PDP.Look(ctx, key)
+		return look, req, err
+	}
+	look, err := s.lookInStore(ctx, key)
+	return look, req, err
+}
+
+// lookInStore compiles everything for one question: there is no daemon whose
+// view could be used.
+func (s *Service) lookInStore(ctx context.Context, key directory.SubjectKey) (Look, error) {
+	facts, err := s.Store.Facts(ctx, 0)
+	if err != nil {
+		return Look{}, fmt.Errorf("reading facts: %w", err)
+	}
+	subject, err := s.Store.Subject(ctx, key, facts.At)
+	if err != nil {
+		return Look{}, fmt.Errorf("looking up user: %w", err)
+	}
+	return Look{authz.Compile(facts), &subject, facts.At}, nil
+}
+
+func (a *API) check(c call) (answer, error) {
+	var q Question
+	if err := c.body(&q); err != nil {
+		return answer{}, err
+	}
+	return outcome(a.Service.Check(c.Context(), q))
+}

@@ -1,0 +1,93 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// A ListedMapping is a mapping with the groups that it reaches.
+type ListedMapping struct {
+	directory.Mapping
+	Groups []MappedGroup `json:"groups"`
+	Note   string        `json:"note,omitempty"` // what is wrong, if anything
+}
+
+// A MappedGroup is a group that a mapping reaches, or for which it waits.
+type MappedGroup struct {
+	ID        directory.GroupID      `json:"id"`
+	Name      string                 `json:"name"` // SOURCE/NAME
+	State     directory.BindingState `json:"state"`
+	NoMatch   bool                   `json:"no_longer_matches,omitempty"`
+	Following bool                   `json:"follows_name,omitempty"` // by name; no binding
+}
+
+// Mappings lists the mappings in the order of the policy.
+func (s *Service) Mappings(ctx context.Context) ([]ListedMapping, error) {
+	facts, err := s.Store.Facts(ctx, 0)
+	if err != nil {
+		return nil, fmt.Errorf("reading facts: %w", err)
+	}
+	out := make([]ListedMapping, len(facts.Policy.Policy.Mappings))
+	for i, m := range facts.Policy.Policy.Mappings {
+		out[i] = ListedMapping{Mapping: m, Groups: []MappedGroup{}}
+		for _, g := range facts.Groups {
+			if mapped, ok := mappedGroup(&facts.Policy, m, g); ok {
+				out[i].Groups = append(out[i].Groups, mapped)
+			}
+		}
+		out[i].Note = mappingNote(m, out[i].Groups)
+	}
+	return out, nil
+}
+
+func mappedGroup(p *directory.PolicyFacts, m directory.Mapping, g directory.GroupFacts) (MappedGroup, bool) {
+	matches := m.When.Matches(g.Source, g.ExternalID, g.DN, g.NameKey)
+	out := MappedGroup{ID: g.ID, Name: string(g.Source) + "/" + g.Name, State: directory.Bound}
+	if !p.Policy.Binds(m) {
+		out.Following = true
+		return out, matches
+	}
+	i := slices.IndexFunc(p.Bindings, func(b directory.Binding) bool { return b.Mapping == m.Name && b.Group == g.ID })
+	if i < 0 {
+		return out, false
+	}
+	out.State, out.NoMatch = p.Bindings[i].State, !matches
+	return out, true
+}
+
+func mappingNote(m directory.Mapping, groups []MappedGroup) string {
+	waiting := slices.ContainsFunc(groups, func(g MappedGroup) bool { return g.State == directory.Suspended })
+	switch {
+	case m.When.Name != "" && len(groups) > 1:
+		return fmt.Sprintf("%d groups have this name, so it gives nothing; say which by id or dn", len(groups))
+	case waiting:
+		return "waits for a confirmation (usherd mapping confirm " + m.Name + " GROUP)"
+	case len(groups) == 0:
+		return "no group matches yet"
+	}
+	return ""
+}
+
+// ConfirmMapping lets a mapping reach a group for which it was suspended.
+func (s *Service) ConfirmMapping(ctx context.Context, by directory.Actor, mapping, group string) (Outcome, error) {
+	g, err := s.group(ctx, group)
+	if err != nil {
+		return Outcome{}, err
+	}
+	facts, err := s.Store.Policy(ctx)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("reading policy: %w", err)
+	}
+	names := keysOf(facts.Policy.Mappings, func(m directory.Mapping) string { return m.Name })
+	if !slices.Contains(names, mapping) {
+		return Outcome{}, notFound("no mapping %q%s", mapping, didYouMean(mapping, names))
+	}
+	out, err := s.apply(ctx, by, directory.ConfirmMapping{Mapping: mapping, Group: g.ID})
+	if err != nil {
+		return Outcome{}, fmt.Errorf("mapping %s, group %s: %w", mapping, group, err)
+	}
+	return out, nil
+}

@@ -1,0 +1,141 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// maxOverride is how many users one edit may select.
+const maxOverride = 1000
+
+// NewOverride is an edit of selected users in one scope: rule 9 of the
+// decision.
+type NewOverride struct {
+	Users    []string             `json:"users"`
+	Project  directory.ProjectKey `json:"project,omitempty"`
+	Grants   []GrantSpec          `json:"grants"`
+	NewGroup string               `json:"new_group,omitempty"` // make a local group of this name; else unique permissions
+	Reason   string               `json:"reason,omitempty"`
+}
+
+// A MadeOverride is the outcome of an edit.
+type MadeOverride struct {
+	Users []directory.UserID `json:"users"`
+	Group directory.GroupID  `json:"group,omitempty"` // the group that was made
+	Outcome
+}
+
+// SetOverride replaces what the selected users have in one scope, by own grants
+// or by a new local group.
+func (s *Service) SetOverride(ctx context.Context, by directory.Actor, n NewOverride) (MadeOverride, error) {
+	sets, err := s.overrideGrants(ctx, n)
+	if err != nil {
+		return MadeOverride{}, err
+	}
+	made := MadeOverride{}
+	if made.Users, err = s.userIDs(ctx, n.Users); err != nil {
+		return MadeOverride{}, err
+	}
+	var changes []directory.Change
+	if n.NewGroup != "" {
+		made.Group = directory.GroupID(directory.NewID())
+		changes = append(changes, directory.CreateGroup{ID: made.Group, Source: directory.Local, Name: n.NewGroup, Project: n.Project})
+		changes = append(changes, s.groupGrants(by, made.Group, sets)...)
+		sets = nil
+	}
+	for _, user := range made.Users {
+		changes = append(changes, directory.SetOverride{User: user, Project: n.Project, Grants: sets, Group: made.Group, Reason: n.Reason})
+	}
+	made.Outcome, err = s.keepingAnOwner(ctx, by, changes...)
+	if err != nil {
+		return MadeOverride{}, err
+	}
+	return made, nil
+}
+
+func (s *Service) groupGrants(by directory.Actor, group directory.GroupID, sets []directory.GrantSet) []directory.Change {
+	var changes []directory.Change
+	for _, set := range sets {
+		for _, g := range grants(set, by, "", group) {
+			g.ID, g.Created = directory.NewID(), s.Now()
+			changes = append(changes, directory.PutGrant{Grant: g})
+		}
+	}
+	return changes
+}
+
+// overrideGrants checks the edited grants; all are of the override's scope.
+func (s *Service) overrideGrants(ctx context.Context, n NewOverride) ([]directory.GrantSet, error) {
+	facts, err := s.Store.Policy(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading policy: %w", err)
+	}
+	if err := checkProject(&facts.Policy, n.Project); err != nil {
+		return nil, err
+	}
+	var sets []directory.GrantSet
+	for _, spec := range n.Grants {
+		if spec.Project != "" && spec.Project != n.Project {
+			return nil, invalid("a grant names project %s, but the override is%s; make one override for each scope",
+				spec.Project, in(n.Project))
+		}
+		spec.Project = n.Project
+		set, err := spec.set(&facts.Policy)
+		if err != nil {
+			return nil, err
+		}
+		sets = append(sets, set)
+	}
+	return sets, nil
+}
+
+func (s *Service) userIDs(ctx context.Context, names []string) ([]directory.UserID, error) {
+	if len(names) == 0 || len(names) > maxOverride {
+		return nil, invalid("select from 1 to %d users", maxOverride)
+	}
+	ids := make([]directory.UserID, 0, len(names))
+	seen := map[directory.UserID]bool{}
+	for _, name := range names {
+		sub, err := s.user(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if !seen[sub.ID] {
+			ids = append(ids, sub.ID)
+		}
+		seen[sub.ID] = true
+	}
+	return ids, nil
+}
+
+// EndOverride lets a user follow the directory again in one scope.
+func (s *Service) EndOverride(ctx context.Context, by directory.Actor, name string, project directory.ProjectKey) (Outcome, error) {
+	sub, err := s.user(ctx, name)
+	if err != nil {
+		return Outcome{}, err
+	}
+	out, err := s.keepingAnOwner(ctx, by, directory.EndOverride{User: sub.ID, Project: project})
+	if err != nil {
+		return Outcome{}, fmt.Errorf("override of %s%s: %w", name, in(project), err)
+	}
+	return out, nil
+}
+
+// Overrides lists the overrides of a user, or of everybody if name is empty.
+func (s *Service) Overrides(ctx context.Context, name string) ([]directory.Override, error) {
+	var id directory.UserID
+	if name != "" {
+		sub, err := s.user(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		id = sub.ID
+	}
+	overrides, err := s.Store.Overrides(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("reading overrides: %w", err)
+	}
+	return overrides, nil
+}

@@ -1,0 +1,87 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// A Store is what the service reads and writes. A [directory.Store] is one.
+// Apply returns when this process answers by what was written.
+type Store interface {
+	directory.Writer
+	directory.History
+	directory.Catalog
+	directory.Journal
+}
+
+// Config is what a [Service] is made of.
+type Config struct {
+	Store    Store         // required
+	TokenKey []byte        // required; see [TokenKey]
+	BaseURL  func() string // required; where clients reach the public listener, without a slash at the end
+
+	// Sync runs LDAP sources. Nil means that no daemon runs: then synchronising
+	// is [ErrUnavailable].
+	Sync Syncer
+	// PDP answers checks. Nil means that facts are compiled for each question.
+	PDP Decider
+	// ManagedBy names the configuration that a source is read-only under, empty
+	// if it is not. Nil means that none is.
+	ManagedBy func(directory.SourceName) string
+	// CheckSettings validates and completes the settings of an LDAP source.
+	// Nil accepts any object.
+	CheckSettings func(kind directory.SourceKind, settings []byte) error
+	Now           func() time.Time // default time.Now
+}
+
+// A Service performs administrative actions. Its methods are safe for
+// concurrent use.
+type Service struct {
+	Config
+
+	// guard serialises the actions that look at the whole before they change a
+	// part of it: the last owner, the number of tokens of a source.
+	guard sync.Mutex
+}
+
+// New returns a Service. It reports every fault of the configuration.
+func New(c Config) (*Service, error) {
+	var errs []error
+	if c.Store == nil {
+		errs = append(errs, errors.New("missing Store"))
+	}
+	if len(c.TokenKey) < 32 {
+		errs = append(errs, errors.New("TokenKey of less than 32 bytes"))
+	}
+	if c.BaseURL == nil {
+		errs = append(errs, errors.New("missing BaseURL"))
+	}
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("admin: %w", errors.Join(errs...))
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Service{Config: c}, nil
+}
+
+// An Outcome says what an action led to. If nothing was altered, Changed is
+// false and the revision is the present one.
+type Outcome struct {
+	Revision directory.Revision `json:"revision"`
+	Stamp    string             `json:"stamp"` // the form of the Usherd-Revision header
+	Changed  bool               `json:"changed"`
+}
+
+func (s *Service) apply(ctx context.Context, by directory.Actor, changes ...directory.Change) (Outcome, error) {
+	done, err := s.Store.Apply(ctx, by, changes...)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Revision: done.Stamp.Revision, Stamp: done.Stamp.String(), Changed: done.Changed}, nil
+}

@@ -1,0 +1,185 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/usherd/usherd/directory"
+)
+
+var sourceName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// NewSource describes a source to add.
+type NewSource struct {
+	Name     directory.SourceName `json:"name"`
+	Kind     directory.SourceKind `json:"kind"`
+	Settings json.RawMessage      `json:"settings,omitempty"`
+}
+
+// A MadeSource is a new source. A SCIM source comes with its address and a
+// token, which is shown this once.
+type MadeSource struct {
+	Name    directory.SourceName `json:"name"`
+	Kind    directory.SourceKind `json:"kind"`
+	URL     string               `json:"url,omitempty"`
+	Token   string               `json:"token,omitempty"`
+	TokenID string               `json:"token_id,omitempty"`
+	Outcome
+}
+
+// AddSource adds a source.
+func (s *Service) AddSource(ctx context.Context, by directory.Actor, n NewSource) (MadeSource, error) {
+	if err := s.checkNewSource(ctx, n); err != nil {
+		return MadeSource{}, err
+	}
+	sources, err := s.Store.Sources(ctx)
+	if err != nil {
+		return MadeSource{}, fmt.Errorf("reading sources: %w", err)
+	}
+	rank := 0
+	for _, src := range sources {
+		rank = max(rank, src.Rank+1)
+	}
+	now := s.Now()
+	changes := []directory.Change{directory.PutSource{Source: directory.Source{
+		Name: n.Name, Kind: n.Kind, State: directory.SourceActive, Rank: rank, Settings: n.Settings, Created: now, Modified: now,
+	}}}
+	made := MadeSource{Name: n.Name, Kind: n.Kind}
+	if n.Kind == directory.KindSCIM {
+		change, tok := s.mint(NewToken{Kind: directory.TokenSCIM, Name: string(n.Name), Source: n.Name, Life: DefaultTokenLife})
+		changes = append(changes, change)
+		made.URL, made.Token, made.TokenID = s.SCIMURL(n.Name), tok.Token, tok.ID
+	}
+	if made.Outcome, err = s.apply(ctx, by, changes...); err != nil {
+		return MadeSource{}, fmt.Errorf("source %s: %w", n.Name, err)
+	}
+	return made, nil
+}
+
+func (s *Service) checkNewSource(ctx context.Context, n NewSource) error {
+	if !sourceName.MatchString(string(n.Name)) || n.Name == directory.Local {
+		return invalid("source name %q: use lower-case letters, digits and hyphens, and not %q", n.Name, directory.Local)
+	}
+	if n.Kind != directory.KindSCIM && n.Kind != directory.KindLDAP {
+		return invalid("kind %q is not one of scim, ldap", n.Kind)
+	}
+	if _, err := s.source(ctx, n.Name); err == nil {
+		return fmt.Errorf("%w: there is a source %s already", directory.ErrExists, n.Name)
+	}
+	if s.CheckSettings != nil {
+		if err := s.CheckSettings(n.Kind, n.Settings); err != nil {
+			return invalid("%w", err)
+		}
+	}
+	return nil
+}
+
+// SCIMURL is where an identity provider pushes to a source.
+func (s *Service) SCIMURL(name directory.SourceName) string {
+	return s.BaseURL() + "/scim/" + string(name) + "/v2"
+}
+
+// source returns a source that is not removed.
+func (s *Service) source(ctx context.Context, name directory.SourceName) (directory.Source, error) {
+	sources, err := s.Store.Sources(ctx)
+	if err != nil {
+		return directory.Source{}, fmt.Errorf("reading sources: %w", err)
+	}
+	known := make([]string, 0, len(sources))
+	for _, src := range sources {
+		if src.Name == name && src.State != directory.SourceRemoved {
+			return src, nil
+		}
+		known = append(known, string(src.Name))
+	}
+	return directory.Source{}, notFound("no source %s%s", name, didYouMean(string(name), known))
+}
+
+// ListedSource is a source with what administrators want to know of it.
+type ListedSource struct {
+	directory.Source
+	URL       string `json:"url,omitempty"` // of a SCIM source
+	Users     int    `json:"users"`
+	Groups    int    `json:"groups"`
+	ManagedBy string `json:"managed_by,omitempty"`
+}
+
+// Sources lists the sources, removed ones left out.
+func (s *Service) Sources(ctx context.Context) ([]ListedSource, error) {
+	sources, err := s.Store.Sources(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading sources: %w", err)
+	}
+	sources = slices.DeleteFunc(sources, func(src directory.Source) bool { return src.State == directory.SourceRemoved })
+	out := make([]ListedSource, len(sources))
+	for i, src := range sources {
+		out[i].Source = src
+		if src.Kind == directory.KindSCIM {
+			out[i].URL = s.SCIMURL(src.Name)
+		}
+		if s.ManagedBy != nil {
+			out[i].ManagedBy = s.ManagedBy(src.Name)
+		}
+		users, err := s.Store.Identities(ctx, directory.Query{Source: src.Name, Total: true})
+		if err != nil {
+			return nil, fmt.Errorf("counting the users of %s: %w", src.Name, err)
+		}
+		groups, err := s.Store.Groups(ctx, directory.Query{Source: src.Name, Total: true})
+		if err != nil {
+			return nil, fmt.Errorf("counting the groups of %s: %w", src.Name, err)
+		}
+		out[i].Users, out[i].Groups = users.Total, groups.Total
+	}
+	return out, nil
+}
+
+// SetSourceState pauses, resumes, disables or enables a source.
+func (s *Service) SetSourceState(ctx context.Context, by directory.Actor, name directory.SourceName, state directory.SourceState) (Outcome, error) {
+	if err := s.mayChangeSource(ctx, name); err != nil {
+		return Outcome{}, err
+	}
+	change := directory.SetSourceState{Source: name, State: state}
+	if state != directory.SourceDisabled {
+		return s.apply(ctx, by, change)
+	}
+	return s.keepingAnOwner(ctx, by, change)
+}
+
+// RemoveSource ends a disabled source. Its people are deleted, or kept as local
+// users.
+func (s *Service) RemoveSource(ctx context.Context, by directory.Actor, name directory.SourceName, keepPeople bool) (Outcome, error) {
+	if err := s.mayChangeSource(ctx, name); err != nil {
+		return Outcome{}, err
+	}
+	src, err := s.source(ctx, name)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if src.State != directory.SourceDisabled {
+		return Outcome{}, fmt.Errorf("%w: source %s is %s; disable it first (usherd source disable %s)", directory.ErrInUse, name, src.State, name)
+	}
+	return s.apply(ctx, by, directory.RemoveSource{Source: name, KeepPeople: keepPeople})
+}
+
+func (s *Service) mayChangeSource(ctx context.Context, name directory.SourceName) error {
+	if name == directory.Local {
+		return invalid("the local source is always there and always active")
+	}
+	_, err := s.source(ctx, name)
+	return err
+}
+
+// SourceLog returns the newest requests of a source, the newest first.
+func (s *Service) SourceLog(ctx context.Context, name directory.SourceName, limit int) ([]directory.Request, error) {
+	if _, err := s.source(ctx, name); err != nil {
+		return nil, err
+	}
+	requests, err := s.Store.Requests(ctx, name, limit)
+	if err != nil {
+		return nil, fmt.Errorf("provisioning log of %s: %w", name, err)
+	}
+	return requests, nil
+}

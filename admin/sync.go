@@ -1,0 +1,167 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// A Syncer runs LDAP sources.
+type Syncer interface {
+	// Run reads a source once and applies what it may.
+	Run(ctx context.Context, source directory.SourceName) (directory.Run, error)
+	// Plan reads a source once and says what a run would do.
+	Plan(ctx context.Context, source directory.SourceName) (json.RawMessage, error)
+	// Approve applies a held plan, checked again against a new read.
+	Approve(ctx context.Context, source directory.SourceName, hash, by string) (directory.Run, error)
+	// Test connects to a source and says what it finds.
+	Test(ctx context.Context, source directory.SourceName) (json.RawMessage, error)
+}
+
+// ldap returns the syncer for a source that is polled.
+func (s *Service) ldap(ctx context.Context, name directory.SourceName) (Syncer, error) {
+	src, err := s.source(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if src.Kind != directory.KindLDAP {
+		return nil, invalid("source %s is of kind %s; only an ldap source is read from here", name, src.Kind)
+	}
+	if s.Sync == nil {
+		return nil, fmt.Errorf("%w: this process does not read directories", ErrUnavailable)
+	}
+	return s.Sync, nil
+}
+
+// RunSync reads an LDAP source now and applies what it may.
+func (s *Service) RunSync(ctx context.Context, name directory.SourceName) (directory.Run, error) {
+	ldap, err := s.ldap(ctx, name)
+	if err != nil {
+		return directory.Run{}, err
+	}
+	return ldap.Run(ctx, name)
+}
+
+// PlanSync reads an LDAP source and says what a run would do.
+func (s *Service) PlanSync(ctx context.Context, name directory.SourceName) (json.RawMessage, error) {
+	ldap, err := s.ldap(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return ldap.Plan(ctx, name)
+}
+
+// TestSource connects to an LDAP source and says what it finds.
+func (s *Service) TestSource(ctx context.Context, name directory.SourceName) (json.RawMessage, error) {
+	ldap, err := s.ldap(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return ldap.Test(ctx, name)
+}
+
+// A SyncStatus is how an LDAP source stands.
+type SyncStatus struct {
+	Source directory.SourceName  `json:"source"`
+	State  directory.SourceState `json:"state"`
+	Last   *directory.Run        `json:"last,omitempty"`
+	Held   string                `json:"held,omitempty"` // hash of the plan that waits
+	Runs   []directory.Run       `json:"runs,omitempty"` // the newest first
+}
+
+// SyncStatus tells of one LDAP source, or of all if name is empty.
+func (s *Service) SyncStatus(ctx context.Context, name directory.SourceName, runs int) ([]SyncStatus, error) {
+	if name != "" {
+		if src, err := s.source(ctx, name); err != nil {
+			return nil, err
+		} else if src.Kind != directory.KindLDAP {
+			return nil, invalid("source %s is of kind %s; only an ldap source has runs", name, src.Kind)
+		}
+	}
+	sources, err := s.Store.Sources(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading sources: %w", err)
+	}
+	holds, err := s.Store.Holds(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading holds: %w", err)
+	}
+	out := []SyncStatus{}
+	for _, src := range sources {
+		if src.Kind != directory.KindLDAP || src.State == directory.SourceRemoved || (name != "" && src.Name != name) {
+			continue
+		}
+		status := SyncStatus{Source: src.Name, State: src.State}
+		if status.Runs, err = s.Store.Runs(ctx, src.Name, max(1, runs)); err != nil {
+			return nil, fmt.Errorf("runs of %s: %w", src.Name, err)
+		}
+		if len(status.Runs) > 0 {
+			status.Last = &status.Runs[0]
+		}
+		if i := slices.IndexFunc(holds, func(h directory.Hold) bool { return h.Source == src.Name }); i >= 0 {
+			status.Held = holds[i].Hash
+		}
+		out = append(out, status)
+	}
+	return out, nil
+}
+
+// Holds lists the plans that wait for an administrator.
+func (s *Service) Holds(ctx context.Context) ([]directory.Hold, error) {
+	holds, err := s.Store.Holds(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading holds: %w", err)
+	}
+	return holds, nil
+}
+
+// Hold shows the plan of a source that waits.
+func (s *Service) Hold(ctx context.Context, name directory.SourceName) (directory.Hold, error) {
+	holds, err := s.Holds(ctx)
+	if err != nil {
+		return directory.Hold{}, err
+	}
+	i := slices.IndexFunc(holds, func(h directory.Hold) bool { return h.Source == name })
+	if i < 0 {
+		return directory.Hold{}, notFound("no plan of source %s is held", name)
+	}
+	return holds[i], nil
+}
+
+// ApproveHold applies what is held. The hash says which plan was looked at; if
+// it is empty, the one that waits now is meant.
+func (s *Service) ApproveHold(ctx context.Context, by directory.Actor, name directory.SourceName, hash string) (directory.Run, error) {
+	hold, err := s.heldAs(ctx, name, hash)
+	if err != nil {
+		return directory.Run{}, err
+	}
+	ldap, err := s.ldap(ctx, name)
+	if err != nil {
+		return directory.Run{}, err
+	}
+	return ldap.Approve(ctx, name, hold.Hash, by.Kind+":"+by.Name)
+}
+
+// DiscardHold forgets what is held. If the directory still says so at the next
+// run, it is held again.
+func (s *Service) DiscardHold(ctx context.Context, name directory.SourceName, hash string) error {
+	hold, err := s.heldAs(ctx, name, hash)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.EndHold(ctx, name, hold.Hash); err != nil {
+		return fmt.Errorf("hold of %s: %w", name, err)
+	}
+	return nil
+}
+
+func (s *Service) heldAs(ctx context.Context, name directory.SourceName, hash string) (directory.Hold, error) {
+	hold, err := s.Hold(ctx, name)
+	if err == nil && hash != "" && hash != hold.Hash {
+		err = fmt.Errorf("%w: the plan held now is %s, not %s; look at it again (usherd hold show %s)", ErrStale, hold.Hash, hash, name)
+	}
+	return hold, err
+}

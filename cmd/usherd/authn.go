@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/usherd/usherd/authz"
+	"github.com/usherd/usherd/cache"
+	"github.com/usherd/usherd/directory"
+	"github.com/usherd/usherd/scim"
+)
+
+// errBadToken says that a token is none of ours, or not any more. It does not
+// say why.
+var errBadToken = errors.New("token is not valid")
+
+// A keyring knows the tokens of the deployment, as of the view that checks are
+// answered from: a revoked token ends with the view that shows it.
+type keyring struct {
+	key   []byte // see admin.TokenKey
+	cache *cache.Cache[*authz.Snapshot]
+	now   func() time.Time
+	index atomic.Pointer[tokenIndex]
+}
+
+// A tokenIndex has the tokens of one state of the policy facts.
+type tokenIndex struct {
+	facts *directory.PolicyFacts
+	byID  map[string]*directory.KeptToken
+
+	// proved has, by id, the secrets that were shown to be right, so that a
+	// token is hashed once and not at every request.
+	proved sync.Map // string → string
+}
+
+// find returns the token that a text stands for, and the view that knows it.
+// Any error but errBadToken says that tokens can't be looked up now.
+func (k *keyring) find(text string) (directory.Token, *cache.View[*authz.Snapshot], error) {
+	view, err := k.cache.View()
+	if err != nil {
+		return directory.Token{}, nil, err
+	}
+	if _, err := k.cache.Age(view); err != nil {
+		return directory.Token{}, nil, err
+	}
+	kind, id, secret, err := directory.ParseToken(text)
+	if err != nil {
+		return directory.Token{}, nil, errBadToken
+	}
+	idx := k.indexOf(view.Snapshot.Policy())
+	kept := idx.byID[id]
+	if kept == nil || kept.Kind != kind || !kept.Revoked.IsZero() || !k.now().Before(kept.Expires) ||
+		!idx.proves(kept, secret, k.key) {
+		return directory.Token{}, nil, errBadToken
+	}
+	return kept.Token, view, nil
+}
+
+func (k *keyring) indexOf(facts *directory.PolicyFacts) *tokenIndex {
+	if idx := k.index.Load(); idx != nil && idx.facts == facts {
+		return idx
+	}
+	idx := &tokenIndex{facts: facts, byID: make(map[string]*directory.KeptToken, len(facts.Tokens))}
+	for i := range facts.Tokens {
+		idx.byID[facts.Tokens[i].ID] = &facts.Tokens[i]
+	}
+	k.index.Store(idx)
+	return idx
+}
+
+// proves compares in constant time.
+func (idx *tokenIndex) proves(kept *directory.KeptToken, secret string, key []byte) bool {
+	if known, ok := idx.proved.Load(kept.ID); ok {
+		return subtle.ConstantTimeCompare([]byte(known.(string)), []byte(secret)) == 1
+	}
+	if subtle.ConstantTimeCompare(directory.HashToken(key, kept.Kind, kept.ID, secret), kept.Hash) != 1 {
+		return false
+	}
+	idx.proved.Store(kept.ID, secret)
+	return true
+}
+
+// Authenticate implements [scim.Authenticator].
+func (k *keyring) Authenticate(_ context.Context, source directory.SourceName, bearer string) (scim.Caller, error) {
+	tok, view, err := k.find(bearer)
+	switch {
+	case errors.Is(err, errBadToken):
+		return scim.Caller{}, scim.ErrUnauthorized
+	case err != nil:
+		return scim.Caller{}, err
+	case tok.Kind != directory.TokenSCIM || tok.Source != source:
+		return scim.Caller{}, scim.ErrUnauthorized
+	}
+	for _, src := range view.Snapshot.Policy().Sources {
+		if src.Name == source {
+			return scim.Caller{Source: src, Token: tok.ID}, nil
+		}
+	}
+	return scim.Caller{}, fmt.Errorf("source %s of token %s is gone: %w", source, tok.ID, scim.ErrUnauthorized)
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/usherd/usherd/config"
+)
+
+func (a *app) healthcheckCommand() *cobra.Command {
+	var live bool
+	cmd := &cobra.Command{
+		Use: "healthcheck", Short: "Ask the daemon whether it is ready (exit code 0, 1 or 4)", Args: cobra.NoArgs,
+		Example: "  usherd healthcheck --data /var/lib/usherd",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.load()
+			if err != nil {
+				return err
+			}
+			path := "/readyz"
+			if live {
+				path = "/livez"
+			}
+			return a.ready(cmd.Context(), cfg, path)
+		},
+	}
+	cmd.Flags().BoolVar(&live, "live", false, "ask only whether the process lives")
+	return cmd
+}
+
+// ready asks the operations listener of the daemon on the data folder.
+func (a *app) ready(ctx context.Context, cfg *config.Config, path string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+reachable(opsAddress(cfg))+path, nil)
+	if err != nil {
+		return fmt.Errorf("asking the daemon: %w", err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return unreachable(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil {
+		return unreachable(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return errors.New("not ready\n" + strings.TrimSpace(string(text)))
+	}
+	return nil
+}
+
+// opsAddress is the address that a running daemon recorded, else the configured
+// one.
+func opsAddress(cfg *config.Config) string {
+	text, err := os.ReadFile(filepath.Join(cfg.Data, "usherd.addr"))
+	var recorded addresses
+	if err == nil && json.Unmarshal(text, &recorded) == nil && recorded.OpsListen != "" {
+		return recorded.OpsListen
+	}
+	return cfg.OpsListen
+}
+
+// reachable turns an address that listens everywhere into one to connect to.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return net.JoinHostPort("localhost", port)
+	}
+	return addr
+}

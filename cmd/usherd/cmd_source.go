@@ -1,0 +1,198 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/usherd/usherd/ldapsync"
+)
+
+func (a *app) sourceCommand() *cobra.Command {
+	return parent("source", "Add sources and see to them",
+		a.sourceAdd(), a.sourceList(), a.sourceTest(), a.sourceLog(),
+		a.sourceState("pause", "paused", "Take nothing from a source for a while; access stays"),
+		a.sourceState("resume", "active", "Take from a paused source again"),
+		a.sourceState("disable", "disabled", "Let a source count for nothing"),
+		a.sourceState("enable", "active", "Let a disabled source count again"),
+		a.sourceRemove(),
+	)
+}
+
+// ldapFlags are the flags of an LDAP source.
+type ldapFlags struct {
+	settings       ldapsync.Settings
+	userFilter     string
+	requestTimeout time.Duration
+}
+
+func (l *ldapFlags) register(cmd *cobra.Command) {
+	f, s := cmd.Flags(), &l.settings
+	f.StringVar(&s.Template, "template", "", "ldap: kind of server: "+strings.Join(ldapsync.TemplateNames(), ", "))
+	f.StringSliceVar(&s.URLs, "url", nil, "ldap: a server; more than one is tried in order")
+	f.StringVar(&s.BindDN, "bind-dn", "", "ldap: whom to bind as")
+	f.StringVar(&s.PasswordFile, "bind-password-file", "", "ldap: file with the password, read at each connection")
+	f.StringArrayVar(&s.Base, "base", nil, "ldap: where people and groups are")
+	f.StringArrayVar(&s.UserBase, "user-base", nil, "ldap: where people are (default --base)")
+	f.StringArrayVar(&s.GroupBase, "group-base", nil, "ldap: where groups are (default --base)")
+	f.StringVar(&s.UserFilter, "user-filter", "", "ldap: which entries are people (default the template's)")
+	f.StringVar(&s.GroupFilter, "group-filter", "", "ldap: which entries are groups (default the template's)")
+	f.StringVar(&s.Schedule, "schedule", "", "ldap: when to read, as five cron fields in UTC or @every 10m")
+	f.BoolVar(&s.StartTLS, "start-tls", false, "ldap: begin TLS on an ldap:// connection")
+	f.StringVar(&s.CAFile, "ca-file", "", "ldap: certificates to trust, PEM")
+	f.StringVar(&s.ServerName, "server-name", "", "ldap: name that the certificate must have")
+	f.StringVar(&s.CertFile, "client-cert", "", "ldap: client certificate, PEM")
+	f.StringVar(&s.KeyFile, "client-key", "", "ldap: key of the client certificate, PEM")
+	f.BoolVar(&s.External, "external", false, "ldap: authenticate by the client certificate (SASL EXTERNAL)")
+	f.BoolVar(&s.AllowPlaintextBind, "allow-plaintext-bind", false, "ldap: send the password over ldap:// without TLS to another machine")
+	f.StringArrayVar(&s.IgnoreReferrals, "ignore-referral", nil, "ldap: DN whose referral does not make a read incomplete; * for all")
+}
+
+// object is the settings in the store's form. File names become absolute,
+// because the daemon has another working folder.
+func (l *ldapFlags) object() (json.RawMessage, error) {
+	s := l.settings
+	for _, file := range []*string{&s.PasswordFile, &s.CAFile, &s.CertFile, &s.KeyFile} {
+		if *file == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*file)
+		if err != nil {
+			return nil, usage("%s: %w", *file, err)
+		}
+		*file = abs
+	}
+	// A password that stays on this machine crosses no network.
+	s.AllowPlaintextBind = s.AllowPlaintextBind || !s.StartTLS && allLoopback(s.URLs)
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, usage("settings: %w", err)
+	}
+	return text, nil
+}
+
+func allLoopback(urls []string) bool {
+	for _, text := range urls {
+		u, err := url.Parse(text)
+		if err != nil {
+			return false
+		}
+		host := u.Hostname()
+		ip, err := netip.ParseAddr(host)
+		if u.Scheme != "ldap" || !strings.EqualFold(host, "localhost") && (err != nil || !ip.Unmap().IsLoopback()) {
+			return false
+		}
+	}
+	return len(urls) > 0
+}
+
+func (a *app) sourceAdd() *cobra.Command {
+	var kind, profile string
+	l := &ldapFlags{}
+	cmd := &cobra.Command{
+		Use:   "add NAME --kind scim|ldap",
+		Short: "Add a source; a scim source comes with its address and token",
+		Example: `  usherd source add okta --kind scim -o json
+  usherd source add corp --kind ldap --template openldap --url ldaps://ldap.corp.example --bind-dn cn=reader,dc=corp,dc=example --bind-password-file /run/secrets/ldap --base dc=corp,dc=example`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			body := map[string]any{"name": args[0], "kind": kind}
+			switch kind {
+			case "ldap":
+				settings, err := l.object()
+				if err != nil {
+					return err
+				}
+				body["settings"] = settings
+			case "scim":
+				if profile != "" {
+					body["settings"] = map[string]any{"profile": profile}
+				}
+			default:
+				return usage("--kind is scim or ldap")
+			}
+			return a.ask(cmd.Context(), question{
+				http.MethodPost, "/api/v1/sources", body,
+				"NAME=name KIND=kind URL=url TOKEN=token REVISION=revision", true,
+			})
+		},
+	}
+	cmd.Flags().StringVar(&kind, "kind", "", "scim: an identity provider pushes; ldap: a directory is polled")
+	cmd.Flags().StringVar(&profile, "profile", "", "scim: whose dialect the provider speaks, e.g. okta, entra (default: told from its requests)")
+	l.register(cmd)
+	return cmd
+}
+
+func (a *app) sourceList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List sources", Example: "  usherd source list", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.ask(cmd.Context(), question{
+				http.MethodGet, "/api/v1/sources", nil,
+				"NAME=name KIND=kind STATE=state USERS=users GROUPS=groups URL=url MANAGED_BY=managed_by", false,
+			})
+		},
+	}
+}
+
+func (a *app) sourceTest() *cobra.Command {
+	return &cobra.Command{
+		Use: "test NAME", Short: "Connect to an LDAP source and say what is found", Example: "  usherd source test corp", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.ask(cmd.Context(), question{
+				http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/test", nil,
+				"SERVER=server OK=ok USERS=users GROUPS=groups MESSAGE=message", false,
+			})
+		},
+	}
+}
+
+func (a *app) sourceLog() *cobra.Command {
+	q := url.Values{}
+	cmd := &cobra.Command{
+		Use: "log NAME", Short: "Show what an identity provider asked for, the newest first", Example: "  usherd source log okta --limit 20", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.ask(cmd.Context(), question{
+				http.MethodGet, "/api/v1/sources/" + url.PathEscape(args[0]) + "/log?" + q.Encode(), nil,
+				"TIME=time METHOD=method PATH=path STATUS=status DETAIL=detail QUIRKS=quirks REVISION=revision", false,
+			})
+		},
+	}
+	a.queryFlag(cmd, q, "limit", "at most so many (default 100, at most 1000)")
+	return cmd
+}
+
+func (a *app) sourceState(verb, state, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: verb + " NAME", Short: short, Example: "  usherd source " + verb + " okta", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.ask(cmd.Context(), question{
+				http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/state",
+				map[string]any{"state": state},
+				outcomeColumns, false,
+			})
+		},
+	}
+}
+
+func (a *app) sourceRemove() *cobra.Command {
+	var keep bool
+	cmd := &cobra.Command{
+		Use: "remove NAME", Short: "Remove a disabled source and its people and groups", Args: cobra.ExactArgs(1),
+		Example: "  usherd source remove okta\n  usherd source remove okta --keep-people",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := "/api/v1/sources/" + url.PathEscape(args[0])
+			if keep {
+				path += "?people=keep"
+			}
+			return a.ask(cmd.Context(), question{http.MethodDelete, path, nil, outcomeColumns, false})
+		},
+	}
+	cmd.Flags().BoolVar(&keep, "keep-people", false, "keep its users and groups as local ones")
+	return cmd
+}

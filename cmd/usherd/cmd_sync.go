@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/spf13/cobra"
+	"github.com/usherd/usherd/directory"
+)
+
+const runColumns = "SOURCE=source RESULT=result MESSAGE=message COUNTS=counts PLAN=plan REVISION=revision STARTED=started ENDED=ended"
+
+func (a *app) syncCommand() *cobra.Command {
+	return parent("sync", "Read LDAP sources", a.syncRun(), a.syncPlan(), a.syncStatus())
+}
+
+// runAnswer prints a run. A run that failed is a failure of the command; one
+// that is held or incomplete changed nothing it should not have, and says so.
+func (a *app) runAnswer(cmd *cobra.Command, q question) error {
+	text, err := a.answer(cmd.Context(), q)
+	if err != nil {
+		return err
+	}
+	if err := a.print(text, columns(q.cols)); err != nil {
+		return err
+	}
+	var run directory.Run
+	if err := json.Unmarshal(text, &run); err != nil {
+		return err
+	}
+	if run.Result == directory.RunFailed {
+		return &exitError{exitFailed, errors.New(run.Message)}
+	}
+	return nil
+}
+
+func (a *app) syncRun() *cobra.Command {
+	return &cobra.Command{
+		Use: "run SOURCE", Short: "Read a source now and apply what changed", Example: "  usherd sync run corp -o json", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.runAnswer(cmd, question{http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/sync", nil, runColumns, false})
+		},
+	}
+}
+
+func (a *app) syncPlan() *cobra.Command {
+	return &cobra.Command{
+		Use: "plan SOURCE", Short: "Read a source and say what a run would do", Example: "  usherd sync plan corp -o json", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.ask(cmd.Context(), question{
+				http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/plan", nil,
+				"SERVER=server COUNTS=plan.counts HELD=verdict.hash REASONS=verdict.reasons ITEMS=plan.items ISSUES=plan.issues", false,
+			})
+		},
+	}
+}
+
+func (a *app) syncStatus() *cobra.Command {
+	return &cobra.Command{
+		Use: "status [SOURCE]", Short: "Show how LDAP sources stand", Example: "  usherd sync status", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q := url.Values{"runs": {"5"}}
+			if len(args) > 0 {
+				q.Set("source", args[0])
+			}
+			return a.ask(cmd.Context(), question{
+				http.MethodGet, "/api/v1/sync?" + q.Encode(), nil,
+				"SOURCE=source STATE=state RESULT=last.result ENDED=last.ended MESSAGE=last.message HELD=held", false,
+			})
+		},
+	}
+}
+
+func (a *app) holdCommand() *cobra.Command {
+	return parent("hold", "Look at plans that wait, approve or discard them",
+		a.holdList(), a.holdShow(), a.holdSettle("approve", "Apply what is held, if a new read still says so"),
+		a.holdSettle("discard", "Forget what is held"))
+}
+
+const holdColumns = "SOURCE=source HASH=hash REASONS=reasons CREATED=created APPROVED=approved BY=by"
+
+func (a *app) holdList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the plans that wait", Example: "  usherd hold list", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.ask(cmd.Context(), question{http.MethodGet, "/api/v1/holds", nil, holdColumns, false})
+		},
+	}
+}
+
+func (a *app) holdShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show SOURCE", Short: "Show a plan that waits", Example: "  usherd hold show corp -o yaml", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.ask(cmd.Context(), question{http.MethodGet, "/api/v1/holds/" + url.PathEscape(args[0]), nil, holdColumns + " PLAN=plan", false})
+		},
+	}
+}
+
+func (a *app) holdSettle(verb, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: verb + " SOURCE [HASH]", Short: short, Args: cobra.RangeArgs(1, 2),
+		Long:    short + ".\n\nWith HASH, only if the plan that waits is the one that you looked at.",
+		Example: "  usherd hold " + verb + " corp 3f2a9c1e",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			body := map[string]any{}
+			if len(args) == 2 {
+				body["hash"] = args[1]
+			}
+			q := question{http.MethodPost, "/api/v1/holds/" + url.PathEscape(args[0]) + "/" + verb, body, runColumns, false}
+			if verb == "discard" {
+				q.cols = "SOURCE=source DISCARDED=discarded"
+				return a.ask(cmd.Context(), q)
+			}
+			return a.runAnswer(cmd, q)
+		},
+	}
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/config"
+	"github.com/usherd/usherd/directory"
+	"go.uber.org/zap"
+)
+
+//go:embed demo/policy.yaml
+var demoPolicy string
+
+// byDemo is who does what an administrator would in the demo.
+var byDemo = directory.Actor{Kind: "socket", Name: "demo"}
+
+func (a *app) demoCommand() *cobra.Command {
+	var once bool
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show the whole of it in a minute: push people, ask checks, take somebody out",
+		Long: `Run a daemon, push a small organization through its own SCIM endpoint as an
+identity provider does, apply a policy, ask checks and show how a removal takes
+effect. It goes on serving until Ctrl-C, for you to repeat the printed commands.`,
+		Example: "  usherd demo\n  usherd demo --once\n  usherd demo --dir ./demo-data",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.demo(cmd.Context(), dir, once)
+		},
+	}
+	cmd.Flags().BoolVar(&once, "once", false, "exit afterwards, with 0 only if every answer was the expected one; on free ports")
+	cmd.Flags().StringVar(&dir, "dir", "", "keep the data in this `folder` (default: one that is removed afterwards)")
+	return cmd
+}
+
+func (a *app) demo(ctx context.Context, dir string, once bool) (err error) {
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "usherd-demo-"); err != nil {
+			return fmt.Errorf("making a folder: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	}
+	d, err := a.embedded(ctx, embedding{dir: dir, fixedPorts: !once})
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- d.run(ctx) }()
+	go a.obey(ctx, stop, d)
+	select {
+	case <-d.ready:
+	case err := <-ended:
+		return err
+	}
+	show := &demonstration{daemon: d, out: a.stdout}
+	if err := show.run(ctx); err != nil {
+		stop()
+		return errors.Join(err, <-ended)
+	}
+	if !once {
+		show.repeat(dir)
+		<-ctx.Done()
+	}
+	stop()
+	return errors.Join(show.verdict(), <-ended)
+}
+
+// An embedding says how a daemon inside a command is to run.
+type embedding struct {
+	dir        string
+	fixedPorts bool // the default ports, where they are free
+	store      string
+}
+
+// embedded makes a daemon that reads no configuration but what it is given.
+func (a *app) embedded(ctx context.Context, e embedding) (*daemon, error) {
+	cfg := &config.Config{Data: e.dir, Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0"}
+	cfg.Store.URL = e.store
+	if e.fixedPorts {
+		cfg.Listen, cfg.OpsListen = freeOr(ctx, "127.0.0.1:8080"), freeOr(ctx, "127.0.0.1:9090")
+	}
+	cfg.Log.Level, cfg.Log.Format = "error", "console"
+	cfg.SetDefaults()
+	level := zap.NewAtomicLevel()
+	return newDaemon(ctx, a, cfg, level, newLog(cfg.Log, level))
+}
+
+// freeOr is the address if nobody listens there, else one with a free port.
+func freeOr(ctx context.Context, addr string) string {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	if err := l.Close(); err != nil {
+		return "127.0.0.1:0"
+	}
+	return addr
+}
+
+// A demonstration is the story that the demo tells.
+type demonstration struct {
+	daemon *daemon
+	out    io.Writer
+	scim   *caller // the identity provider
+	app    *caller // an application that asks checks
+	ids    map[string]string
+	wrong  int
+	asked  int
+}
+
+func (s *demonstration) say(format string, args ...any) { fmt.Fprintf(s.out, format+"\n", args...) }
+
+// run tells the story: connect, push, apply, ask, take somebody out.
+func (s *demonstration) run(ctx context.Context) error {
+	s.ids = map[string]string{}
+	for _, chapter := range []func(context.Context) error{s.connect, s.push, s.apply, s.ask, s.remove, s.block} {
+		if err := chapter(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// connect makes the source, its token, and the token of an application.
+func (s *demonstration) connect(ctx context.Context) error {
+	src, err := s.daemon.service.AddSource(ctx, byDemo, admin.NewSource{Name: "okta", Kind: directory.KindSCIM})
+	if err != nil {
+		return fmt.Errorf("adding the source: %w", err)
+	}
+	tok, err := s.daemon.service.CreateToken(ctx, byDemo, admin.NewToken{Kind: directory.TokenCheck, Name: "shop"})
+	if err != nil {
+		return fmt.Errorf("making a check token: %w", err)
+	}
+	s.scim = &caller{base: src.URL, token: src.Token, media: "application/scim+json"}
+	s.app = &caller{base: s.daemon.url, token: tok.Token, media: "application/json"}
+	s.say("1. A SCIM source and a token for an application")
+	s.say("   usherd source add okta --kind scim          → %s", src.URL)
+	s.say("   usherd token create --kind check --name shop → %s…", tok.Token[:16])
+	return nil
+}
+
+// apply makes the embedded policy the policy.
+func (s *demonstration) apply(ctx context.Context) error {
+	done, err := s.daemon.service.ApplyPolicy(ctx, byDemo, admin.PolicyFile{Name: "policy.yaml", Text: demoPolicy})
+	if err != nil {
+		return fmt.Errorf("applying the policy: %w", err)
+	}
+	s.say("\n3. The policy maps groups to privileges; its own tests run first")
+	s.say("   usherd policy apply policy.yaml             → revision %d", done.Revision)
+	return nil
+}
+
+// verdict fails if an answer was not the expected one.
+func (s *demonstration) verdict() error {
+	if s.wrong > 0 {
+		return fmt.Errorf("%d of %d answers were not the expected ones", s.wrong, s.asked)
+	}
+	s.say("\nAll %d answers were the expected ones.", s.asked)
+	return nil
+}

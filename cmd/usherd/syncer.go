@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/authz"
+	"github.com/usherd/usherd/cache"
+	"github.com/usherd/usherd/directory"
+	"github.com/usherd/usherd/ldapsync"
+	"go.uber.org/zap"
+)
+
+// A syncer runs LDAP sources: at their times, and when somebody asks.
+type syncer struct {
+	store    directory.Store
+	schedule *ldapsync.Schedule
+	holder   string
+	log      *zap.Logger
+
+	mu      sync.Mutex // guards running, end and pollers
+	end     context.CancelFunc
+	pollers map[directory.SourceName]scheduled
+}
+
+// scheduled is a poller and the settings it was made from.
+type scheduled struct {
+	poller   *ldapsync.Poller
+	settings string
+}
+
+func newSyncer(st directory.Store, log *zap.Logger) *syncer {
+	return &syncer{
+		store: st, schedule: ldapsync.NewSchedule(log), holder: directory.NewID(), log: log,
+		pollers: map[directory.SourceName]scheduled{},
+	}
+}
+
+// follow keeps the schedule in step with the sources of the newest view, until
+// ctx ends.
+func (s *syncer) follow(ctx context.Context, c *cache.Cache[*authz.Snapshot]) {
+	runs, end := context.WithCancel(ctx)
+	defer end()
+	s.mu.Lock()
+	s.end = end
+	s.mu.Unlock()
+	s.schedule.Start()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var seen *directory.PolicyFacts
+	for {
+		if view, err := c.View(); err == nil && view.Snapshot.Policy() != seen {
+			seen = view.Snapshot.Policy()
+			s.reconcile(runs, seen.Sources)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// reconcile schedules the active LDAP sources and no others.
+func (s *syncer) reconcile(ctx context.Context, sources []directory.Source) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	active := map[directory.SourceName]bool{}
+	for _, src := range sources {
+		if src.Kind != directory.KindLDAP || src.State != directory.SourceActive {
+			continue
+		}
+		active[src.Name] = true
+		if s.pollers[src.Name].settings == string(src.Settings) {
+			continue
+		}
+		poller, err := s.poller(src)
+		if err == nil {
+			err = s.schedule.Put(ctx, poller, s.lastComplete(ctx, src.Name))
+		}
+		if err != nil {
+			s.log.Error("source is not read", zap.String("source", string(src.Name)), zap.Error(err))
+			continue
+		}
+		s.pollers[src.Name] = scheduled{poller, string(src.Settings)}
+	}
+	for name := range s.pollers {
+		if !active[name] {
+			s.schedule.Remove(name)
+			delete(s.pollers, name)
+		}
+	}
+}
+
+// lastComplete is when a source was last read to the end.
+func (s *syncer) lastComplete(ctx context.Context, name directory.SourceName) time.Time {
+	runs, err := s.store.Runs(ctx, name, 20)
+	if err != nil {
+		return time.Time{}
+	}
+	for _, run := range runs {
+		switch run.Result {
+		case directory.RunApplied, directory.RunUnchanged, directory.RunHeld:
+			return run.Started
+		case directory.RunRunning, directory.RunIncomplete, directory.RunFailed:
+		}
+	}
+	return time.Time{}
+}
+
+func (s *syncer) poller(src directory.Source) (*ldapsync.Poller, error) {
+	settings, err := ldapsync.ParseSettings(src.Settings)
+	if err != nil {
+		return nil, err
+	}
+	return ldapsync.New(ldapsync.Config{
+		Source: src.Name, Settings: settings, Store: s.store, Holder: s.holder, Log: s.log,
+		AdminGroups: s.adminGroups, Preview: s.preview,
+	})
+}
+
+// now returns the poller of a source to run now.
+func (s *syncer) now(ctx context.Context, name directory.SourceName) (*ldapsync.Poller, error) {
+	sources, err := s.store.Sources(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading sources: %w", err)
+	}
+	for _, src := range sources {
+		if src.Name != name {
+			continue
+		}
+		if src.State == directory.SourcePaused || src.State == directory.SourceDisabled {
+			return nil, fmt.Errorf("source %s is %s: %w", name, src.State, directory.ErrPaused)
+		}
+		s.mu.Lock()
+		known := s.pollers[name]
+		s.mu.Unlock()
+		if known.poller != nil && known.settings == string(src.Settings) {
+			return known.poller, nil
+		}
+		return s.poller(src)
+	}
+	return nil, fmt.Errorf("source %s: %w", name, directory.ErrNotFound)
+}
+
+// Run implements [admin.Syncer].
+func (s *syncer) Run(ctx context.Context, name directory.SourceName) (directory.Run, error) {
+	p, err := s.now(ctx, name)
+	if err != nil {
+		return directory.Run{}, err
+	}
+	run, err := p.Run(ctx)
+	if errors.Is(err, ldapsync.ErrBusy) {
+		err = fmt.Errorf("%w: %w", directory.ErrInUse, err)
+	}
+	return run, err
+}
+
+// Plan implements [admin.Syncer].
+func (s *syncer) Plan(ctx context.Context, name directory.SourceName) (json.RawMessage, error) {
+	p, err := s.now(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	report, err := p.Plan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", admin.ErrUnavailable, err)
+	}
+	return json.Marshal(report)
+}
+
+// Approve implements [admin.Syncer].
+func (s *syncer) Approve(ctx context.Context, name directory.SourceName, hash, by string) (directory.Run, error) {
+	holds, err := s.store.Holds(ctx)
+	if err != nil {
+		return directory.Run{}, fmt.Errorf("reading holds: %w", err)
+	}
+	for _, h := range holds {
+		if h.Source == name && h.Hash == hash {
+			h.Approved, h.By = time.Now(), by
+			if err := s.store.PutHold(ctx, h); err != nil {
+				return directory.Run{}, fmt.Errorf("approving: %w", err)
+			}
+			return s.Run(ctx, name)
+		}
+	}
+	return directory.Run{}, fmt.Errorf("hold %s of %s: %w", hash, name, directory.ErrNotFound)
+}
+
+// A finding is what a test of a source found.
+type finding struct {
+	OK      bool   `json:"ok"`
+	Server  string `json:"server,omitempty"`
+	Users   int    `json:"users"`
+	Groups  int    `json:"groups"`
+	Message string `json:"message,omitempty"`
+}
+
+// Test implements [admin.Syncer]: it reads the source as a run does and alters
+// nothing.
+func (s *syncer) Test(ctx context.Context, name directory.SourceName) (json.RawMessage, error) {
+	p, err := s.now(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(p.Settings().RunTimeout))
+	defer cancel()
+	snap, err := ldapsync.Collect(ctx, p.Settings(), time.Now())
+	if err != nil {
+		return json.Marshal(finding{Message: err.Error()})
+	}
+	return json.Marshal(finding{OK: true, Server: snap.Server, Users: len(snap.People), Groups: len(snap.Groups)})
+}
+
+// stop begins no more runs and ends those under way.
+func (s *syncer) stop(ctx context.Context) error {
+	s.mu.Lock()
+	end := s.end
+	s.mu.Unlock()
+	if end == nil {
+		return nil
+	}
+	end()
+	if err := s.schedule.Stop(ctx); err != nil {
+		return fmt.Errorf("waiting for synchronisation runs: %w", err)
+	}
+	return nil
+}
