@@ -1,0 +1,73 @@
+package scim
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestSourcesReachNothingOfEachOther(t *testing.T) {
+	s := start(t)
+	uid := fmt.Sprint(s.as("okta", "POST", "/Users", `{"schemas":[],"userName":"kim","externalId":"E1"}`).want(t, "POST", 201).at("id"))
+	gid := fmt.Sprint(s.as("okta", "POST", "/Groups", `{"schemas":[],"displayName":"Ops","members":["`+uid+`"]}`).want(t, "POST", 201).at("id"))
+	for _, path := range []string{"/Users/" + uid, "/Groups/" + gid} {
+		body := `{"schemas":[],"userName":"x","displayName":"x"}`
+		patch := `{"Operations":[{"op":"replace","path":"displayName","value":"x"}]}`
+		for _, r := range []reply{
+			s.as("entra", "GET", path, ""), s.as("entra", "PUT", path, body),
+			s.as("entra", "PATCH", path, patch), s.as("entra", "DELETE", path, ""),
+			s.as("entra", "DELETE", path, "", "If-Match", `W/"1"`), s.as("entra", "PATCH", path, patch, "If-Match", "*"),
+		} {
+			made := strings.NewReplacer(uid, "", gid, "").Replace(r.raw)
+			none := s.as("entra", "GET", "/Users/0192f0a0-0000-7000-8000-000000000000", "")
+			if r.status != 404 || len(made) > len(none.raw)+1 {
+				t.Errorf("%s with another source's token = %d %s, want what an unknown id gets", path, r.status, r.raw)
+			}
+		}
+		s.as("okta", "GET", path, "").want(t, "the owner still reads "+path, 200)
+	}
+	for _, query := range []string{"/Users", "/Groups", "/Users?filter=userName%20eq%20%22kim%22", "/Groups?filter=members%20eq%20%22" + uid + "%22", "/Users?filter=title%20eq%20null", "/"} {
+		if r := s.as("entra", "GET", query, ""); fmt.Sprint(r.at("totalResults")) != "0" {
+			t.Errorf("entra finds by %s: %s", query, r.raw)
+		}
+	}
+}
+
+func TestNamesAcrossSources(t *testing.T) {
+	s := start(t)
+	uid := fmt.Sprint(s.as("okta", "POST", "/Users", `{"schemas":[],"userName":"kim","externalId":"E1"}`).want(t, "POST", 201).at("id"))
+	r := s.as("entra", "POST", "/Users", `{"schemas":[],"userName":"KIM"}`).want(t, "a userName of another source", 409)
+	detail := fmt.Sprint(r.at("detail"))
+	if !strings.Contains(detail, "okta") || strings.Contains(r.raw, uid) || r.header.Get("Location") != "" {
+		t.Errorf("409 says %s: it names the source, the ways out, and no id", r.raw)
+	}
+	s.as("okta", "PATCH", "/Users/"+uid, `{"Operations":[{"op":"replace","path":"active","value":false}]}`).want(t, "PATCH", 200)
+	s.as("entra", "POST", "/Users", `{"schemas":[],"userName":"kim"}`).want(t, "an inactive user of another source does not come back", 409)
+
+	s.as("okta", "POST", "/Groups", `{"schemas":[],"displayName":"Ops"}`).want(t, "POST", 201)
+	r = s.as("entra", "POST", "/Groups", `{"schemas":[],"displayName":"Ops","members":["`+uid+`"]}`).want(t, "the same group name in another source", 201)
+	if got := fmt.Sprint(r.at("members")); got != "[map[value:"+uid+"]]" {
+		t.Errorf("members %s, want the id of another source to be unknown here", got)
+	}
+	s.as("entra", "POST", "/Users", `{"schemas":[],"userName":"lee","externalId":"E1"}`).want(t, "the same externalId in another source", 201)
+}
+
+func TestSourceDeclaresSchemas(t *testing.T) {
+	s := start(t)
+	s.addSource("corp", `{"schemas":[{"id":"urn:corp:My_App:2.0:User","name":"App","description":"","attributes":[
+		{"name":"badge","type":"string","multiValued":false,"mutability":"immutable","returned":"default","uniqueness":"none"}]}]}`)
+	uid := fmt.Sprint(s.as("corp", "POST", "/Users", `{"schemas":[],"userName":"b","urn:corp:my_app:2.0:USER":{"badge":"7"}}`).want(t, "POST", 201).at("id"))
+	r := s.as("corp", "GET", "/Users?filter=urn:corp:My_App:2.0:User:badge%20eq%20%227%22", "").want(t, "filter", 200)
+	if r.at("Resources/0/id") != uid || r.at("Resources/0/schemas/1") != "urn:corp:My_App:2.0:User" {
+		t.Errorf("found %s", r.raw)
+	}
+	r = s.as("corp", "PATCH", "/Users/"+uid, `{"Operations":[{"op":"replace","path":"urn:corp:My_App:2.0:User:badge","value":"8"}]}`).want(t, "an immutable attribute", 400)
+	if r.at("scimType") != "mutability" {
+		t.Errorf("scimType %v, want mutability", r.at("scimType"))
+	}
+	s.as("corp", "GET", "/Schemas/urn:corp:My_App:2.0:User", "").want(t, "discovery", 200)
+	s.as("okta", "GET", "/Schemas/urn:corp:My_App:2.0:User", "").want(t, "discovery of another source", 404)
+	if r := s.as("corp", "GET", "/Schemas", ""); strings.Contains(r.raw, `:""`) {
+		t.Errorf("an empty string in %.2000s", r.raw)
+	}
+}
