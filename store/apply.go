@@ -1,0 +1,169 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// Apply performs changes as one revision. See [directory.Writer].
+func (s *Store) Apply(ctx context.Context, by directory.Actor, changes ...directory.Change) (directory.Applied, error) {
+	j := &job{by: by, answer: make(chan answer, 1)}
+	rows := 0
+	for _, c := range changes {
+		if err := mayAsk(by, c); err != nil {
+			return directory.Applied{}, err
+		}
+		o, err := prepare(c)
+		if err != nil {
+			return directory.Applied{}, err
+		}
+		if m, ok := o.(*changeMembers); ok {
+			rows += len(m.values)
+		}
+		j.ops = append(j.ops, o)
+	}
+	j.staged = rows > stagedRows
+	return s.w.apply(ctx, j)
+}
+
+// An op is a change that is checked as far as that needs no store, in the form
+// in which it is kept. It shares no memory with its change.
+type op interface {
+	run(ctx context.Context, e *edit) error
+}
+
+// prepare checks a change and returns its op.
+func prepare(c directory.Change) (op, error) {
+	switch c := c.(type) {
+	case directory.PutSource:
+		return preparePutSource(c)
+	case directory.SetSourceState:
+		return prepareSetSourceState(c)
+	case directory.RemoveSource:
+		return removeSource{c.Source, c.KeepPeople}, nil
+	case directory.CreateUser:
+		return prepareCreateUser(c)
+	case directory.ReplaceUser:
+		return prepareReplaceUser(c)
+	case directory.DeleteUser:
+		return deleteUser{c.ID, c.Source}, nil
+	case directory.SetPresence:
+		return prepareSetPresence(c)
+	case directory.SetBlock:
+		return prepareSetBlock(c)
+	case directory.CreateGroup:
+		return prepareCreateGroup(c)
+	case directory.UpdateGroup:
+		return prepareUpdateGroup(c)
+	case directory.DeleteGroup:
+		return deleteGroup{c.ID, c.Source}, nil
+	case directory.SetGroupStatus:
+		return prepareSetGroupStatus(c)
+	case directory.SetGroupScope:
+		return setGroupScope{c.Group, c.Project}, nil
+	case directory.SetGroupDescription:
+		return prepareSetGroupDescription(c)
+	case directory.AddMembers:
+		return prepareMembers(addMembers, c.Group, c.Source, c.Values, c.Via)
+	case directory.RemoveMembers:
+		return prepareMembers(removeMembers, c.Group, c.Source, c.Values, c.Via)
+	case directory.ReplaceMembers:
+		return prepareMembers(replaceMembers, c.Group, c.Source, c.Values, c.Via)
+	case directory.PutGrant:
+		return preparePutGrant(c)
+	case directory.EndGrant:
+		return prepareEndGrant(c)
+	case directory.SetOverride:
+		return prepareSetOverride(c)
+	case directory.EndOverride:
+		return endOverride{c.User, c.Project}, nil
+	case directory.SetPolicy:
+		return prepareSetPolicy(c)
+	case directory.ConfirmMapping:
+		return confirmMapping{c.Mapping, c.Group}, nil
+	case directory.CreateToken:
+		return prepareCreateToken(c)
+	case directory.RevokeToken:
+		return revokeToken{c.ID}, nil
+	case directory.RequireVersion:
+		return requireVersion{c.ID, c.Version}, nil
+	case directory.RequirePolicy:
+		return requirePolicy{c.Revision}, nil
+	case directory.RequireLease:
+		return requireLease{c.Name, c.Epoch}, nil
+	case directory.SetCursor:
+		return prepareSetCursor(c)
+	}
+	return nil, fmt.Errorf("change of type %T: %w", c, directory.ErrInvalid)
+}
+
+// mayAsk keeps a source to what it owns. Whatever has no Source is ours.
+func mayAsk(by directory.Actor, c directory.Change) error {
+	if by.Source == "" {
+		return nil
+	}
+	var source directory.SourceName
+	switch c := c.(type) {
+	case directory.CreateUser:
+		source = c.Source
+	case directory.ReplaceUser:
+		source = c.Source
+	case directory.DeleteUser:
+		source = c.Source
+	case directory.SetPresence:
+		source = c.Source
+	case directory.CreateGroup:
+		source = c.Source
+	case directory.UpdateGroup:
+		source = c.Source
+	case directory.DeleteGroup:
+		source = c.Source
+	case directory.AddMembers:
+		source = c.Source
+	case directory.RemoveMembers:
+		source = c.Source
+	case directory.ReplaceMembers:
+		source = c.Source
+	case directory.SetCursor:
+		source = c.Source
+	case directory.RequireVersion, directory.RequirePolicy, directory.RequireLease:
+		return nil
+	case directory.PutSource, directory.SetSourceState, directory.RemoveSource, directory.SetBlock,
+		directory.SetGroupStatus, directory.SetGroupScope, directory.SetGroupDescription, directory.PutGrant,
+		directory.EndGrant, directory.SetOverride, directory.EndOverride, directory.SetPolicy,
+		directory.ConfirmMapping, directory.CreateToken, directory.RevokeToken:
+		return fmt.Errorf("source %s asks for %T, which is ours: %w", by.Source, c, directory.ErrNotOwner)
+	}
+	if source != by.Source {
+		return fmt.Errorf("source %s asks for a change of source %s: %w", by.Source, source, directory.ErrNotFound)
+	}
+	return nil
+}
+
+// edit performs one job inside tx. wrote says that there is something to
+// commit. A *brokenError means that the counter was not to be had.
+func (w *writer) edit(ctx context.Context, tx *sql.Tx, j *job) (a directory.Applied, wrote bool, err error) {
+	e := newEdit(tx, w.d, j.by, w.now())
+	if j.staged {
+		if err := e.stage(ctx, j.ops); err != nil {
+			return a, false, err
+		}
+	}
+	if err := e.begin(ctx); err != nil {
+		return a, false, err
+	}
+	for _, o := range j.ops {
+		if err := o.run(ctx, e); err != nil {
+			return a, false, err
+		}
+	}
+	if j.staged {
+		if err := e.unstage(ctx); err != nil {
+			return a, false, err
+		}
+	}
+	return e.finish(ctx)
+}
