@@ -39,11 +39,11 @@ func connect(ctx context.Context, s Settings, server string) (*session, error) {
 	if err != nil {
 		return nil, at(server, incomplete(CauseConnect, "See whether the server runs and can be reached from here", "%w", err))
 	}
-	stop := context.AfterFunc(ctx, func() { raw.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	secure, isTLS, err := encrypt(ctx, s, u, raw)
 	if err != nil {
 		stop()
-		raw.Close()
+		_ = raw.Close()
 		return nil, at(server, err)
 	}
 	w := &wire{Conn: secure, idle: time.Duration(s.RequestTimeout)}
@@ -53,8 +53,8 @@ func connect(ctx context.Context, s Settings, server string) (*session, error) {
 	ses.ended = func() error { return context.Cause(ctx) }
 	ses.close = sync.OnceFunc(func() {
 		stop()
-		raw.Close() // first: the close of go-ldap waits for its reader and writer
-		conn.Close()
+		_ = raw.Close() // first: the close of go-ldap waits for its reader and writer
+		_ = conn.Close()
 	})
 	if err := ses.bind(); err != nil {
 		ses.close()

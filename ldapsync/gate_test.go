@@ -154,12 +154,19 @@ func TestVanishedAttributesAreHeld(t *testing.T) {
 		before, now, people int
 		held                bool
 	}{
-		{100, 80, 100, false}, {100, 79, 100, true}, {30, 11, 100, false}, {30, 9, 100, true}, {9, 0, 100, false}, {10, 0, 100, true},
+		{100, 80, 100, false},
+		{100, 79, 100, true},
+		{30, 11, 100, false},
+		{30, 9, 100, true},
+		{9, 0, 100, false},
+		{10, 0, 100, true},
 		{100, 50, 50, false}, // half of the people are gone, each with the attribute
 	} {
 		p := &Plan{Source: "corp", Items: []Item{{Op: OpCreate, Kind: KindUser}}}
-		p.shape = shape{peopleNow: c.people, readBefore: 100, peopleBefore: 100, groupsNow: 1,
-			attributes: [2]map[string]int{{"mail": c.before, "title": 100}, {"mail": c.now}}} // title is not asked for any more
+		p.shape = shape{
+			peopleNow: c.people, readBefore: 100, peopleBefore: 100, groupsNow: 1,
+			attributes: [2]map[string]int{{"mail": c.before, "title": 100}, {"mail": c.now}},
+		} // title is not asked for any more
 		v := Gate(p, GateConfig{Thresholds: Thresholds{}.withDefaults()})
 		if held := v.Hash != ""; held != c.held {
 			t.Errorf("mail of %d of 100 people, now of %d of %d: held = %v (%q), want %v", c.before, c.now, c.people, held, v.Reasons, c.held)

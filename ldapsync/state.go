@@ -177,8 +177,11 @@ func (k Known) changed(p directory.Profile) []string {
 		name    string
 		differs bool
 	}{
-		{"userName", k.UserName != p.UserName}, {"active", k.Active != p.Active}, {"dn", k.DN != p.DN},
-		{"displayName", k.digest.displayName != d.displayName}, {"emails", k.digest.emails != d.emails},
+		{"userName", k.UserName != p.UserName},
+		{"active", k.Active != p.Active},
+		{"dn", k.DN != p.DN},
+		{"displayName", k.digest.displayName != d.displayName},
+		{"emails", k.digest.emails != d.emails},
 		{"attributes", k.digest.attributes != d.attributes},
 	} {
 		if f.differs {

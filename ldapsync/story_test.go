@@ -27,7 +27,7 @@ func openStore(t *testing.T) *store.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() { _ = s.Close() })
 	source := directory.Source{Name: corp, Kind: directory.KindLDAP, State: directory.SourceActive, Rank: 1}
 	if _, err := s.Apply(t.Context(), directory.Actor{Kind: "system", Name: "test"}, directory.PutSource{Source: source}); err != nil {
 		t.Fatal(err)

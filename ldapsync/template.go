@@ -114,9 +114,18 @@ func (t Template) with(s Settings) Template {
 // over returns m with the fields that by sets.
 func (m Mapping) over(by Mapping) Mapping {
 	for _, f := range []struct{ mine, theirs *[]string }{
-		{&m.UserName, &by.UserName}, {&m.Formatted, &by.Formatted}, {&m.GivenName, &by.GivenName}, {&m.FamilyName, &by.FamilyName},
-		{&m.DisplayName, &by.DisplayName}, {&m.Emails, &by.Emails}, {&m.Title, &by.Title}, {&m.Department, &by.Department},
-		{&m.Organization, &by.Organization}, {&m.EmployeeNumber, &by.EmployeeNumber}, {&m.GroupName, &by.GroupName}, {&m.Members, &by.Members},
+		{&m.UserName, &by.UserName},
+		{&m.Formatted, &by.Formatted},
+		{&m.GivenName, &by.GivenName},
+		{&m.FamilyName, &by.FamilyName},
+		{&m.DisplayName, &by.DisplayName},
+		{&m.Emails, &by.Emails},
+		{&m.Title, &by.Title},
+		{&m.Department, &by.Department},
+		{&m.Organization, &by.Organization},
+		{&m.EmployeeNumber, &by.EmployeeNumber},
+		{&m.GroupName, &by.GroupName},
+		{&m.Members, &by.Members},
 	} {
 		if *f.theirs != nil {
 			*f.mine = *f.theirs
@@ -151,8 +160,10 @@ func (m Mapping) validate() error {
 // options, so that nothing else gets into a request.
 func isAttribute(name string) bool {
 	for i := range len(name) {
-		c := name[i] | 0x20
-		if !(c >= 'a' && c <= 'z' || name[i] >= '0' && name[i] <= '9' || i > 0 && (name[i] == '-' || name[i] == '.')) {
+		letter := name[i]|0x20 >= 'a' && name[i]|0x20 <= 'z'
+		digit := name[i] >= '0' && name[i] <= '9'
+		joins := i > 0 && (name[i] == '-' || name[i] == '.')
+		if !letter && !digit && !joins {
 			return false
 		}
 	}

@@ -63,10 +63,10 @@ func StartFake(tb testing.TB, c FakeConfig) *Fake {
 		}
 	})
 	tb.Cleanup(func() {
-		l.Close()
+		_ = l.Close()
 		f.mu.Lock()
 		for _, c := range f.conns {
-			c.Close()
+			_ = c.Close()
 		}
 		f.mu.Unlock()
 		serving.Wait()

@@ -143,7 +143,7 @@ func (c *client) harm(fault Fault, op *ber.Packet, control ldap.Control) bool {
 		ref.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, "ldap://127.0.0.1:1/dc=elsewhere", "URI"))
 		return c.write(message(c.id, ref, nil)) && c.write(plain)
 	case Twice:
-		return c.write(plain) && c.write(plain)
+		return c.write(append(plain, plain...))
 	case NoAttributes:
 		if op.Tag == ldap.ApplicationSearchResultEntry {
 			bare := ber.Encode(ber.ClassApplication, ber.TypeConstructed, op.Tag, nil, "entry")

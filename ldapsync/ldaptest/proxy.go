@@ -41,7 +41,7 @@ func StartProxy(tb testing.TB, target string) *Proxy {
 	p := &Proxy{Addr: l.Addr().String(), URL: "ldap://" + l.Addr().String(), target: target, after: -1, hit: make(chan struct{})}
 	go p.accept(l)
 	tb.Cleanup(func() {
-		l.Close()
+		_ = l.Close()
 		p.drop()
 	})
 	return p
@@ -78,7 +78,7 @@ func (p *Proxy) drop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.conns {
-		c.Close()
+		_ = c.Close()
 	}
 	p.conns = nil
 }
@@ -91,7 +91,7 @@ func (p *Proxy) accept(l net.Listener) {
 		}
 		server, err := net.Dial("tcp", p.target)
 		if err != nil {
-			client.Close()
+			_ = client.Close()
 			continue
 		}
 		p.mu.Lock()
@@ -99,7 +99,7 @@ func (p *Proxy) accept(l net.Listener) {
 		p.mu.Unlock()
 		go func() {
 			_, _ = io.Copy(server, client)
-			server.Close()
+			_ = server.Close()
 		}()
 		go p.downstream(client, server)
 	}
@@ -121,7 +121,7 @@ func (p *Proxy) downstream(client, server net.Conn) {
 			return
 		}
 		if err != nil {
-			client.Close()
+			_ = client.Close()
 			return
 		}
 	}
@@ -156,5 +156,5 @@ func (p *Proxy) sever(client net.Conn) {
 		_ = client.(*net.TCPConn).SetLinger(0)
 	case Close:
 	}
-	client.Close()
+	_ = client.Close()
 }

@@ -117,7 +117,7 @@ func freeAddress(tb testing.TB) string {
 				free = false
 				break
 			}
-			l.Close()
+			_ = l.Close()
 		}
 		if free {
 			return ip
@@ -153,7 +153,7 @@ func (s *Samba) Admin() *ldap.Conn {
 	if err != nil {
 		s.tb.Fatalf("dial %s: %v", s.URL, err)
 	}
-	s.tb.Cleanup(func() { conn.Close() })
+	s.tb.Cleanup(func() { _ = conn.Close() })
 	if err := conn.Bind(sambaAdmin, sambaAdminPW); err != nil {
 		s.tb.Fatalf("bind: %v", err)
 	}

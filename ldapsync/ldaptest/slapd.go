@@ -129,7 +129,7 @@ func bound(tb testing.TB, url, dn, password string, opts ...ldap.DialOpt) *ldap.
 	if err != nil {
 		tb.Fatalf("dial %s: %v", url, err)
 	}
-	tb.Cleanup(func() { conn.Close() })
+	tb.Cleanup(func() { _ = conn.Close() })
 	if err := conn.Bind(dn, password); err != nil {
 		tb.Fatalf("bind %s: %v", dn, err)
 	}
