@@ -103,7 +103,9 @@ func isHeader(line string) bool {
 	return ok && name != "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-") == ""
 }
 
-func TestWireCases(t *testing.T) {
+func TestWireCases(t *testing.T) { onBoth(t, testWireCases) }
+
+func testWireCases(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases: %v", err)

@@ -16,7 +16,9 @@ func together(n int, f func(i int)) {
 	wg.Wait()
 }
 
-func TestNoMemberIsLost(t *testing.T) {
+func TestNoMemberIsLost(t *testing.T) { onBoth(t, testNoMemberIsLost) }
+
+func testNoMemberIsLost(t *testing.T) {
 	s := start(t)
 	path := "/Groups/" + fmt.Sprint(s.do("POST", "/Groups", `{"schemas":[],"displayName":"hot","members":["gone0","gone1","gone2","gone3"]}`).want(t, "POST", 201).at("id"))
 	together(50, func(i int) {
@@ -37,7 +39,9 @@ func TestNoMemberIsLost(t *testing.T) {
 	}
 }
 
-func TestNoAttributeIsLost(t *testing.T) {
+func TestNoAttributeIsLost(t *testing.T) { onBoth(t, testNoAttributeIsLost) }
+
+func testNoAttributeIsLost(t *testing.T) {
 	s := start(t)
 	path := "/Users/" + fmt.Sprint(s.do("POST", "/Users", `{"schemas":[],"userName":"hot"}`).want(t, "POST", 201).at("id"))
 	together(30, func(i int) {
@@ -51,7 +55,9 @@ func TestNoAttributeIsLost(t *testing.T) {
 	}
 }
 
-func TestOnlyOneOfManyPostsCreates(t *testing.T) {
+func TestOnlyOneOfManyPostsCreates(t *testing.T) { onBoth(t, testOnlyOneOfManyPostsCreates) }
+
+func testOnlyOneOfManyPostsCreates(t *testing.T) {
 	s := start(t)
 	var mu sync.Mutex
 	statuses := map[int]int{}
@@ -66,7 +72,9 @@ func TestOnlyOneOfManyPostsCreates(t *testing.T) {
 	}
 }
 
-func TestOnlyOneOfManyGuardedWritesWins(t *testing.T) {
+func TestOnlyOneOfManyGuardedWritesWins(t *testing.T) { onBoth(t, testOnlyOneOfManyGuardedWritesWins) }
+
+func testOnlyOneOfManyGuardedWritesWins(t *testing.T) {
 	s := start(t)
 	r := s.do("POST", "/Users", `{"schemas":[],"userName":"guarded"}`).want(t, "POST", 201)
 	path, version := "/Users/"+fmt.Sprint(r.at("id")), fmt.Sprint(r.at("meta/version"))
@@ -85,7 +93,7 @@ func TestOnlyOneOfManyGuardedWritesWins(t *testing.T) {
 
 func TestBigGroups(t *testing.T) {
 	s := start(t)
-	members := make([]string, 5000)
+	members := make([]string, 1000)
 	for i := range members {
 		members[i] = fmt.Sprintf(`{"value":"big-%d"}`, i)
 	}
@@ -96,15 +104,17 @@ func TestBigGroups(t *testing.T) {
 		t.Errorf("204 with headers %v and body %q", r.header, r.raw)
 	}
 	s.do("PATCH", path+"?excludedAttributes=members", `{"Operations":[{"op":"add","path":"members","value":["another"]}]}`).want(t, "without its members", 200)
-	if r = s.do("GET", path, ""); len(r.at("members").([]any)) != 5002 {
-		t.Errorf("%d members, want 5002", len(r.at("members").([]any)))
+	if r = s.do("GET", path, ""); len(r.at("members").([]any)) != 1002 {
+		t.Errorf("%d members, want 1002", len(r.at("members").([]any)))
 	}
 	if r = s.do("GET", path+"?excludedAttributes=members", ""); len(r.raw) > 600 {
 		t.Errorf("%d bytes without members", len(r.raw))
 	}
 }
 
-func TestPagesHoldEverythingOnce(t *testing.T) {
+func TestPagesHoldEverythingOnce(t *testing.T) { onBoth(t, testPagesHoldEverythingOnce) }
+
+func testPagesHoldEverythingOnce(t *testing.T) {
 	s := start(t)
 	for i := range 23 {
 		s.do("POST", "/Users", fmt.Sprintf(`{"schemas":[],"userName":"u%02d","title":"t%d"}`, i, i%2)).want(t, "POST", 201)

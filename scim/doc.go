@@ -16,7 +16,8 @@
 // A user, and a group's own attributes, are documents: PATCH is a pure function
 // from one document to the next, which is written under the version that was
 // read and begun again if another write came between. Only a client that sends
-// If-Match hears of versions, by 412.
+// If-Match hears of versions, by 412. A user's version is that of what its
+// source said: being added to a group does not change it.
 //
 // # Being lenient
 //

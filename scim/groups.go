@@ -20,13 +20,13 @@ func (c *call) createGroup() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	name, externalID, attrs, err := c.groupFacts(doc)
+	name, external, attrs, err := c.groupFacts(doc)
 	if err != nil {
 		return answer{}, err
 	}
 	id := directory.GroupID(directory.NewID())
 	changes := []directory.Change{directory.CreateGroup{
-		ID: id, Source: c.source(), Name: name, ExternalID: externalID, Attributes: attrs,
+		ID: id, Source: c.source(), Name: name, ExternalID: external, Attributes: attrs,
 	}}
 	if len(members) > 0 {
 		changes = append(changes, directory.AddMembers{Group: id, Source: c.source(), Values: members})
@@ -88,7 +88,11 @@ func (c *call) patchGroup() (answer, error) {
 			own = append(own, o)
 		}
 	}
-	g, err := c.rewriteGroup(func(old map[string]any) (map[string]any, error) { return applyPatch(old, own) }, members)
+	var change func(map[string]any) (map[string]any, error)
+	if len(own) > 0 {
+		change = func(old map[string]any) (map[string]any, error) { return applyPatch(old, own) }
+	}
+	g, err := c.rewriteGroup(change, members)
 	if err != nil {
 		return answer{}, err
 	}
@@ -102,13 +106,17 @@ func (c *call) patchGroup() (answer, error) {
 	return c.groupAnswer(c.groupID(), http.StatusOK)
 }
 
-// rewriteGroup changes a group's own attributes, if change changes any, and
-// its members, in one Apply, and returns the group as it is then.
+// rewriteGroup changes a group's own attributes, if change is not nil and
+// changes any, and its members, in one Apply, and returns the group as it is
+// then. Changes of members alone need no version and no turn: many may share a
+// commit.
 func (c *call) rewriteGroup(change func(map[string]any) (map[string]any, error), members []directory.Change) (directory.Group, error) {
 	var none directory.Group
-	lock := c.locks.of(c.id)
-	lock.Lock()
-	defer lock.Unlock()
+	if change != nil {
+		lock := c.locks.of(c.id)
+		lock.Lock()
+		defer lock.Unlock()
+	}
 	for range attempts {
 		old, err := c.read.Group(c.ctx, c.source(), c.groupID())
 		if err != nil {
@@ -142,6 +150,9 @@ func (c *call) groupChanges(old directory.Group, change func(map[string]any) (ma
 	if c.ifMatch != "" && c.ifMatch != "*" {
 		changes = append(changes, directory.RequireVersion{ID: c.id, Version: old.Version})
 	}
+	if change == nil {
+		return changes, nil
+	}
 	before, err := groupDocument(old)
 	if err != nil {
 		return nil, err
@@ -153,12 +164,12 @@ func (c *call) groupChanges(old directory.Group, change func(map[string]any) (ma
 	if err := c.rt.checkImmutable(before, after); err != nil {
 		return nil, err
 	}
-	name, externalID, attrs, err := c.groupFacts(after)
+	name, external, attrs, err := c.groupFacts(after)
 	if err != nil {
 		return nil, err
 	}
 	return append(changes, directory.UpdateGroup{
-		ID: old.ID, Source: c.source(), IfVersion: old.Version, Name: &name, ExternalID: &externalID, Attributes: attrs,
+		ID: old.ID, Source: c.source(), IfVersion: old.Version, Name: &name, ExternalID: &external, Attributes: attrs,
 	}), nil
 }
 
@@ -227,7 +238,7 @@ func (c *call) groupDoc() (map[string]any, []string, error) {
 
 // groupFacts checks a whole document and takes out what the directory looks
 // groups up by.
-func (c *call) groupFacts(doc map[string]any) (name, externalID string, attrs json.RawMessage, err error) {
+func (c *call) groupFacts(doc map[string]any) (name, external string, attrs json.RawMessage, err error) {
 	if err := c.rt.validate(doc); err != nil {
 		return "", "", nil, err
 	}
@@ -235,9 +246,11 @@ func (c *call) groupFacts(doc map[string]any) (name, externalID string, attrs js
 	if _, err := directory.KeyOf(name); err != nil {
 		return "", "", nil, badValue("displayName: %v", err)
 	}
-	externalID, _ = doc["externalId"].(string)
+	if external, err = externalID(doc); err != nil {
+		return "", "", nil, err
+	}
 	attrs, err = json.Marshal(doc)
-	return name, externalID, attrs, err
+	return name, external, attrs, err
 }
 
 // groupDocument is the document of a group without id, meta and members.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/usherd/usherd/directory"
 	"github.com/usherd/usherd/store"
+	"github.com/usherd/usherd/store/storetest"
 )
 
 // A server is the real handler over a real store and a real listener.
@@ -167,10 +169,15 @@ func (r reply) want(t *testing.T, claim string, statuses ...int) reply {
 	return r
 }
 
-// openStore opens a new SQLite store, closed when the test ends.
+// openStore opens a new store, closed when the test ends: SQLite, or the
+// PostgreSQL database that the test was run for.
 func openStore(t *testing.T) *store.Store {
 	t.Helper()
-	st, err := store.Open(t.Context(), store.Config{DSN: "sqlite:" + filepath.Join(t.TempDir(), "usherd.db")})
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "usherd.db")
+	if strings.HasSuffix(t.Name(), onPostgres) || strings.Contains(t.Name(), onPostgres+"/") {
+		dsn = storetest.Postgres(t)
+	}
+	st, err := store.Open(t.Context(), store.Config{DSN: dsn})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,4 +187,14 @@ func openStore(t *testing.T) *store.Store {
 		}
 	})
 	return st
+}
+
+const onPostgres = "/postgres"
+
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+
+// onBoth runs a test once for each engine.
+func onBoth(t *testing.T, f func(t *testing.T)) {
+	t.Run("sqlite", f)
+	t.Run(strings.TrimPrefix(onPostgres, "/"), f)
 }

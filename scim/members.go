@@ -8,6 +8,10 @@ import (
 	"github.com/usherd/usherd/scim/filter"
 )
 
+// maxExternalID is the longest externalId, and so the longest value of a member
+// that may turn out to be one, in bytes.
+const maxExternalID = 1_024
+
 // memberValues reads a list of members. What counts of a member is its value;
 // display, type and $ref are ours to say.
 func memberValues(v any, q *quirks) ([]string, error) {
@@ -53,8 +57,8 @@ func memberValue(e any, q *quirks) (string, error) {
 	if !ok || value == "" {
 		return "", badValue("a member needs a value that is a string and not empty")
 	}
-	if len(value) > directory.MaxName {
-		return "", badValue("the value of a member is longer than %d bytes", directory.MaxName)
+	if len(value) > maxExternalID {
+		return "", badValue("the value of a member is longer than %d bytes", maxExternalID)
 	}
 	return value, nil
 }

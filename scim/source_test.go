@@ -6,7 +6,9 @@ import (
 	"testing"
 )
 
-func TestSourcesReachNothingOfEachOther(t *testing.T) {
+func TestSourcesReachNothingOfEachOther(t *testing.T) { onBoth(t, testSourcesReachNothingOfEachOther) }
+
+func testSourcesReachNothingOfEachOther(t *testing.T) {
 	s := start(t)
 	uid := fmt.Sprint(s.as("okta", "POST", "/Users", `{"schemas":[],"userName":"kim","externalId":"E1"}`).want(t, "POST", 201).at("id"))
 	gid := fmt.Sprint(s.as("okta", "POST", "/Groups", `{"schemas":[],"displayName":"Ops","members":["`+uid+`"]}`).want(t, "POST", 201).at("id"))
@@ -33,7 +35,9 @@ func TestSourcesReachNothingOfEachOther(t *testing.T) {
 	}
 }
 
-func TestNamesAcrossSources(t *testing.T) {
+func TestNamesAcrossSources(t *testing.T) { onBoth(t, testNamesAcrossSources) }
+
+func testNamesAcrossSources(t *testing.T) {
 	s := start(t)
 	uid := fmt.Sprint(s.as("okta", "POST", "/Users", `{"schemas":[],"userName":"kim","externalId":"E1"}`).want(t, "POST", 201).at("id"))
 	r := s.as("entra", "POST", "/Users", `{"schemas":[],"userName":"KIM"}`).want(t, "a userName of another source", 409)

@@ -246,7 +246,10 @@ func (c *call) profile(doc map[string]any) (directory.Profile, error) {
 	if _, err := directory.KeyOf(p.UserName); err != nil {
 		return p, badValue("userName: %v", err)
 	}
-	p.ExternalID, _ = doc["externalId"].(string)
+	var err error
+	if p.ExternalID, err = externalID(doc); err != nil {
+		return p, err
+	}
 	p.DisplayName, _ = doc["displayName"].(string)
 	p.Active, _ = doc["active"].(bool)
 	emails, _ := doc["emails"].([]any)
@@ -260,9 +263,16 @@ func (c *call) profile(doc map[string]any) (directory.Profile, error) {
 			p.Emails = append(p.Emails, out)
 		}
 	}
-	var err error
 	p.Attributes, err = json.Marshal(doc)
 	return p, err
+}
+
+func externalID(doc map[string]any) (string, error) {
+	id, _ := doc["externalId"].(string)
+	if len(id) > maxExternalID {
+		return "", badValue("externalId is longer than %d bytes", maxExternalID)
+	}
+	return id, nil
 }
 
 // userDocument is the document of an identity as its source sent it: without
