@@ -102,7 +102,9 @@ func (s *Store) GroupsOf(ctx context.Context, source directory.SourceName, ids .
 		if err != nil {
 			return nil, fmt.Errorf("reading groups of users: %w", err)
 		}
-		slices.SortFunc(refs, func(a, b memberRef) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.group.ID, b.group.ID)) })
+		slices.SortFunc(refs, func(a, b memberRef) int {
+			return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.group.ID, b.group.ID))
+		})
 		for _, r := range refs {
 			found[r.member] = append(found[r.member], r.group)
 		}

@@ -11,7 +11,7 @@ import (
 type table[T any] struct {
 	from    string // a table with the alias t
 	columns string
-	living  string // condition
+	living  string                                                        // condition
 	attrs   func(d dialect, source string) map[directory.Attribute]column // source is a parameter, or empty for all
 	scan    func(scanner) (T, error)
 }

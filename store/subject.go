@@ -34,7 +34,7 @@ var whoSQL = map[directory.KeyKind]string{
 		WHERE e.value_key = $2 AND e.until > r AND e.since <= r
 		AND i.identity_id = e.identity_id AND i.presence <> 'deleted' AND i.until > r AND i.since <= r`,
 	directory.KeyExternal: `SELECT DISTINCT user_id FROM identity_fact, p
-		WHERE source = $3 AND external_id = $2 AND presence <> 'deleted' AND until > r AND since <= r`,
+		WHERE source = $3 AND external_id = $2 AND external_id <> '' AND presence <> 'deleted' AND until > r AND since <= r`,
 }
 
 // subjectSQL returns the statement for one kind of key. $1 is the revision, 0
@@ -108,6 +108,9 @@ func (s *Store) prepareSubject(ctx context.Context) error {
 func (s *Store) Subject(ctx context.Context, key directory.SubjectKey, at directory.Stamp) (directory.Subject, error) {
 	if _, known := whoSQL[key.Kind]; !known {
 		return directory.Subject{}, fmt.Errorf("subject key of kind %d: %w", key.Kind, directory.ErrInvalid)
+	}
+	if !storable(key.Value) || !storable(string(key.Source)) {
+		key.Value, key.Source = "", "" // names nobody, as what can't be kept does
 	}
 	rows, err := s.subjectRows(ctx, key, at.Revision)
 	if err != nil {
