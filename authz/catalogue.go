@@ -52,7 +52,7 @@ type catalogue struct {
 	projects     map[directory.ProjectKey]scopeID
 	roles        map[directory.RoleName]*role
 	defaultRole  *role
-	sources      map[directory.SourceName]bool // those that count
+	counting     []directory.SourceName // sources that are known and not disabled
 	mappings     mappings
 	end          privID // all numbers below are taken
 }
@@ -91,8 +91,8 @@ func findVerb(verbs []verb, name string) (verb, bool) {
 type role struct {
 	directory.Role
 	ids       []privID
-	org       privSet
-	inProject privSet
+	org       set[privID]
+	inProject set[privID]
 }
 
 // compileCatalogue compiles f. What things Roles and mappings name is added to
@@ -106,7 +106,6 @@ func compileCatalogue(f directory.PolicyFacts, t *thingsEdit) *catalogue {
 		types:        make(map[string][]verb, len(f.Policy.Resources)),
 		projects:     make(map[directory.ProjectKey]scopeID, len(f.Policy.Projects)),
 		roles:        make(map[directory.RoleName]*role, len(f.Policy.Roles)+10),
-		sources:      make(map[directory.SourceName]bool, len(f.Sources)+1),
 		end:          firstNamed,
 	}
 	c.number()
@@ -115,12 +114,29 @@ func compileCatalogue(f directory.PolicyFacts, t *thingsEdit) *catalogue {
 		c.roles[r.Name] = c.compileRole(r, t)
 	}
 	c.defaultRole = c.roles[f.Policy.DefaultRole]
-	c.sources[directory.Local] = true
-	for _, s := range f.Sources {
-		c.sources[s.Name] = s.State == directory.SourceActive || s.State == directory.SourcePaused
-	}
+	c.counting = counting(f.Sources)
 	c.mappings = c.compileMappings(t)
 	return c
+}
+
+// counting lists the sources whose groups give something and whose identities
+// are not inactive, sorted. What is made here counts even if nobody says so.
+func counting(sources []directory.Source) []directory.SourceName {
+	list := []directory.SourceName{directory.Local}
+	for _, s := range sources {
+		switch {
+		case s.State == directory.SourceActive, s.State == directory.SourcePaused:
+			list = append(list, s.Name)
+		case s.Name == directory.Local:
+			list = slices.DeleteFunc(list, func(n directory.SourceName) bool { return n == directory.Local })
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+func (c *catalogue) counts(source directory.SourceName) bool {
+	return slices.Contains(c.counting, source)
 }
 
 func (c *catalogue) take(n privID) privID {

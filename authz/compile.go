@@ -64,11 +64,7 @@ func (s *Snapshot) Update(st directory.Stretch) *Snapshot {
 // recompiles reports whether more changed than tokens, bindings and what people
 // see of a source.
 func (s *Snapshot) recompiles(p *directory.PolicyFacts) bool {
-	counts := map[directory.SourceName]bool{directory.Local: true}
-	for _, src := range p.Sources {
-		counts[src.Name] = src.State == directory.SourceActive || src.State == directory.SourcePaused
-	}
-	if !maps.Equal(counts, s.cat.sources) {
+	if !slices.Equal(counting(p.Sources), s.cat.counting) {
 		return true
 	}
 	return p.Revision != s.cat.facts.Revision && !reflect.DeepEqual(p.Policy, s.cat.facts.Policy)
@@ -207,7 +203,7 @@ func (e *editor) finish() *Snapshot {
 		if e.dirty[num] {
 			g.mappings = e.next.cat.mappings.reaching(g.facts, e.next.bindings[num], e.next.named)
 			g.scope = e.next.cat.scope(g.facts.Project)
-			g.blocked = g.facts.Blocked || !e.next.cat.sources[g.facts.Source]
+			g.blocked = g.facts.Blocked || !e.next.cat.counts(g.facts.Source)
 		}
 		e.groups.set(uint32(num), g)
 	}
@@ -216,8 +212,25 @@ func (e *editor) finish() *Snapshot {
 		own: e.own,
 	}
 	c.close(affected)
+	e.next.index = e.reindex(affected)
 	e.next.groups, e.next.children, e.next.things = e.groups.paged, e.children.paged, e.things.settle()
 	return e.next
+}
+
+// reindex enters what the affected groups reach now instead of before.
+func (e *editor) reindex(affected []directory.GroupNum) index {
+	x := newIndexer(&e.next.index)
+	for _, num := range affected {
+		var from, to set[privID]
+		if g := e.next.groups.get(uint32(num)); g != nil {
+			from = g.raw
+		}
+		if g := e.groups.get(uint32(num)); g != nil {
+			to = g.raw
+		}
+		x.move(num, &from, &to)
+	}
+	return x.settle()
 }
 
 // affected lists the dirty groups and those nested in them, ascending.

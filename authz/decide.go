@@ -49,7 +49,7 @@ func (s *Snapshot) standing(subject *directory.Subject, asked string) Code {
 		return InactiveUser
 	}
 	for _, source := range subject.Sources {
-		if !s.cat.sources[source] {
+		if !slices.Contains(s.cat.counting, source) {
 			return InactiveUser
 		}
 	}
@@ -122,20 +122,17 @@ func (s *Snapshot) resolveFeature(req *Request, a *ask) Code {
 	if f == nil {
 		return UnknownResource
 	}
-	access := want{kind: directory.Access, id: req.ID, ids: [3]privID{f.access}}
-	if req.Action == ActionAccess {
-		a.first = access
-		return Granted
+	access := &a.first
+	if req.Action != ActionAccess {
+		v, ok := findVerb(f.actions, req.Action)
+		if !ok {
+			return UnknownAction
+		}
+		role := &a.first
+		role.kind, role.typ, role.id, role.action, role.ids[0] = directory.RolePrivilege, TypeFeature, f.key, v.name, v.id
+		access, a.also = &a.second, alsoAccess
 	}
-	v, ok := findVerb(f.actions, req.Action)
-	if !ok {
-		return UnknownAction
-	}
-	a.first = want{
-		kind: directory.RolePrivilege, typ: TypeFeature, id: req.ID, action: req.Action,
-		ids: [3]privID{v.id},
-	}
-	a.second, a.also = access, alsoAccess
+	access.kind, access.id, access.ids[0] = directory.Access, f.key, f.access
 	return Granted
 }
 
@@ -204,6 +201,9 @@ func (s *Snapshot) resolveProjectAction(req *Request, a *ask) Code {
 
 // resolveProject finds the one project that all places of req name.
 func (s *Snapshot) resolveProject(req *Request, a *ask) Code {
+	if req.Project == "" && req.AlsoProject == "" && req.Type != TypeProject {
+		return Granted
+	}
 	named := [3]directory.ProjectKey{req.Project, req.AlsoProject}
 	if req.Type == TypeProject {
 		named[2] = directory.ProjectKey(req.ID)
@@ -254,7 +254,7 @@ func (s *Snapshot) judge(subject *directory.Subject, a *ask, w *want) Code {
 	if !reached && len(subject.Grants) == 0 {
 		return NoGrant
 	}
-	return s.obstacle(subject, a, w)
+	return s.obstacle(*subject, *a, *w)
 }
 
 func (s *Snapshot) counts(subject *directory.Subject, a *ask, w *want) bool {
@@ -266,20 +266,22 @@ func (s *Snapshot) counts(subject *directory.Subject, a *ask, w *want) bool {
 // membership ends in it at all.
 func (s *Snapshot) search(subject *directory.Subject, a *ask, w *want) (reached, counts bool) {
 	orgHidden, inHidden := hidden(subject, a.project)
-	for i := range subject.Memberships {
-		m := &subject.Memberships[i]
-		g := s.groups.get(uint32(m.Group))
-		if g == nil || !g.raw.hasAny(&w.ids) {
-			continue
-		}
+	raw, n := s.index.lookup(&w.ids)
+	ms := subject.Memberships
+	for i := nextIn(raw[:n], ms, 0); i < len(ms); i = nextIn(raw[:n], ms, i+1) {
 		reached = true
-		if (m.Local || !orgHidden) && g.org.hasAny(&w.ids) {
+		m := &ms[i]
+		g := s.groups.get(uint32(m.Group))
+		if (m.Local || !orgHidden) && hasAny(&g.org, &w.ids) {
 			return true, true
 		}
 		if a.scope == organization || inHidden && (!m.Local || g.scope == organization) {
 			continue
 		}
-		if in := g.within(a.scope); in != nil && in.hasAny(&w.ids) {
+		if in := g.within(a.scope); in != nil && hasAny(in, &w.ids) {
+			if orgHidden && !m.Local && g.knotted && !s.verify(*subject, *a, *w, *m) {
+				continue
+			}
 			return true, true
 		}
 	}
@@ -289,6 +291,23 @@ func (s *Snapshot) search(subject *directory.Subject, a *ask, w *want) (reached,
 		}
 	}
 	return reached, s.defaultGives(subject, w)
+}
+
+// verify looks again for a path from m that counts, now path by path. The sets
+// of a snapshot go round cycles of groups, so that what comes from an
+// organization-wide path seems to come also from the same path with a detour
+// through a project. That makes a difference only if an override hides the
+// organization-wide path.
+//
+// Like obstacle it takes copies, so that those of the fast path stay off the
+// heap.
+func (s *Snapshot) verify(subject directory.Subject, a ask, w want, m directory.Membership) (counts bool) {
+	s.climb(m.Group, &w, func(c *climber, at int) {
+		for b := range s.gifts(c.group(at), &w) {
+			counts = counts || s.obstacleOf(&subject, &a, m, c.steps[at].place, &b) == Granted
+		}
+	})
+	return counts
 }
 
 // hidden reports for which scopes overrides hide memberships.
@@ -310,16 +329,16 @@ func (s *Snapshot) gives(g *directory.Grant, w *want) bool {
 	case r == nil:
 		return false
 	case g.Project == "":
-		return r.org.hasAny(&w.ids)
+		return hasAny(&r.org, &w.ids)
 	}
-	return r.inProject.hasAny(&w.ids)
+	return hasAny(&r.inProject, &w.ids)
 }
 
 // defaultGives reports whether the default Role counts for the subject and
 // gives w.
 func (s *Snapshot) defaultGives(subject *directory.Subject, w *want) bool {
 	r := s.cat.defaultRole
-	return r != nil && r.org.hasAny(&w.ids) && s.hasDefaultRole(subject)
+	return r != nil && hasAny(&r.org, &w.ids) && s.hasDefaultRole(subject)
 }
 
 // hasDefaultRole reports whether the default Role, if there is one, counts for

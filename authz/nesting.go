@@ -182,6 +182,7 @@ func (c *closer) step(g *group, cycle map[directory.GroupNum]*reach) {
 			c.work.merge(found)
 		} else if p := c.get(parent); p != nil && p != g {
 			c.work.absorb(p)
+			g.knotted = g.knotted || p.knotted
 		}
 	}
 	c.work.limit(g)
@@ -206,6 +207,8 @@ func (c *closer) cycle(part []directory.GroupNum) {
 		}
 	}
 	for num, r := range found {
-		r.freeze(c.get(num))
+		g := c.get(num)
+		g.cyclic, g.knotted = true, true
+		r.freeze(g)
 	}
 }

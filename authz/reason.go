@@ -100,49 +100,81 @@ type step struct {
 	from int
 }
 
-// climb visits, nearest first, every place that paths from a direct membership
-// come to on the way to w. visit gets the steps so far; the last is the place.
-func (s *Snapshot) climb(start directory.GroupNum, w *want, visit func(steps []step, at int)) {
-	var steps []step
-	seen := map[place]bool{}
-	enter := func(num directory.GroupNum, from int) {
-		g := s.groups.get(uint32(num))
-		if g == nil || !g.raw.hasAny(&w.ids) {
-			return
-		}
-		p := place{num, g.blocked, g.scope}
-		if from >= 0 {
-			p.blocked = p.blocked || steps[from].blocked
-			p.scope = join(steps[from].scope, p.scope)
-		}
-		if !seen[p] {
-			seen[p] = true
-			steps = append(steps, step{p, from})
-		}
-	}
-	enter(start, -1)
-	for i := 0; i < len(steps); i++ {
-		visit(steps, i)
-		for _, parent := range s.groups.get(uint32(steps[i].num)).facts.Parents {
-			enter(parent, i)
+// maxCircling bounds how many paths inside cycles of groups are told apart.
+const maxCircling = 10_000
+
+// climber visits, nearest first, every place that paths from a direct
+// membership come to on the way to w. No path visits a group twice.
+//
+// Places of groups that are on no cycle are visited once: how a path goes on
+// from there does not depend on how it came. Places on cycles are visited by
+// every path, as long as there are no more than maxCircling.
+type climber struct {
+	s     *Snapshot
+	w     *want
+	steps []step
+	seen  map[place]bool
+}
+
+func (s *Snapshot) climb(start directory.GroupNum, w *want, visit func(c *climber, at int)) {
+	c := &climber{s: s, w: w, seen: map[place]bool{}}
+	c.enter(start, -1)
+	for i := 0; i < len(c.steps); i++ {
+		visit(c, i)
+		for _, parent := range s.groups.get(uint32(c.steps[i].num)).facts.Parents {
+			c.enter(parent, i)
 		}
 	}
 }
 
+func (c *climber) enter(num directory.GroupNum, from int) {
+	g := c.s.groups.get(uint32(num))
+	if g == nil || !hasAny(&g.raw, &c.w.ids) {
+		return
+	}
+	p := place{num, g.blocked, g.scope}
+	if from >= 0 {
+		p.blocked = p.blocked || c.steps[from].blocked
+		p.scope = join(c.steps[from].scope, p.scope)
+	}
+	if g.cyclic {
+		if len(c.steps) >= maxCircling || c.on(num, from) {
+			return
+		}
+	} else if c.seen[p] {
+		return
+	}
+	c.seen[p] = true
+	c.steps = append(c.steps, step{p, from})
+}
+
+// on reports whether the path that ends at a step has been at a group.
+func (c *climber) on(num directory.GroupNum, at int) bool {
+	for ; at >= 0; at = c.steps[at].from {
+		if c.steps[at].num == num {
+			return true
+		}
+	}
+	return false
+}
+
+// group is that of a step.
+func (c *climber) group(at int) *group { return c.s.groups.get(uint32(c.steps[at].num)) }
+
 // obstacle gives the first code of all paths that end in w, none of which
 // counts.
-func (s *Snapshot) obstacle(subject *directory.Subject, a *ask, w *want) Code {
+func (s *Snapshot) obstacle(subject directory.Subject, a ask, w want) Code {
 	first := NoGrant
 	for i := range subject.Grants {
-		s.ownGifts(&subject.Grants[i], w, func(b gift) bool {
+		s.ownGifts(&subject.Grants[i], &w, func(b gift) bool {
 			first = min(first, OtherProject)
 			return true
 		})
 	}
 	for _, m := range subject.Memberships {
-		s.climb(m.Group, w, func(steps []step, at int) {
-			for b := range s.gifts(s.groups.get(uint32(steps[at].num)), w) {
-				first = min(first, s.obstacleOf(subject, a, m, steps[at].place, &b))
+		s.climb(m.Group, &w, func(c *climber, at int) {
+			for b := range s.gifts(c.group(at), &w) {
+				first = min(first, s.obstacleOf(&subject, &a, m, c.steps[at].place, &b))
 			}
 		})
 	}

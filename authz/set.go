@@ -10,56 +10,50 @@ import (
 // none and in no set.
 type privID uint32
 
-// A privSet is a frozen set of privileges, laid out for has: dense as a bit
-// field, sparse as a hash table with open addressing. At most one is set.
-type privSet struct {
+// number is what sets hold: a privilege or a group.
+type number interface{ ~uint32 }
+
+// A set is frozen and laid out for has: dense as a bit field, sparse as a hash
+// table with open addressing. At most one is set; 0 is never a member.
+type set[N number] struct {
 	dense  []uint64
-	sparse []privID // a power of two; 0 is a free slot
+	sparse []N // a power of two; 0 is a free slot
 }
 
-// has reports whether p is in the set.
-func (s *privSet) has(p privID) bool {
+// has reports whether n is in the set.
+func (s *set[N]) has(n N) bool {
 	if s.dense != nil {
-		word := int(p >> 6)
-		return word < len(s.dense) && s.dense[word]>>(p&63)&1 != 0
+		word := int(n >> 6)
+		return word < len(s.dense) && s.dense[word]>>(n&63)&1 != 0
 	}
-	if len(s.sparse) == 0 || p == 0 {
-		return false
-	}
-	for i := slot(p); ; i++ {
+	return len(s.sparse) != 0 && s.probe(n)
+}
+
+func (s *set[N]) probe(n N) bool {
+	for i := slot(n); ; i++ {
 		switch s.sparse[i&uint32(len(s.sparse)-1)] {
-		case p:
-			return true
 		case 0:
 			return false
-		}
-	}
-}
-
-// hasAny reports whether one of ps is in the set.
-func (s *privSet) hasAny(ps *[3]privID) bool {
-	for _, p := range ps {
-		if p != 0 && s.has(p) {
+		case n:
 			return true
 		}
 	}
-	return false
 }
 
 // slot spreads neighbouring numbers (Fibonacci hashing).
-func slot(p privID) uint32 { return uint32(p) * 2654435769 >> 7 }
+func slot[N number](n N) uint32 { return uint32(n) * 2654435769 >> 7 }
 
 // all yields the members, in no order.
-func (s *privSet) all() iter.Seq[privID] {
-	return func(yield func(privID) bool) {
-		for _, p := range s.sparse {
-			if p != 0 && !yield(p) {
+func (s *set[N]) all() iter.Seq[N] {
+	return func(yield func(N) bool) {
+		for _, n := range s.sparse {
+			if n != 0 && !yield(n) {
 				return
 			}
 		}
 		for i, word := range s.dense {
 			for ; word != 0; word &= word - 1 {
-				if !yield(privID(i*64 + bits.TrailingZeros64(word))) {
+				if !yield(N(i*64 + bits.TrailingZeros64(word))) {
 					return
 				}
 			}
@@ -67,7 +61,57 @@ func (s *privSet) all() iter.Seq[privID] {
 	}
 }
 
-// privBits is a set under construction.
+func (s *set[N]) equal(other *set[N]) bool {
+	return slices.Equal(s.dense, other.dense) && slices.Equal(s.sparse, other.sparse)
+}
+
+// setOf freezes a list, which may hold a number twice.
+func setOf[N number](list []N) set[N] {
+	if len(list) == 0 {
+		return set[N]{}
+	}
+	last := slices.Max(list)
+	if words := int(last>>6) + 1; 8*words <= 2*4*tableSize(len(list)) {
+		dense := make([]uint64, words)
+		for _, n := range list {
+			dense[n>>6] |= 1 << (n & 63)
+		}
+		return set[N]{dense: dense}
+	}
+	return hashed(list)
+}
+
+// tableSize is a power of two of which n is at most two thirds. A bit field
+// may take twice the room of the table, since it is faster.
+func tableSize(n int) int { return 1 << bits.Len(uint(n+n/2)) }
+
+func hashed[N number](list []N) set[N] {
+	s := set[N]{sparse: make([]N, tableSize(len(list)))}
+	mask := uint32(len(s.sparse) - 1)
+	for _, n := range list {
+		i := slot(n)
+		for s.sparse[i&mask] != 0 && s.sparse[i&mask] != n {
+			i++
+		}
+		s.sparse[i&mask] = n
+	}
+	return s
+}
+
+// hasAny reports whether one of ids is in s.
+func hasAny(s *set[privID], ids *[3]privID) bool {
+	for _, id := range ids {
+		if id == 0 {
+			return false // the ids come first
+		}
+		if s.has(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// privBits is a set of privileges under construction.
 type privBits []uint64
 
 func (b *privBits) add(p privID) {
@@ -88,7 +132,7 @@ func (b *privBits) addAll(ps []privID) {
 }
 
 // union adds a frozen set.
-func (b *privBits) union(s *privSet) {
+func (b *privBits) union(s *set[privID]) {
 	if s.dense != nil {
 		b.or(s.dense)
 		return
@@ -122,7 +166,7 @@ func (b privBits) empty() bool {
 }
 
 // freeze copies b into its smaller layout.
-func (b privBits) freeze() privSet {
+func (b privBits) freeze() set[privID] {
 	n, last := 0, -1
 	for i, word := range b {
 		if word != 0 {
@@ -130,20 +174,12 @@ func (b privBits) freeze() privSet {
 		}
 	}
 	if n == 0 {
-		return privSet{}
+		return set[privID]{}
 	}
-	size := 1 << bits.Len(uint(n+n/2)) // at most two thirds full
-	if 8*(last+1) <= 8*size {          // dense tests are faster, so it may take twice the room
-		return privSet{dense: slices.Clone(b[:last+1])}
+	dense := set[privID]{dense: b[:last+1]}
+	if 8*(last+1) <= 2*4*tableSize(n) {
+		dense.dense = slices.Clone(dense.dense)
+		return dense
 	}
-	s := privSet{sparse: make([]privID, size)}
-	dense := privSet{dense: b[:last+1]}
-	for p := range dense.all() {
-		i := slot(p)
-		for s.sparse[i&uint32(size-1)] != 0 {
-			i++
-		}
-		s.sparse[i&uint32(size-1)] = p
-	}
-	return s
+	return hashed(slices.AppendSeq(make([]privID, 0, n), dense.all()))
 }

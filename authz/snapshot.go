@@ -17,6 +17,7 @@ type Snapshot struct {
 	things   things
 	named    [][]directory.GroupNum // living groups by slot, see mappings.byName
 	groups   paged[*group]
+	index    index
 	children paged[[]directory.GroupNum] // groups directly nested in each number
 	count    int
 }
@@ -25,21 +26,23 @@ type Snapshot struct {
 type group struct {
 	facts    *directory.GroupFacts
 	blocked  bool // by status or by its source
+	cyclic   bool // nested in itself through others
+	knotted  bool // cyclic, or nested in a group that is
 	scope    scopeID
 	mappings []mapped
-	raw      privSet // whatever the obstacle: what some path from here ends in
-	org      privSet // by a path that counts in every check
+	raw      set[privID] // whatever the obstacle: what some path from here ends in
+	org      set[privID] // by a path that counts in every check
 	in       []scopedSet
 }
 
 // scopedSet is what counts in checks that name one project.
 type scopedSet struct {
 	scope scopeID
-	set   privSet
+	set   set[privID]
 }
 
 // within is what paths limited to a project give; nil for nothing.
-func (g *group) within(scope scopeID) *privSet {
+func (g *group) within(scope scopeID) *set[privID] {
 	for i := range g.in {
 		if g.in[i].scope == scope {
 			return &g.in[i].set
@@ -93,7 +96,7 @@ func (s *Snapshot) Role(name directory.RoleName) (directory.Role, bool) {
 
 // SourceCounts reports whether the groups of a source give anything: it is
 // known and not disabled.
-func (s *Snapshot) SourceCounts(name directory.SourceName) bool { return s.cat.sources[name] }
+func (s *Snapshot) SourceCounts(name directory.SourceName) bool { return s.cat.counts(name) }
 
 // Actions lists what may be asked about a resource of a type, in the order of
 // the catalogue; nil if the type or, where ids are in the catalogue, the id is
