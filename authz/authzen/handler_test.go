@@ -418,7 +418,7 @@ func TestRecordIsToldOfEveryDecision(t *testing.T) {
 	var told []string
 	h := serve(t, evaluator(fixture), func(c *Config) {
 		c.Record = func(_ context.Context, by *Caller, q *Query, a *Answer, p Point) {
-			told = append(told, fmt.Sprint(by.ID == keptOnes[0].ID, q.Request.Action, a.Decision.Allow, p.Stamp.Revision))
+			told = append(told, fmt.Sprintf("%v %s %v %d", by.ID == keptOnes[0].ID, q.Request.Action, a.Decision.Allow, p.Stamp.Revision))
 		}
 	})
 	post(t, h, PathEvaluation, valid, nil)
