@@ -38,7 +38,7 @@ func startPostgres(c PostgresConfig) (*PostgresServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "usherd-pg-")
+	dir, err := os.MkdirTemp(parent(c), "usherd-pg-")
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +50,18 @@ func startPostgres(c PostgresConfig) (*PostgresServer, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// parent returns where the server's folder is made: in memory if what is
+// committed need not survive the machine, for a new database is some hundred
+// files.
+func parent(c PostgresConfig) string {
+	const memory, need = "/dev/shm", 1 << 30
+	var space syscall.Statfs_t
+	if err := syscall.Statfs(memory, &space); c.Durable || err != nil || space.Bavail*uint64(space.Bsize) < need {
+		return ""
+	}
+	return memory
 }
 
 // postgresAccount returns whom the server runs as: the account postgres if we
