@@ -111,7 +111,7 @@ func (s *PostgresServer) choosePort() error {
 }
 
 func (s *PostgresServer) args() []string {
-	settings := []string{"max_connections=300", "shared_buffers=64MB", "unix_socket_directories=" + s.dir, "listen_addresses="}
+	settings := []string{"max_connections=300", "dynamic_shared_memory_type=mmap", "shared_buffers=64MB", "unix_socket_directories=" + s.dir, "listen_addresses="}
 	if s.port != 0 {
 		settings = append(settings, "listen_addresses=127.0.0.1", "port="+strconv.Itoa(s.port))
 	}
