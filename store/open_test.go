@@ -2,11 +2,13 @@ package store_test
 
 import (
 	"bytes"
+	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/usherd/usherd/store"
 	"github.com/usherd/usherd/store/storetest"
@@ -120,5 +122,83 @@ func TestErrorsHoldNoPassword(t *testing.T) {
 	_, err := store.Open(t.Context(), store.Config{DSN: "postgres://usherd@127.0.0.1:1/usherd", Password: "s3cr3t"})
 	if err == nil || strings.Contains(err.Error(), "s3cr3t") {
 		t.Errorf("Open with a password apart = %v, want an error without it", err)
+	}
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	for _, engine := range engines {
+		t.Run(engine.name, func(t *testing.T) {
+			dsn := engine.dsn(t)
+			s, err := store.Open(t.Context(), store.Config{DSN: dsn})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			pretendNewer(t, dsn)
+			s, err = store.Open(t.Context(), store.Config{DSN: dsn})
+			if err == nil {
+				s.Close()
+				t.Fatal("Open of a newer schema = nil, want an error")
+			}
+			if !strings.Contains(err.Error(), "start a newer usherd") {
+				t.Errorf("Open of a newer schema = %v, want a sentence that says what to do", err)
+			}
+		})
+	}
+}
+
+// pretendNewer records a migration that this program does not have.
+func pretendNewer(t *testing.T, dsn string) {
+	t.Helper()
+	driver := "pgx"
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		driver, dsn = "sqlite", path
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)`); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBadConfigSaysWhatIsWrong(t *testing.T) {
+	for name, c := range map[string]store.Config{
+		"no address":         {},
+		"another engine":     {DSN: "mysql://x"},
+		"negative history":   {DSN: "sqlite:x.db", HistoryKeep: -1},
+		"a feed of an hour":  {DSN: "sqlite:x.db", FeedKeep: time.Hour},
+		"negative log":       {DSN: "sqlite:x.db", LogKeep: -1},
+		"a folder as a file": {DSN: "sqlite:" + t.TempDir()},
+	} {
+		s, err := store.Open(t.Context(), c)
+		if err == nil {
+			s.Close()
+			t.Errorf("Open with %s = nil, want an error", name)
+		}
+	}
+}
+
+func TestSQLiteFileIsForItsOwnerAlone(t *testing.T) {
+	dsn := engines[0].dsn(t)
+	open(t, dsn)
+	path := strings.TrimPrefix(dsn, "sqlite:")
+	for _, file := range []string{path, path + "-wal", path + ".lock"} {
+		info, err := os.Stat(file)
+		if err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v, %v; want none for others", file, info.Mode(), err)
+		}
+	}
+}
+
+func TestSQLitePathsAreTakenAsTheyAre(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a b?c#d%20e", "usherd.db")
+	open(t, path)
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the file of %q: %v", path, err)
 	}
 }
