@@ -46,6 +46,8 @@ type Config[S any] struct {
 	PollTimeout time.Duration
 	// ReloadTimeout bounds reading everything anew. Default 30 s.
 	ReloadTimeout time.Duration
+	// Patience is how long a check waits for its subject. Default 1 s.
+	Patience time.Duration
 	// LoadTimeout bounds one look-up of a subject, whoever waits for it.
 	// Default 2 s.
 	LoadTimeout time.Duration
@@ -119,6 +121,7 @@ func (cfg *Config[S]) fill() {
 	orElse(&cfg.Reach, 100*time.Millisecond)
 	orElse(&cfg.PollTimeout, 2*time.Second)
 	orElse(&cfg.ReloadTimeout, 30*time.Second)
+	orElse(&cfg.Patience, time.Second)
 	orElse(&cfg.LoadTimeout, 2*time.Second)
 	orElse(&cfg.Loads, 64)
 	orElse(&cfg.Subjects, 1_000_000)

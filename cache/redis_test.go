@@ -129,6 +129,7 @@ func TestALaterEntryIsNotReplacedByAnEarlierOne(t *testing.T) {
 }
 
 func TestStaleFillOfRedisNeverAllows(t *testing.T) {
+	t.Parallel()
 	s, m := cachetest.Start(t), ann()
 	a, b := shared(t, m, s), shared(t, m, s)
 	stale := 0
@@ -166,6 +167,7 @@ func TestStaleFillOfRedisNeverAllows(t *testing.T) {
 }
 
 func TestRedisDownIsAMiss(t *testing.T) {
+	t.Parallel()
 	s, m := cachetest.Start(t), ann()
 	s.Kill()
 	c := shared(t, m, s)
@@ -233,6 +235,7 @@ func TestRedisFullIsAMiss(t *testing.T) {
 
 // Whatever somebody else puts in place of an entry is a miss, and gives way.
 func TestForeignValuesAreMisses(t *testing.T) {
+	t.Parallel()
 	s, m := cachetest.Start(t), ann()
 	c := shared(t, m, s)
 	r := c.cfg.Redis
@@ -454,6 +457,7 @@ func FuzzOpen(f *testing.F) {
 // Two replicas and a Redis in hostile hands: whatever order things happen in,
 // every answer is that of the revision it names.
 func TestAHostileRedisChangesNoAnswer(t *testing.T) {
+	t.Parallel()
 	s := cachetest.Start(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		s.Flush()

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/usherd/usherd/directory"
 )
@@ -45,11 +47,15 @@ type loaded struct {
 // views have loads of their own, so that what a load returns holds for everybody
 // who waits for it. A caller that leaves harms no other.
 func (c *Cache[S]) miss(ctx context.Context, v *View[S], key directory.SubjectKey) (*directory.Subject, Tier, error) {
+	// The caller's strings may be parts of a request; what is kept must not be.
+	key.Source, key.Value = directory.SourceName(strings.Clone(string(key.Source))), strings.Clone(key.Value)
 	flight := c.flights.DoChan(flightOf(key, v.Stamp), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.LoadTimeout)
 		defer cancel()
 		return c.load(ctx, v, key)
 	})
+	patience := time.NewTimer(c.cfg.Patience)
+	defer patience.Stop()
 	select {
 	case r := <-flight:
 		if r.Err != nil {
@@ -57,6 +63,8 @@ func (c *Cache[S]) miss(ctx context.Context, v *View[S], key directory.SubjectKe
 		}
 		l := r.Val.(loaded)
 		return l.sub, l.tier, nil
+	case <-patience.C:
+		return nil, Store, unavailable(ErrLoad, context.DeadlineExceeded)
 	case <-ctx.Done():
 		return nil, Store, unavailable(ErrLoad, ctx.Err())
 	}
