@@ -10,6 +10,9 @@ import (
 
 // Apply performs changes as one revision. See [directory.Writer].
 func (s *Store) Apply(ctx context.Context, by directory.Actor, changes ...directory.Change) (directory.Applied, error) {
+	if err := checkText("actor", by.Name+string(by.Source), maxString); err != nil {
+		return directory.Applied{}, err
+	}
 	j := &job{by: by, answer: make(chan answer, 1)}
 	rows := 0
 	for _, c := range changes {
@@ -98,49 +101,6 @@ func prepare(c directory.Change) (op, error) {
 		return prepareSetCursor(c)
 	}
 	return nil, fmt.Errorf("change of type %T: %w", c, directory.ErrInvalid)
-}
-
-// mayAsk keeps a source to what it owns. Whatever has no Source is ours.
-func mayAsk(by directory.Actor, c directory.Change) error {
-	if by.Source == "" {
-		return nil
-	}
-	var source directory.SourceName
-	switch c := c.(type) {
-	case directory.CreateUser:
-		source = c.Source
-	case directory.ReplaceUser:
-		source = c.Source
-	case directory.DeleteUser:
-		source = c.Source
-	case directory.SetPresence:
-		source = c.Source
-	case directory.CreateGroup:
-		source = c.Source
-	case directory.UpdateGroup:
-		source = c.Source
-	case directory.DeleteGroup:
-		source = c.Source
-	case directory.AddMembers:
-		source = c.Source
-	case directory.RemoveMembers:
-		source = c.Source
-	case directory.ReplaceMembers:
-		source = c.Source
-	case directory.SetCursor:
-		source = c.Source
-	case directory.RequireVersion, directory.RequirePolicy, directory.RequireLease:
-		return nil
-	case directory.PutSource, directory.SetSourceState, directory.RemoveSource, directory.SetBlock,
-		directory.SetGroupStatus, directory.SetGroupScope, directory.SetGroupDescription, directory.PutGrant,
-		directory.EndGrant, directory.SetOverride, directory.EndOverride, directory.SetPolicy,
-		directory.ConfirmMapping, directory.CreateToken, directory.RevokeToken:
-		return fmt.Errorf("source %s asks for %T, which is ours: %w", by.Source, c, directory.ErrNotOwner)
-	}
-	if source != by.Source {
-		return fmt.Errorf("source %s asks for a change of source %s: %w", by.Source, source, directory.ErrNotFound)
-	}
-	return nil
 }
 
 // edit performs one job inside tx. wrote says that there is something to
