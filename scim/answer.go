@@ -31,6 +31,11 @@ type resource struct {
 	members iter.Seq2[map[string]any, error] // nil: none are wanted
 }
 
+func (r resource) id() string {
+	id, _ := r.doc["id"].(string)
+	return id
+}
+
 // write sends a. An error after the first byte leaves the body unfinished.
 func (a answer) write(w http.ResponseWriter, head bool) error {
 	h := w.Header()
@@ -69,16 +74,21 @@ func (a answer) body(out *bufio.Writer) error {
 	if err := open(out, a.doc); err != nil {
 		return err
 	}
-	out.WriteString(`,"Resources":[`)
-	for i, r := range a.list {
-		if i > 0 {
-			out.WriteByte(',')
+	before := `,"Resources":[`
+	for _, r := range a.list {
+		if _, err := out.WriteString(before); err != nil {
+			return err
 		}
 		if err := r.write(out); err != nil {
 			return err
 		}
+		before = ","
 	}
-	_, err := out.WriteString("]}")
+	after := "]}"
+	if len(a.list) == 0 {
+		after = before + after
+	}
+	_, err := out.WriteString(after)
 	return err
 }
 
@@ -109,29 +119,28 @@ func open(out *bufio.Writer, doc map[string]any) error {
 // writeMembers streams the list. A group without members has no list, which
 // is the same to a client (RFC 7643, section 2.5).
 func writeMembers(out *bufio.Writer, members iter.Seq2[map[string]any, error], first bool) error {
-	n := 0
+	start := `,"members":[`
+	if first {
+		start = start[1:]
+	}
+	before := start
 	for m, err := range members {
 		if err != nil {
 			return fmt.Errorf("reading members: %w", err)
 		}
-		switch {
-		case n > 0:
-			out.WriteByte(',')
-		case first:
-			out.WriteString(`"members":[`)
-		default:
-			out.WriteString(`,"members":[`)
-		}
-		n++
 		raw, err := json.Marshal(m)
 		if err != nil {
 			return fmt.Errorf("writing a member: %w", err)
 		}
+		if _, err := out.WriteString(before); err != nil {
+			return err
+		}
 		if _, err := out.Write(raw); err != nil {
 			return err
 		}
+		before = ","
 	}
-	if n == 0 {
+	if before == start {
 		return nil
 	}
 	return out.WriteByte(']')

@@ -1,13 +1,12 @@
 package scim
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-
-	"encoding/json"
 )
 
 const (

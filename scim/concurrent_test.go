@@ -116,7 +116,7 @@ func TestPagesHoldEverythingOnce(t *testing.T) { onBoth(t, testPagesHoldEverythi
 
 func testPagesHoldEverythingOnce(t *testing.T) {
 	s := start(t)
-	for i := range 23 {
+	for i := range 11 {
 		s.do("POST", "/Users", fmt.Sprintf(`{"schemas":[],"userName":"u%02d","title":"t%d"}`, i, i%2)).want(t, "POST", 201)
 	}
 	walk := func(query string, size int, next func(page int, r reply) string) string {
@@ -134,7 +134,7 @@ func testPagesHoldEverythingOnce(t *testing.T) {
 	}
 	for _, query := range []string{"", "&filter=title%20eq%20%22t1%22", "&filter=title%20ne%20%22t1%22"} {
 		want := walk(query, 100, func(p int, _ reply) string { return map[int]string{0: "&startIndex=1"}[p] })
-		for _, size := range []int{1, 2, 7} {
+		for _, size := range []int{1, 4} {
 			byIndex := walk(query, size, func(p int, _ reply) string { return fmt.Sprintf("&startIndex=%d", p*size+1) })
 			byCursor := walk(query, size, func(p int, r reply) string {
 				if p == 0 {

@@ -46,17 +46,15 @@ func (s search[T]) byCursor() (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	f := found{total: -1}
-	if f.total, err = s.count(); err != nil {
+	total, err := s.count()
+	if err != nil {
 		return found{}, err
 	}
-	if more && len(kept) > 0 {
-		if f.next, err = s.sealCursor(last); err != nil {
-			return found{}, err
-		}
+	f, err := s.page(kept, total)
+	if err == nil && more && len(kept) > 0 {
+		f.next, err = s.sealCursor(last)
 	}
-	f.items = s.project(kept)
-	return f, nil
+	return f, err
 }
 
 // count counts all matches. It is a scan of its own only where the store does

@@ -19,7 +19,9 @@ func FuzzPatchPath(f *testing.F) {
 		{"remove", `emails[value sw "w" or not (primary eq "True")]`, `null`},
 		{"replace", `name`, `{"givenName":"x","familyName":null}`},
 		{"add", ``, `{"emails[type eq \"x\"].display":"d","groups":[{"value":"g"}]}`},
-		{"add", `__proto__.x`, `1`}, {"replace", `meta.version`, `"1"`}, {"add", `roles`, `[{"value":"a","primary":true},{"primary":"True"}]`},
+		{"add", `__proto__.x`, `1`},
+		{"replace", `meta.version`, `"1"`},
+		{"add", `roles`, `[{"value":"a","primary":true},{"primary":"True"}]`},
 	} {
 		f.Add(s[0], s[1], s[2])
 	}

@@ -82,10 +82,10 @@ func New(cfg Config) (*Handler, error) {
 		errs = append(errs, fmt.Errorf("URL %q: an absolute http(s) address is required", cfg.URL))
 	}
 	if cfg.Auth == nil || cfg.Read == nil || cfg.Apply == nil {
-		errs = append(errs, errors.New("Auth, Read and Apply are required"))
+		errs = append(errs, errors.New("a Config needs Auth, Read and Apply"))
 	}
 	if len(cfg.Seal) < 32 {
-		errs = append(errs, errors.New("Seal needs at least 32 bytes"))
+		errs = append(errs, errors.New("a Seal of at least 32 bytes is required"))
 	}
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("scim: %w", errors.Join(errs...))

@@ -13,6 +13,7 @@ const (
 	maxDepth  = 32       // nested objects and lists
 	maxKeys   = 1_000    // names in one object
 	maxString = 64 << 10 // bytes of a string, escapes included
+	maxValues = 500_000  // values in all: small ones take many times their length in memory
 )
 
 // decode reads one JSON text strictly. Unlike encoding/json it refuses what
@@ -37,7 +38,8 @@ type decoder struct {
 	text string // strings of the result share its memory
 	pos  int
 
-	depth int // the limit
+	depth  int // the limit
+	values int
 }
 
 func (d *decoder) bad(format string, args ...any) error {
@@ -56,6 +58,9 @@ func (d *decoder) space() {
 }
 
 func (d *decoder) value(depth int) (any, error) {
+	if d.values++; d.values > maxValues {
+		return nil, tooLarge("the body has more than %d JSON values", maxValues)
+	}
 	d.space()
 	if d.pos == len(d.text) {
 		return nil, d.bad("text ends too early")

@@ -66,6 +66,17 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+func TestDecodeLimitsValues(t *testing.T) {
+	list := func(n int) []byte { return []byte("[" + strings.Repeat("0,", n-2) + "0]") } // n values, the list included
+	if _, err := decode(list(maxValues)); err != nil {
+		t.Errorf("decode of %d values: %v", maxValues, err)
+	}
+	_, err := decode(list(maxValues + 1))
+	if e, ok := errors.AsType[*Error](err); !ok || e.Status != 413 {
+		t.Errorf("decode of a value more = %v, want a 413", err)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{
 		`{"schemas":["urn:x"],"userName":"a\u00e9","active":"True","emails":[{"value":"x","primary":true}]}`,

@@ -20,7 +20,7 @@ type Limits struct {
 	Page       int           // resources of a page when count is not given; default 100
 	MaxPage    int           // resources of a page at most; default 1,000
 	Scan       int           // resources that a filter without index may look at; default 100,000
-	InFlight   int64         // bytes of bodies in work at a time; default 64 MiB
+	InFlight   int64         // bytes of bodies in work at a time; default 32 MiB
 	Requests   int           // requests of one source in work at a time; default 32
 	Wait       time.Duration // how long a request waits for its turn; default 10 s
 }
@@ -41,7 +41,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Scan, 100_000)
 	set(&l.Requests, 32)
 	if l.InFlight <= 0 {
-		l.InFlight = 64 << 20
+		l.InFlight = 32 << 20
 	}
 	l.InFlight = max(l.InFlight, int64(l.GroupBody), int64(l.UserBody))
 	if l.Wait <= 0 {

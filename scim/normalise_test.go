@@ -44,21 +44,29 @@ func TestNormaliseUser(t *testing.T) {
 		{"a string may stand for a value", `{"schemas":[],"userName":"a","emails":["m"]}`, `{"userName":"a","emails":[{"value":"m"}]}`, "emails string to value"},
 		{"a value that is empty is none", `{"schemas":[],"userName":"a","emails":[{"value":"","type":"work"}]}`, `{"userName":"a"}`, "emails empty value to no value"},
 		{"a number may stand for a string", `{"schemas":[],"userName":"a","title":7}`, `{"userName":"a","title":"7"}`, "title number to string"},
-		{"the URN of an extension in any case", `{"schemas":[],"userName":"a","URN:ietf:params:scim:schemas:extension:ENTERPRISE:2.0:user":{"Department":"D"}}`,
-			`{"userName":"a","` + enterpriseURN + `":{"department":"D"}}`, ""},
+		{
+			"the URN of an extension in any case", `{"schemas":[],"userName":"a","URN:ietf:params:scim:schemas:extension:ENTERPRISE:2.0:user":{"Department":"D"}}`,
+			`{"userName":"a","` + enterpriseURN + `":{"department":"D"}}`, "",
+		},
 		{"an attribute by its full name", `{"schemas":[],"userName":"a","` + enterpriseURN + `:department":"D"}`, `{"userName":"a","` + enterpriseURN + `":{"department":"D"}}`, ""},
 		{"a dotted name", `{"schemas":[],"userName":"a","name.familyName":"F"}`, `{"userName":"a","name":{"familyName":"F"}}`, ""},
 		{"a manager that is a string", `{"schemas":[],"userName":"a","` + enterpriseURN + `":{"manager":"m"}}`, `{"userName":"a","` + enterpriseURN + `":{"manager":{"value":"m"}}}`, "manager string to value"},
-		{"a manager that is a list", `{"schemas":[],"userName":"a","manager":[{"value":"m","displayName":"ours to say"}]}`,
-			`{"userName":"a","` + enterpriseURN + `":{"manager":{"value":"m"}}}`, "extension attribute without its URN"},
+		{
+			"a manager that is a list", `{"schemas":[],"userName":"a","manager":[{"value":"m","displayName":"ours to say"}]}`,
+			`{"userName":"a","` + enterpriseURN + `":{"manager":{"value":"m"}}}`, "extension attribute without its URN",
+		},
 		{"a manager that is empty", `{"schemas":[],"userName":"a","` + enterpriseURN + `":{"manager":"","department":"D"}}`, `{"userName":"a","` + enterpriseURN + `":{"department":"D"}}`, "manager empty string to no value"},
 		{"a null manager in the core", `{"schemas":[],"userName":"a","manager":null}`, `{"userName":"a"}`, ""},
-		{"one primary value", `{"schemas":[],"userName":"a","emails":[{"value":"x","primary":true},{"value":"y","primary":true}]}`,
-			`{"userName":"a","emails":[{"value":"x","primary":true},{"value":"y","primary":false}]}`, "emails with two primary values: the first kept"},
+		{
+			"one primary value", `{"schemas":[],"userName":"a","emails":[{"value":"x","primary":true},{"value":"y","primary":true}]}`,
+			`{"userName":"a","emails":[{"value":"x","primary":true},{"value":"y","primary":false}]}`, "emails with two primary values: the first kept",
+		},
 		{"no schemas", `{"userName":"a"}`, `{"userName":"a"}`, "schemas missing"},
 		{"a schema that nobody knows", `{"schemas":["urn:scim:schemas:core:1.0"],"userName":"a"}`, `{"userName":"a"}`, "unknown schema ignored"},
-		{"a schema of the source", `{"schemas":[],"userName":"a","urn:corp:my_app:2.0:user":{"badge":"7","level":3,"tags":["x"]}}`,
-			`{"userName":"a","urn:corp:My_App:2.0:User":{"badge":"7","level":3,"tags":["x"]}}`, ""},
+		{
+			"a schema of the source", `{"schemas":[],"userName":"a","urn:corp:my_app:2.0:user":{"badge":"7","level":3,"tags":["x"]}}`,
+			`{"userName":"a","urn:corp:My_App:2.0:User":{"badge":"7","level":3,"tags":["x"]}}`, "",
+		},
 	} {
 		var q quirks
 		got, _, err := m.user.normalise(parse(t, c.body), &q)

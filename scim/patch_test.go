@@ -37,15 +37,19 @@ func TestPatchUser(t *testing.T) {
 	for _, c := range []struct{ claim, doc, ops, want string }{
 		{"replace without path", `{"userName":"a","active":true}`, `{"op":"replace","value":{"active":false}}`, `{"userName":"a","active":false}`},
 		{"a capital letter and a string boolean", `{"userName":"a","active":true}`, `{"op":"Replace","path":"active","value":"False"}`, `{"userName":"a","active":false}`},
-		{"a filtered value is changed, the others are not", `{"userName":"a","emails":[{"value":"w","type":"work","primary":true},{"value":"h","type":"home"}]}`,
+		{
+			"a filtered value is changed, the others are not", `{"userName":"a","emails":[{"value":"w","type":"work","primary":true},{"value":"h","type":"home"}]}`,
 			`{"op":"Replace","path":"emails[type eq \"work\"].value","value":"n"}`,
-			`{"userName":"a","emails":[{"value":"n","type":"work","primary":true},{"value":"h","type":"home"}]}`},
+			`{"userName":"a","emails":[{"value":"n","type":"work","primary":true},{"value":"h","type":"home"}]}`,
+		},
 		{"a filtered value that is missing is made", `{"userName":"a"}`, `{"op":"Add","path":"emails[type eq \"work\"].value","value":"n"}`, `{"userName":"a","emails":[{"type":"work","value":"n"}]}`},
 		{"by replace too", `{"userName":"a"}`, `{"op":"replace","path":"emails[type eq \"work\"].value","value":"n"}`, `{"userName":"a","emails":[{"type":"work","value":"n"}]}`},
 		{"a boolean as a string in a path", `{"userName":"a"}`, `{"op":"Add","path":"roles[primary eq \"True\"].value","value":"auditor"}`, `{"userName":"a","roles":[{"primary":true,"value":"auditor"}]}`},
-		{"dotted and full names without path", `{"userName":"a"}`,
+		{
+			"dotted and full names without path", `{"userName":"a"}`,
 			`{"op":"replace","value":{"name.givenName":"G","` + ent + `:department":"D","emails[type eq \"work\"].value":"n"}}`,
-			`{"userName":"a","name":{"givenName":"G"},"emails":[{"type":"work","value":"n"}],"` + ent + `":{"department":"D"}}`},
+			`{"userName":"a","name":{"givenName":"G"},"emails":[{"type":"work","value":"n"}],"` + ent + `":{"department":"D"}}`,
+		},
 		{"an extension nested without path", `{"userName":"a","` + ent + `":{"division":"V"}}`, `{"op":"add","value":{"` + ent + `":{"department":"D"}}}`, `{"userName":"a","` + ent + `":{"department":"D","division":"V"}}`},
 		{"an extension as path, schemas repeated", `{"userName":"a"}`, `{"op":"add","path":"` + ent + `","value":{"schemas":["` + ent + `"],"department":"D"}}`, `{"userName":"a","` + ent + `":{"department":"D"}}`},
 		{"the same as an element of the core URN", `{"userName":"a"}`, `{"op":"replace","path":"URN:ietf:params:scim:schemas:core:2.0:user:TITLE","value":"T"}`, `{"userName":"a","title":"T"}`},
@@ -177,8 +181,10 @@ func TestMemberChanges(t *testing.T) {
 	}{
 		{"add", `{"op":"Add","path":"members","value":[{"$ref":null,"value":"a"}]}`, []directory.Change{add{Values: []string{"a"}}}},
 		{"one operation per member is one change", `{"op":"add","path":"members","value":[{"value":"a"}]},{"op":"add","path":"members","value":[{"value":"b"}]}`, []directory.Change{add{Values: []string{"a", "b"}}}},
-		{"order is kept", `{"op":"add","path":"members","value":[{"value":"a"}]},{"op":"remove","path":"members[value eq \"a\"]"},{"op":"add","path":"members","value":[{"value":"b"}]}`,
-			[]directory.Change{add{Values: []string{"a"}}, remove{Values: []string{"a"}}, add{Values: []string{"b"}}}},
+		{
+			"order is kept", `{"op":"add","path":"members","value":[{"value":"a"}]},{"op":"remove","path":"members[value eq \"a\"]"},{"op":"add","path":"members","value":[{"value":"b"}]}`,
+			[]directory.Change{add{Values: []string{"a"}}, remove{Values: []string{"a"}}, add{Values: []string{"b"}}},
+		},
 		{"remove by a filter", `{"op":"remove","path":"members[value eq \"a\"]"}`, []directory.Change{remove{Values: []string{"a"}}}},
 		{"remove by a filter of several", `{"op":"remove","path":"members[value eq \"a\" or value eq \"b\"]"}`, []directory.Change{remove{Values: []string{"a", "b"}}}},
 		{"remove with a list removes these only", `{"op":"Remove","path":"members","value":[{"$ref":null,"value":"a"}]}`, []directory.Change{remove{Values: []string{"a"}}}},

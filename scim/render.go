@@ -39,30 +39,40 @@ func (c *call) userAnswer(id directory.UserID, status int) (answer, error) {
 // users makes the documents of identities, with their groups if these are
 // wanted.
 func (c *call) users(ids []directory.Identity, groups bool) ([]resource, error) {
-	var of map[directory.UserID][]directory.GroupRef
-	if groups && len(ids) > 0 {
-		keys := make([]directory.UserID, len(ids))
-		for n, i := range ids {
-			keys[n] = i.ID
-		}
-		var err error
-		if of, err = c.read.GroupsOf(c.ctx, c.source(), keys...); err != nil {
-			return nil, err
-		}
-	}
 	out := make([]resource, len(ids))
 	for n, i := range ids {
 		doc, err := userDocument(i)
 		if err != nil {
 			return nil, err
 		}
-		if list := c.groupRefs(of[i.ID]); len(list) > 0 {
-			doc["groups"] = list
-		}
 		c.finishDoc(doc, c.model.user, string(i.ID), i.Version, i.Created, i.Modified)
 		out[n].doc = doc
 	}
+	if groups {
+		return out, c.addGroups(out)
+	}
 	return out, nil
+}
+
+// addGroups reads the groups of all users at once.
+func (c *call) addGroups(users []resource) error {
+	if len(users) == 0 {
+		return nil
+	}
+	ids := make([]directory.UserID, len(users))
+	for n, u := range users {
+		ids[n] = directory.UserID(u.id())
+	}
+	of, err := c.read.GroupsOf(c.ctx, c.source(), ids...)
+	if err != nil {
+		return err
+	}
+	for n, u := range users {
+		if list := c.groupRefs(of[ids[n]]); len(list) > 0 {
+			u.doc["groups"] = list
+		}
+	}
+	return nil
 }
 
 func (c *call) groupRefs(refs []directory.GroupRef) []any {

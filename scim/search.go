@@ -36,11 +36,21 @@ func (s search[T]) indexed() (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	docs, err := s.l.docs(page.Items, s.l.heavy == "groups" && s.want.returns("groups"))
+	docs, err := s.l.docs(page.Items, false)
 	if err != nil {
 		return found{}, err
 	}
-	return found{items: s.project(docs), total: page.Total}, nil
+	return s.page(docs, page.Total)
+}
+
+// page makes the answer of the resources that are on it.
+func (s search[T]) page(rs []resource, total int) (found, error) {
+	if s.l.rt == s.c.model.user && !s.heavy && s.want.returns("groups") {
+		if err := s.c.addGroups(rs); err != nil {
+			return found{}, err
+		}
+	}
+	return found{items: s.project(rs), total: total}, nil
 }
 
 func (s search[T]) project(rs []resource) []resource {
@@ -57,11 +67,13 @@ func (s search[T]) project(rs []resource) []resource {
 // scan looks at all candidates in order, counts those that match and keeps the
 // page that is asked for.
 func (s search[T]) scan() (found, error) {
+	if s.by != nil {
+		return s.sorted()
+	}
 	var kept []resource
 	total := 0
 	err := s.candidates(nil, func(r resource, _ directory.Place) bool {
-		total++
-		if s.by != nil || total >= s.p.start && len(kept) < s.p.count {
+		if total++; total >= s.p.start && len(kept) < s.p.count {
 			kept = append(kept, r)
 		}
 		return true
@@ -69,12 +81,37 @@ func (s search[T]) scan() (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	if s.by != nil {
-		s.by.sort(kept, s.p.descending)
-		from := min(s.p.start-1, len(kept))
-		kept = kept[from:min(from+s.p.count, len(kept))]
+	return s.page(kept, total)
+}
+
+// sortedMost is up to where an order that the store does not have is followed:
+// what comes before a page must be kept to know the page.
+const sortedMost = 10_000
+
+// sorted looks at all candidates and keeps the first ones in an order that the
+// store does not have.
+func (s search[T]) sorted() (found, error) {
+	need := s.p.start - 1 + s.p.count
+	if need > sortedMost {
+		return found{}, fault(http.StatusBadRequest, "tooMany", "the order has no index and is followed up to %d resources", sortedMost)
 	}
-	return found{items: s.project(kept), total: total}, nil
+	var kept []resource
+	total := 0
+	err := s.candidates(nil, func(r resource, _ directory.Place) bool {
+		total++
+		if kept = append(kept, r); len(kept) >= 2*need+scanPage {
+			s.by.sort(kept, s.p.descending)
+			clear(kept[need:])
+			kept = kept[:need]
+		}
+		return true
+	})
+	if err != nil {
+		return found{}, err
+	}
+	s.by.sort(kept, s.p.descending)
+	from := min(s.p.start-1, len(kept))
+	return s.page(kept[from:min(need, len(kept))], total)
 }
 
 // candidates yields what matches, after a place, until yield returns false. It
@@ -84,7 +121,6 @@ func (s search[T]) candidates(after *directory.Place, yield func(resource, direc
 	if s.match == nil && s.p.cursor != nil {
 		s.q.Limit = min(scanPage, s.p.count+1) // every candidate matches
 	}
-	heavy := s.heavy || s.l.heavy == "groups" && s.want.returns("groups")
 	for looked := 0; ; {
 		page, err := s.l.page(s.q)
 		if err != nil {
@@ -94,7 +130,7 @@ func (s search[T]) candidates(after *directory.Place, yield func(resource, direc
 			return fault(http.StatusBadRequest, "tooMany",
 				"the filter or order has no index and would look at more than %d resources", s.c.limits.Scan)
 		}
-		docs, err := s.l.docs(page.Items, heavy)
+		docs, err := s.l.docs(page.Items, s.heavy)
 		if err != nil {
 			return err
 		}
@@ -153,10 +189,10 @@ func (rt *resourceType) sorting(p listParams) (*sorting, error) {
 func (by *sorting) sort(rs []resource, descending bool) {
 	keys := make(map[string]sortKey, len(rs))
 	for _, r := range rs {
-		keys[r.doc["id"].(string)] = by.key(r.doc)
+		keys[r.id()] = by.key(r.doc)
 	}
 	slices.SortStableFunc(rs, func(a, b resource) int {
-		n := keys[a.doc["id"].(string)].compare(keys[b.doc["id"].(string)])
+		n := keys[a.id()].compare(keys[b.id()])
 		if descending {
 			return -n
 		}

@@ -23,8 +23,11 @@ func TestLower(t *testing.T) {
 		{"an id is compared as it is", `id eq "7" and externalId eq "E"`, directory.And{eq(directory.AttrID, "7"), eq(directory.AttrExternalID, "E")}, ""},
 		{"e-mail addresses are indexed", `emails eq "a@b"`, eq(directory.AttrEmail, "a@b"), ""},
 		{"a boolean string is a boolean", `active eq "False"`, eq(directory.AttrActive, false), ""},
-		{"a date is a time", `meta.lastModified gt "2026-01-02T13:00:00+01:00"`,
-			directory.Compare{Attr: directory.AttrModified, Op: directory.Gt, Value: noon}, ""},
+		{
+			"a date is a time", `meta.lastModified gt "2026-01-02T13:00:00+01:00"`,
+			directory.Compare{Attr: directory.AttrModified, Op: directory.Gt, Value: noon},
+			"",
+		},
 		{"a date between milliseconds is left", `meta.lastModified gt "2026-01-02T12:00:00.0005Z"`, nil, `meta.lastModified gt "2026-01-02T12:00:00.0005Z"`},
 		{"what has no index is left", `title eq "x"`, nil, `title eq "x"`},
 		{"and narrows by what it can", `userName eq "a" and title eq "x"`, eq(directory.AttrUserName, "a"), `title eq "x"`},

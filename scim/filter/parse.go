@@ -300,9 +300,13 @@ func (s *state) attrPath() (AttrPath, error) {
 func isName(s string) bool {
 	for i := range len(s) {
 		c := s[i]
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		other := '0' <= c && c <= '9' || c == '-' || c == '_'
-		if !letter && !(i > 0 && other) && !(i == 0 && c == '$' && len(s) > 1) {
+		ok := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if i > 0 {
+			ok = ok || '0' <= c && c <= '9' || c == '-' || c == '_'
+		} else {
+			ok = ok || c == '$' && len(s) > 1
+		}
+		if !ok {
 			return false
 		}
 	}
