@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/usherd/usherd/authz"
+	"github.com/usherd/usherd/authz/authzen"
 	"github.com/usherd/usherd/cache"
 	"github.com/usherd/usherd/directory"
 	"github.com/usherd/usherd/scim"
@@ -31,50 +32,60 @@ type keyring struct {
 // A tokenIndex has the tokens of one state of the policy facts.
 type tokenIndex struct {
 	facts *directory.PolicyFacts
-	byID  map[string]*directory.KeptToken
+	byID  map[string]*knownToken
 
 	// proved has, by id, the secrets that were shown to be right, so that a
 	// token is hashed once and not at every request.
 	proved sync.Map // string → string
 }
 
+// A knownToken is a token and, if it is a check token, whom it stands for.
+type knownToken struct {
+	directory.KeptToken
+	caller *authzen.Caller
+}
+
 // find returns the token that a text stands for, and the view that knows it.
 // Any error but errBadToken says that tokens can't be looked up now.
-func (k *keyring) find(text string) (directory.Token, *cache.View[*authz.Snapshot], error) {
+func (k *keyring) find(text string) (*knownToken, *cache.View[*authz.Snapshot], error) {
 	view, err := k.cache.View()
 	if err != nil {
-		return directory.Token{}, nil, err
+		return nil, nil, err
 	}
 	if _, err := k.cache.Age(view); err != nil {
-		return directory.Token{}, nil, err
+		return nil, nil, err
 	}
 	kind, id, secret, err := directory.ParseToken(text)
 	if err != nil {
-		return directory.Token{}, nil, errBadToken
+		return nil, nil, errBadToken
 	}
 	idx := k.indexOf(view.Snapshot.Policy())
 	kept := idx.byID[id]
 	if kept == nil || kept.Kind != kind || !kept.Revoked.IsZero() || !k.now().Before(kept.Expires) ||
 		!idx.proves(kept, secret, k.key) {
-		return directory.Token{}, nil, errBadToken
+		return nil, nil, errBadToken
 	}
-	return kept.Token, view, nil
+	return kept, view, nil
 }
 
 func (k *keyring) indexOf(facts *directory.PolicyFacts) *tokenIndex {
 	if idx := k.index.Load(); idx != nil && idx.facts == facts {
 		return idx
 	}
-	idx := &tokenIndex{facts: facts, byID: make(map[string]*directory.KeptToken, len(facts.Tokens))}
-	for i := range facts.Tokens {
-		idx.byID[facts.Tokens[i].ID] = &facts.Tokens[i]
+	idx := &tokenIndex{facts: facts, byID: make(map[string]*knownToken, len(facts.Tokens))}
+	for _, kept := range facts.Tokens {
+		t := &knownToken{KeptToken: kept}
+		if kept.Kind == directory.TokenCheck {
+			t.caller = authzen.CallerOf(kept.Token)
+		}
+		idx.byID[kept.ID] = t
 	}
 	k.index.Store(idx)
 	return idx
 }
 
 // proves compares in constant time.
-func (idx *tokenIndex) proves(kept *directory.KeptToken, secret string, key []byte) bool {
+func (idx *tokenIndex) proves(kept *knownToken, secret string, key []byte) bool {
 	if known, ok := idx.proved.Load(kept.ID); ok {
 		return subtle.ConstantTimeCompare([]byte(known.(string)), []byte(secret)) == 1
 	}
@@ -83,6 +94,20 @@ func (idx *tokenIndex) proves(kept *directory.KeptToken, secret string, key []by
 	}
 	idx.proved.Store(kept.ID, secret)
 	return true
+}
+
+// caller returns the holder of a check token.
+func (k *keyring) caller(bearer string) (*authzen.Caller, error) {
+	tok, _, err := k.find(bearer)
+	switch {
+	case errors.Is(err, errBadToken):
+		return nil, authzen.ErrUnauthenticated
+	case err != nil:
+		return nil, err
+	case tok.caller == nil:
+		return nil, authzen.ErrUnauthenticated
+	}
+	return tok.caller, nil
 }
 
 // Authenticate implements [scim.Authenticator].

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -144,10 +145,16 @@ func (a *app) sourceTest() *cobra.Command {
 	return &cobra.Command{
 		Use: "test NAME", Short: "Connect to an LDAP source and say what is found", Example: "  usherd source test corp", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.ask(cmd.Context(), question{
-				http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/test", nil,
-				"SERVER=server OK=ok USERS=users GROUPS=groups MESSAGE=message", false,
-			})
+			text, err := a.answer(cmd.Context(), question{http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/test", nil, "", false})
+			if err != nil {
+				return err
+			}
+			err = a.print(text, columns("OK=ok SERVER=server VENDOR=vendor PEOPLE=people INACTIVE=inactive GROUPS=groups "+
+				"REJECTED=rejected UNRESOLVED=unresolved STEPS=steps"))
+			if err != nil {
+				return err
+			}
+			return notOK(text, errors.New("the source can't be read as it is; the last step says why"))
 		},
 	}
 }

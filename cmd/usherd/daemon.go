@@ -154,7 +154,7 @@ func (d *daemon) assemble(root []byte) error {
 		return fmt.Errorf("deriving the cursor key: %w", err)
 	}
 	d.keys = &keyring{key: tokenKey, cache: d.cache, now: time.Now}
-	d.pdp = &pdp{cache: d.cache}
+	d.pdp = &pdp{cache: d.cache, metrics: newCheckMetrics(d.metrics)}
 	d.provlog = newProvisioningLog(d.store.LogRequests, d.log.Named("provisioning"))
 	d.sync = newSyncer(d.visible, d.log.Named("ldap"))
 	d.service, err = admin.New(admin.Config{
@@ -170,7 +170,9 @@ func (d *daemon) assemble(root []byte) error {
 	if err != nil {
 		return err
 	}
-	d.public.server.Handler = d.publicHandler(front)
+	if d.public.server.Handler, err = d.publicHandler(front); err != nil {
+		return err
+	}
 	d.socket.server.Handler = d.socketHandler()
 	d.ops.server.Handler = d.opsHandler()
 	return nil
@@ -178,14 +180,16 @@ func (d *daemon) assemble(root []byte) error {
 
 // publicHandler is what identity providers, applications and remote
 // administrators reach.
-func (d *daemon) publicHandler(front *scim.Handler) http.Handler {
+func (d *daemon) publicHandler(front *scim.Handler) (http.Handler, error) {
 	mux := http.NewServeMux()
 	front.Register(mux)
-	d.registerChecks(mux)
+	if err := d.registerChecks(mux); err != nil {
+		return nil, err
+	}
 	api := http.NewServeMux()
 	(&admin.API{Service: d.service, Log: d.log.Named("api")}).Register(api)
 	mux.Handle("/api/v1/", withRequestID(d.keys.adminOnly(logged(d.log.Named("api"), recovered(d.log, api)))))
-	return mux
+	return mux, nil
 }
 
 // socketHandler is what commands on this machine reach.

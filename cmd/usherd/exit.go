@@ -53,12 +53,12 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[config.Errors](err); ok {
 		return exitInvalid
 	}
+	if errors.Is(err, admin.ErrPolicy) || errors.Is(err, admin.ErrTests) {
+		return exitInvalid
+	}
 	if p, ok := errors.AsType[*admin.Problem](err); ok {
-		switch {
-		case p.Status == http.StatusUnprocessableEntity:
+		if p.Status == http.StatusUnprocessableEntity {
 			return exitInvalid
-		case p.Status == http.StatusUnauthorized || p.Status == http.StatusBadGateway:
-			return exitFailed
 		}
 	}
 	return exitFailed

@@ -88,7 +88,7 @@ func (k *keyring) adminOnly(next http.Handler) http.Handler {
 			writeProblem(w, &admin.Problem{Title: "Tokens can't be checked now", Status: http.StatusServiceUnavailable})
 			return
 		case tok.Kind != directory.TokenAdmin:
-			writeProblem(w, &admin.Problem{Title: "An admin token is needed", Detail: "this is a " + string(tok.Kind) + " token", Status: http.StatusForbidden})
+			writeProblem(w, &admin.Problem{Title: "An admin token is needed", Detail: "an admin token is needed; this is a " + string(tok.Kind) + " token", Status: http.StatusForbidden})
 			return
 		}
 		by := directory.Actor{Kind: "admin", Name: tok.Name, Token: tok.ID}

@@ -176,29 +176,18 @@ func (s *syncer) Plan(ctx context.Context, name directory.SourceName) (json.RawM
 
 // Approve implements [admin.Syncer].
 func (s *syncer) Approve(ctx context.Context, name directory.SourceName, hash, by string) (directory.Run, error) {
-	holds, err := s.store.Holds(ctx)
+	p, err := s.now(ctx, name)
 	if err != nil {
-		return directory.Run{}, fmt.Errorf("reading holds: %w", err)
+		return directory.Run{}, err
 	}
-	for _, h := range holds {
-		if h.Source == name && h.Hash == hash {
-			h.Approved, h.By = time.Now(), by
-			if err := s.store.PutHold(ctx, h); err != nil {
-				return directory.Run{}, fmt.Errorf("approving: %w", err)
-			}
-			return s.Run(ctx, name)
-		}
+	run, err := p.Approve(ctx, hash, by)
+	switch {
+	case errors.Is(err, ldapsync.ErrBusy):
+		err = fmt.Errorf("%w: %w", directory.ErrInUse, err)
+	case errors.Is(err, ldapsync.ErrNotHeld):
+		err = fmt.Errorf("%w: %w", directory.ErrNotFound, err)
 	}
-	return directory.Run{}, fmt.Errorf("hold %s of %s: %w", hash, name, directory.ErrNotFound)
-}
-
-// A finding is what a test of a source found.
-type finding struct {
-	OK      bool   `json:"ok"`
-	Server  string `json:"server,omitempty"`
-	Users   int    `json:"users"`
-	Groups  int    `json:"groups"`
-	Message string `json:"message,omitempty"`
+	return run, err
 }
 
 // Test implements [admin.Syncer]: it reads the source as a run does and alters
@@ -208,13 +197,11 @@ func (s *syncer) Test(ctx context.Context, name directory.SourceName) (json.RawM
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(p.Settings().RunTimeout))
-	defer cancel()
-	snap, err := ldapsync.Collect(ctx, p.Settings(), time.Now())
-	if err != nil {
-		return json.Marshal(finding{Message: err.Error()})
-	}
-	return json.Marshal(finding{OK: true, Server: snap.Server, Users: len(snap.People), Groups: len(snap.Groups)})
+	probe := p.Try(ctx)
+	return json.Marshal(struct {
+		OK bool `json:"ok"`
+		ldapsync.Probe
+	}{probe.OK(), probe})
 }
 
 // stop begins no more runs and ends those under way.

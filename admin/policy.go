@@ -1,0 +1,220 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/usherd/usherd/authz"
+	"github.com/usherd/usherd/directory"
+)
+
+// A PolicyFile is a policy file and how it is to be taken.
+type PolicyFile struct {
+	Name       string             `json:"name"` // what messages call it
+	Text       string             `json:"text"`
+	SkipTests  bool               `json:"skip_tests,omitempty"`
+	IfRevision directory.Revision `json:"if_revision,omitempty"` // only if the policy did not change after it
+}
+
+// An AppliedPolicy is the outcome of an apply.
+type AppliedPolicy struct {
+	Sections []directory.Section `json:"sections"` // that the file manages
+	Tests    int                 `json:"tests"`
+	Warnings []Fault             `json:"warnings,omitempty"`
+	Outcome
+}
+
+// A draft is a policy file that is valid, with what it would lead to.
+type draft struct {
+	file     *authz.File
+	facts    directory.Facts // as they are
+	next     directory.Facts // as they would be
+	snapshot *authz.Snapshot // of next
+	results  []authz.TestResult
+	warnings []Fault
+}
+
+// prepare reads and validates a policy file and runs its tests.
+func (s *Service) prepare(ctx context.Context, p PolicyFile) (draft, error) {
+	facts, err := s.Store.Facts(ctx, 0)
+	if err != nil {
+		return draft{}, fmt.Errorf("reading facts: %w", err)
+	}
+	if p.Name == "" {
+		p.Name = "policy"
+	}
+	file, err := authz.Parse(p.Name, []byte(p.Text))
+	if verr := file.Validate(facts.Policy); verr != nil {
+		err = verr // those of Parse are among them
+	}
+	if err != nil {
+		return draft{}, faultsOf(ErrPolicy, err)
+	}
+	d := draft{file: file, facts: facts, next: after(facts, file)}
+	d.snapshot = authz.Compile(d.next)
+	tests := file.Tests
+	if !file.Has(directory.SectionTests) {
+		if tests, err = authz.Tests(d.next.Policy.Policy); err != nil {
+			return draft{}, faultsOf(ErrPolicy, err)
+		}
+	}
+	d.results = authz.RunTests(tests, d.snapshot, s.lookup(ctx))
+	d.warnings = append(testFaults(p.Name, d.results, authz.Warned), unmatched(d.next)...)
+	return d, nil
+}
+
+// lookup finds the living users that tests name.
+func (s *Service) lookup(ctx context.Context) authz.Lookup {
+	return func(name string) (directory.Subject, error) { return s.user(ctx, name) }
+}
+
+// faultsOf turns what authz found into what the API tells.
+func faultsOf(kind, err error) error {
+	faults, ok := errors.AsType[authz.Faults](err)
+	if !ok {
+		return fmt.Errorf("%w: %w", kind, err)
+	}
+	out := &FaultsError{Kind: kind}
+	for _, f := range faults {
+		place := Fault{File: f.File, Line: f.Line, Column: f.Column}
+		f.File, f.Line, f.Column = "", 0, 0
+		place.Detail = f.Error()
+		out.Faults = append(out.Faults, place)
+	}
+	return out
+}
+
+// testFaults tells of the tests that ended in a way.
+func testFaults(file string, results []authz.TestResult, status authz.TestStatus) []Fault {
+	var out []Fault
+	for _, r := range results {
+		if r.Status != status {
+			continue
+		}
+		for _, msg := range r.Messages {
+			out = append(out, Fault{File: file, Line: r.Test.Line, Column: r.Test.Column, Detail: fmt.Sprintf("test %d: %s", r.Index+1, msg)})
+		}
+	}
+	return out
+}
+
+// unmatched warns of mappings that mean no group yet.
+func unmatched(facts directory.Facts) []Fault {
+	var out []Fault
+	for _, m := range facts.Policy.Policy.Mappings {
+		matches := 0
+		for _, g := range facts.Groups {
+			if m.When.Matches(g.Source, g.ExternalID, g.DN, g.NameKey) {
+				matches++
+			}
+		}
+		switch {
+		case matches == 0:
+			out = append(out, Fault{Detail: fmt.Sprintf("mapping %s matches no group yet", m.Name)})
+		case matches > 1 && m.When.Name != "":
+			out = append(out, Fault{Detail: fmt.Sprintf("mapping %s: %d groups have this name, so it gives nothing; say which by id or dn", m.Name, matches)})
+		}
+	}
+	return out
+}
+
+// ApplyPolicy makes a file the policy of the sections that it contains. Nothing
+// changes if anything is wrong with it, or if a test fails.
+func (s *Service) ApplyPolicy(ctx context.Context, by directory.Actor, p PolicyFile) (AppliedPolicy, error) {
+	s.guard.Lock()
+	defer s.guard.Unlock()
+	d, err := s.prepare(ctx, p)
+	if err != nil {
+		return AppliedPolicy{}, err
+	}
+	failed := testFaults(p.Name, d.results, authz.Failed)
+	if len(failed) > 0 && !p.SkipTests {
+		return AppliedPolicy{}, &FaultsError{Kind: ErrTests, Faults: failed}
+	}
+	if p.SkipTests {
+		by.Reason = skipping(by.Reason, len(failed))
+	}
+	if p.IfRevision > 0 && d.facts.Policy.Revision > p.IfRevision {
+		return AppliedPolicy{}, fmt.Errorf("%w: the policy changed at revision %d, after %d; plan again", ErrStale, d.facts.Policy.Revision, p.IfRevision)
+	}
+	change := directory.SetPolicy{Policy: d.file.Policy, Sections: d.file.Sections}
+	if err := s.keepsOwner(ctx, newFuture(d.facts), newFuture(d.next)); err != nil {
+		return AppliedPolicy{}, err
+	}
+	done, err := s.apply(ctx, by, directory.RequirePolicy{Revision: d.facts.Policy.Revision}, change)
+	if errors.Is(err, directory.ErrVersion) {
+		err = fmt.Errorf("%w: the policy was changed at the same time; try again", ErrStale)
+	}
+	if err != nil {
+		return AppliedPolicy{}, err
+	}
+	return AppliedPolicy{
+		Sections: d.file.Sections, Tests: len(d.results), Outcome: done,
+		Warnings: append(d.warnings, failed...),
+	}, nil
+}
+
+// skipping makes the audit record say that tests were skipped.
+func skipping(reason string, failed int) string {
+	text := fmt.Sprintf("tests skipped, %d fail", failed)
+	if reason == "" {
+		return text
+	}
+	return reason + " (" + text + ")"
+}
+
+// A TestedPolicy is the outcome of the tests of a file.
+type TestedPolicy struct {
+	OK       bool    `json:"ok"`
+	Tests    int     `json:"tests"`
+	Warnings []Fault `json:"warnings,omitempty"`
+}
+
+// TestPolicy checks a file and runs its tests. A failing one is [ErrTests].
+func (s *Service) TestPolicy(ctx context.Context, p PolicyFile) (TestedPolicy, error) {
+	d, err := s.prepare(ctx, p)
+	if err != nil {
+		return TestedPolicy{}, err
+	}
+	if failed := testFaults(p.Name, d.results, authz.Failed); len(failed) > 0 {
+		return TestedPolicy{}, &FaultsError{Kind: ErrTests, Faults: failed}
+	}
+	return TestedPolicy{OK: true, Tests: len(d.results), Warnings: d.warnings}, nil
+}
+
+// An ExportedPolicy is the policy as a file.
+type ExportedPolicy struct {
+	Text     string             `json:"text"`
+	Policy   directory.Policy   `json:"policy"`
+	Revision directory.Revision `json:"policy_revision"` // when it last changed
+}
+
+// ExportPolicy writes the policy as a file that [Service.ApplyPolicy] takes.
+func (s *Service) ExportPolicy(ctx context.Context) (ExportedPolicy, error) {
+	facts, err := s.Store.Policy(ctx)
+	if err != nil {
+		return ExportedPolicy{}, fmt.Errorf("reading policy: %w", err)
+	}
+	return ExportedPolicy{string(authz.Export(facts.Policy)), facts.Policy, facts.Revision}, nil
+}
+
+func (a *API) exportPolicy(c call) (answer, error) {
+	return outcome(a.Service.ExportPolicy(c.Context()))
+}
+
+func (a *API) applyPolicy(c call) (answer, error) {
+	var p PolicyFile
+	if err := c.body(&p); err != nil {
+		return answer{}, err
+	}
+	return outcome(a.Service.ApplyPolicy(c.Context(), c.by, p))
+}
+
+func (a *API) testPolicy(c call) (answer, error) {
+	var p PolicyFile
+	if err := c.body(&p); err != nil {
+		return answer{}, err
+	}
+	return outcome(a.Service.TestPolicy(c.Context(), p))
+}

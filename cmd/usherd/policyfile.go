@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/usherd/usherd/admin"
+	"go.uber.org/zap"
+)
+
+// configurePolicy applies the policy file that the configuration names. A file
+// that says what holds already alters nothing.
+func (d *daemon) configurePolicy(ctx context.Context, file string) error {
+	if file == "" {
+		return nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("policy file: %w", err)
+	}
+	done, err := d.service.ApplyPolicy(ctx, bySystem, admin.PolicyFile{Name: file, Text: string(text)})
+	if err != nil {
+		return fmt.Errorf("policy file: %w", err)
+	}
+	for _, w := range done.Warnings {
+		d.log.Warn("policy file", zap.String("at", w.String()))
+	}
+	if done.Changed {
+		d.log.Info("policy file applied", zap.Int64("revision", int64(done.Revision)))
+	}
+	return nil
+}
