@@ -54,8 +54,12 @@ type catalogue struct {
 	defaultRole  *role
 	counting     []directory.SourceName // sources that are known and not disabled
 	mappings     mappings
-	end          privID // all numbers below are taken
+	verbs        []actionOn // by number
+	end          privID     // all numbers below are taken
 }
+
+// actionOn is an action of a type of things.
+type actionOn struct{ typ, action string }
 
 type feature struct {
 	key     string
@@ -150,16 +154,15 @@ func (c *catalogue) number() {
 	for i, project := range p.Projects {
 		c.projects[project.Key] = scopeID(i + 1)
 	}
-	verbs := uint32(0)
-	declare := func(names []string) (list []verb) {
+	declare := func(typ string, names []string) (list []verb) {
 		for _, name := range names {
-			verbs++
-			list = append(list, verb{name, c.take(1), verbs})
+			list = append(list, verb{name, c.take(1), uint32(len(c.verbs))})
+			c.verbs = append(c.verbs, actionOn{typ, name})
 		}
 		return list
 	}
 	for _, f := range p.Features {
-		c.features[f.Key] = &feature{f.Key, c.take(1), declare(f.Actions)}
+		c.features[f.Key] = &feature{f.Key, c.take(1), declare(TypeFeature, f.Actions)}
 	}
 	for _, o := range p.Outputs {
 		f := c.features[o.Feature]
@@ -169,7 +172,7 @@ func (c *catalogue) number() {
 		c.integrations[i.Key] = c.take(privID(directory.Admin))
 	}
 	for _, r := range p.Resources {
-		c.types[r.Type] = declare(r.Actions)
+		c.types[r.Type] = declare(r.Type, r.Actions)
 	}
 }
 

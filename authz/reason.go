@@ -110,18 +110,23 @@ const maxCircling = 10_000
 // from there does not depend on how it came. Places on cycles are visited by
 // every path, as long as there are no more than maxCircling.
 type climber struct {
-	s     *Snapshot
-	w     *want
-	steps []step
-	seen  map[place]bool
+	s       *Snapshot
+	w       *want
+	steps   []step
+	seen    map[place]bool
+	every   bool // visit all places by every path
+	stopped bool // there were too many to visit
 }
 
 func (s *Snapshot) climb(start directory.GroupNum, w *want, visit func(c *climber, at int)) {
-	c := &climber{s: s, w: w, seen: map[place]bool{}}
+	(&climber{s: s, w: w, seen: map[place]bool{}}).climb(start, visit)
+}
+
+func (c *climber) climb(start directory.GroupNum, visit func(c *climber, at int)) {
 	c.enter(start, -1)
 	for i := 0; i < len(c.steps); i++ {
 		visit(c, i)
-		for _, parent := range s.groups.get(uint32(c.steps[i].num)).facts.Parents {
+		for _, parent := range c.group(i).facts.Parents {
 			c.enter(parent, i)
 		}
 	}
@@ -137,8 +142,12 @@ func (c *climber) enter(num directory.GroupNum, from int) {
 		p.blocked = p.blocked || c.steps[from].blocked
 		p.scope = join(c.steps[from].scope, p.scope)
 	}
-	if g.cyclic {
-		if len(c.steps) >= maxCircling || c.on(num, from) {
+	if g.cyclic || c.every {
+		if len(c.steps) >= maxCircling {
+			c.stopped = true
+			return
+		}
+		if c.on(num, from) {
 			return
 		}
 	} else if c.seen[p] {

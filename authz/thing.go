@@ -13,6 +13,7 @@ type thing struct {
 // whole.
 type things struct {
 	base, recent map[thing]privID
+	names        paged[*thing] // the way back
 	next         privID
 }
 
@@ -26,14 +27,12 @@ func (t *things) find(k thing) privID {
 	return t.base[k]
 }
 
-// all calls f for every thing that a grant names.
-func (t *things) all(f func(thing, privID)) {
-	for k, id := range t.base {
-		f(k, id)
+// name is the way back from a number; nil for one that is not of a thing.
+func (e *thingsEdit) name(id privID) *thing {
+	if e.own {
+		return e.names.get(uint32(id))
 	}
-	for k, id := range t.recent {
-		f(k, id)
-	}
+	return e.things.names.get(uint32(id))
 }
 
 func (t *things) edit() *thingsEdit { return &thingsEdit{things: *t} }
@@ -41,7 +40,8 @@ func (t *things) edit() *thingsEdit { return &thingsEdit{things: *t} }
 // thingsEdit adds things to a copy.
 type thingsEdit struct {
 	things
-	own bool // recent is not shared
+	own   bool // recent and names are not shared
+	names *pagedEdit[*thing]
 }
 
 func (e *thingsEdit) number(k thing) privID {
@@ -53,15 +53,20 @@ func (e *thingsEdit) number(k thing) privID {
 		if e.recent == nil {
 			e.recent = map[thing]privID{}
 		}
+		e.names = e.things.names.edit()
 	}
 	id := e.next
 	e.next++
 	e.recent[k] = id
+	e.names.set(uint32(id), &k)
 	return id
 }
 
 // settle ends the edit. A recent layer that has grown is joined to the base.
 func (e *thingsEdit) settle() things {
+	if e.own {
+		e.things.names = e.names.paged
+	}
 	const most = 512
 	if len(e.recent) > most {
 		base := make(map[thing]privID, len(e.base)+len(e.recent))

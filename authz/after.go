@@ -1,0 +1,103 @@
+package authz
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// After returns the facts that putting sections of a policy would lead to, to
+// preview and test it. It binds mappings as an apply does: an unchanged mapping
+// keeps its bindings, a new or changed one is bound to the groups that it
+// matches now.
+func After(f directory.Facts, p directory.Policy, sections []directory.Section) directory.Facts {
+	old := f.Policy.Policy
+	f.Policy.Policy = ReplaceSections(old, p, sections)
+	kept := map[string][]directory.Binding{}
+	for _, b := range f.Policy.Bindings {
+		kept[b.Mapping] = append(kept[b.Mapping], b)
+	}
+	f.Policy.Bindings = nil
+	for _, m := range f.Policy.Policy.Mappings {
+		if !f.Policy.Policy.Binds(m) {
+			continue
+		}
+		was := slices.IndexFunc(old.Mappings, func(o directory.Mapping) bool { return o.Name == m.Name })
+		if was >= 0 && sameMapping(old.Mappings[was], m) && old.Binds(old.Mappings[was]) {
+			f.Policy.Bindings = append(f.Policy.Bindings, kept[m.Name]...)
+			continue
+		}
+		f.Policy.Bindings = append(f.Policy.Bindings, bind(m, f.Groups)...)
+	}
+	return f
+}
+
+// sameMapping compares without regard to whether an empty list is nil.
+func sameMapping(a, b directory.Mapping) bool {
+	sameSet := func(x, y directory.GrantSet) bool {
+		return x.Project == y.Project && slices.Equal(x.Roles, y.Roles) && slices.Equal(x.Privileges, y.Privileges)
+	}
+	same := slices.EqualFunc(a.Grants, b.Grants, sameSet)
+	a.Grants, b.Grants = nil, nil
+	return same && reflect.DeepEqual(a, b)
+}
+
+// bind ties a mapping to the groups that it matches; a name that two groups
+// bear matches neither.
+func bind(m directory.Mapping, groups []directory.GroupFacts) (out []directory.Binding) {
+	for i := range groups {
+		g := &groups[i]
+		if m.When.Matches(g.Source, g.ExternalID, g.DN, g.NameKey) {
+			out = append(out, directory.Binding{Mapping: m.Name, Group: g.ID, Num: g.Num, State: directory.Bound})
+		}
+	}
+	if m.When.Name != "" && len(out) > 1 {
+		return nil
+	}
+	return out
+}
+
+// A MappingStatus says what a mapping reaches.
+type MappingStatus struct {
+	Mapping   string                 `json:"mapping"`
+	Groups    []directory.GroupFacts `json:"groups"`    // that receive the grants
+	Suspended []directory.GroupFacts `json:"suspended"` // that wait for a confirmation
+	Strayed   []directory.GroupFacts `json:"strayed"`   // of Groups, those that no longer match and keep the grants
+	Ambiguous []directory.GroupFacts `json:"ambiguous"` // that share the one name, so that none receives anything
+}
+
+// Mappings tells what each mapping reaches, in the order of the policy.
+func (s *Snapshot) Mappings() []MappingStatus {
+	out := make([]MappingStatus, len(s.cat.mappings.list))
+	for i, m := range s.cat.mappings.list {
+		out[i].Mapping = m.Name
+	}
+	for _, g := range s.groups.all() {
+		if g == nil {
+			continue
+		}
+		for _, m := range g.mappings {
+			row := &out[m.index]
+			if m.suspended {
+				row.Suspended = append(row.Suspended, *g.facts)
+				continue
+			}
+			row.Groups = append(row.Groups, *g.facts)
+			if !m.When.Matches(g.facts.Source, g.facts.ExternalID, g.facts.DN, g.facts.NameKey) {
+				row.Strayed = append(row.Strayed, *g.facts)
+			}
+		}
+	}
+	for slot, nums := range s.named {
+		if len(nums) < 2 {
+			continue
+		}
+		for _, m := range s.cat.mappings.inSlot[slot] {
+			for _, num := range nums {
+				out[m.index].Ambiguous = append(out[m.index].Ambiguous, *s.groups.get(uint32(num)).facts)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,245 @@
+package authz
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// maxPaths bounds how many paths an explanation lists.
+const maxPaths = 100
+
+// An Explanation tells why a decision is as it is.
+type Explanation struct {
+	User     directory.UserID `json:"user,omitempty"`
+	Request  Request          `json:"-"`
+	Decision Decision         `json:"-"`
+
+	// Parts are what must count for an allow: one privilege, or a privilege and
+	// access to its feature, or the two halves of create_sync. There is none if
+	// the subject or what is asked is unknown, or the subject may hold nothing.
+	Parts []Part `json:"parts,omitempty"`
+
+	// Fixes are what would change a deny. Fixes of parts are with the parts.
+	Fixes []Fix `json:"fixes,omitempty"`
+}
+
+// A Part explains one privilege.
+type Part struct {
+	Asked  string `json:"asked"` // e.g. "access part-list"
+	Code   Code   `json:"code"`
+	Paths  []Path `json:"paths,omitempty"`  // those that count, the winning one first
+	More   bool   `json:"more,omitempty"`   // there are more paths than are listed
+	Misses []Path `json:"misses,omitempty"` // the nearest of each obstacle
+	Fixes  []Fix  `json:"fixes,omitempty"`  // for a deny
+}
+
+// A Path runs from a user to a privilege or right. Without Groups it is an own
+// grant, or the default Role.
+type Path struct {
+	Groups      []Step               `json:"groups,omitempty"` // the first has the user as a direct member
+	Local       bool                 `json:"local,omitempty"`  // the membership was made here
+	Mapping     string               `json:"mapping,omitempty"`
+	Grant       *directory.Grant     `json:"grant,omitempty"`
+	DefaultRole bool                 `json:"defaultRole,omitempty"`
+	Role        directory.RoleName   `json:"role,omitempty"`
+	Privilege   *directory.Privilege `json:"privilege,omitempty"`
+	Right       directory.Right      `json:"right,omitempty"`
+	Projects    []string             `json:"projects,omitempty"` // all that limit the path
+	Code        Code                 `json:"code"`               // granted, or the first obstacle
+	Wins        bool                 `json:"wins,omitempty"`
+}
+
+// A Step is a group on a path.
+type Step struct {
+	ID      directory.GroupID    `json:"id"`
+	Num     directory.GroupNum   `json:"num"`
+	Name    string               `json:"name"`
+	Source  directory.SourceName `json:"source"`
+	DN      string               `json:"dn,omitempty"`
+	Project directory.ProjectKey `json:"project,omitempty"`
+	Blocked bool                 `json:"blocked,omitempty"` // by its status
+	Off     bool                 `json:"off,omitempty"`     // its source is disabled
+}
+
+// level is what the path gives on a connection.
+func (p *Path) level() directory.Level {
+	if p.Privilege != nil {
+		return p.Privilege.Level
+	}
+	return rightLevel(p.Right)
+}
+
+// Explain tells why Decide answers as it does.
+func (s *Snapshot) Explain(subject *directory.Subject, req *Request) Explanation {
+	e := Explanation{User: subject.ID, Request: *req, Decision: s.Decide(subject, req)}
+	var a ask
+	if s.standing(subject, req.SubjectType) != Granted || s.resolve(req, &a) != Granted {
+		e.Fixes = s.fixes(subject, req.Project, Part{Code: e.Decision.Code})
+		return e
+	}
+	wants := []*want{&a.first, &a.second}
+	if a.also == alsoNothing {
+		wants = wants[:1]
+	}
+	for _, w := range wants {
+		part := s.explain(subject, &a, w)
+		if part.Code != Granted {
+			part.Fixes = s.fixes(subject, a.project, part)
+		}
+		e.Parts = append(e.Parts, part)
+	}
+	return e
+}
+
+// explain gathers the paths to one privilege.
+func (s *Snapshot) explain(subject *directory.Subject, a *ask, w *want) Part {
+	x := &explainer{s: s, subject: subject, a: a, w: w, nearest: map[Code]Path{}}
+	part := Part{Asked: w.String(), Code: s.judge(subject, a, w)}
+	x.own()
+	x.nearestPaths()
+	if part.Code == Granted {
+		x.everyPath()
+	}
+	if w.level > directory.Viewer {
+		x.tooLow()
+	}
+	slices.SortStableFunc(x.paths, func(p, q Path) int {
+		return cmp.Or(cmp.Compare(q.level(), p.level()), cmp.Compare(len(p.Groups), len(q.Groups)))
+	})
+	if len(x.paths) > maxPaths {
+		x.paths, x.more = x.paths[:maxPaths], true
+	}
+	if len(x.paths) > 0 {
+		x.paths[0].Wins = true
+	}
+	part.Paths, part.More = x.paths, x.more
+	for code := MissingAccess; code < Granted; code++ {
+		if p, ok := x.nearest[code]; ok {
+			part.Misses = append(part.Misses, p)
+		}
+	}
+	return part
+}
+
+// explainer gathers the paths to one privilege.
+type explainer struct {
+	s       *Snapshot
+	subject *directory.Subject
+	a       *ask
+	w       *want
+	paths   []Path
+	more    bool
+	nearest map[Code]Path // by obstacle
+}
+
+func (x *explainer) miss(p Path) {
+	if old, ok := x.nearest[p.Code]; !ok || len(p.Groups) < len(old.Groups) {
+		x.nearest[p.Code] = p
+	}
+}
+
+// own looks at paths without a group.
+func (x *explainer) own() {
+	for i := range x.subject.Grants {
+		x.s.ownGifts(&x.subject.Grants[i], x.w, func(b gift) bool {
+			p := x.path(&b)
+			p.Code = Granted
+			if end := b.end(organization); end != organization && end != x.a.scope {
+				p.Code = OtherProject
+				x.miss(p)
+				return true
+			}
+			x.paths = append(x.paths, p)
+			return true
+		})
+	}
+	if r := x.s.cat.defaultRole; r != nil && x.s.hasDefaultRole(x.subject) {
+		roleGifts(gift{}, r, x.w, func(b gift) bool {
+			p := x.path(&b)
+			p.DefaultRole, p.Code = true, Granted
+			x.paths = append(x.paths, p)
+			return true
+		})
+	}
+}
+
+// nearestPaths finds for every obstacle the shortest path that meets it first.
+func (x *explainer) nearestPaths() {
+	for _, m := range x.subject.Memberships {
+		x.s.climb(m.Group, x.w, func(c *climber, at int) {
+			for b := range x.s.gifts(c.group(at), x.w) {
+				if code := x.s.obstacleOf(x.subject, x.a, m, c.steps[at].place, &b); code != Granted {
+					x.miss(x.through(c, at, m, &b, code))
+				}
+			}
+		})
+	}
+}
+
+// everyPath lists the paths through groups that count.
+func (x *explainer) everyPath() {
+	for _, m := range x.subject.Memberships {
+		c := &climber{s: x.s, w: x.w, seen: map[place]bool{}, every: true}
+		c.climb(m.Group, func(c *climber, at int) {
+			for b := range x.s.gifts(c.group(at), x.w) {
+				if len(x.paths) <= maxPaths && x.s.obstacleOf(x.subject, x.a, m, c.steps[at].place, &b) == Granted {
+					x.paths = append(x.paths, x.through(c, at, m, &b, Granted))
+				}
+			}
+		})
+		x.more = x.more || c.stopped
+	}
+}
+
+// tooLow looks for the best path that counts at a lower level.
+func (x *explainer) tooLow() {
+	low := x.w.atViewer()
+	part := x.s.explain(x.subject, x.a, &low)
+	for _, p := range part.Paths {
+		if p.level() < x.w.level {
+			p.Code, p.Wins = LevelTooLow, false
+			x.miss(p)
+			return
+		}
+	}
+}
+
+// path begins a path by its end.
+func (x *explainer) path(b *gift) Path {
+	p := Path{Grant: b.grant, Right: b.right}
+	if b.mapped.mapping != nil {
+		p.Mapping = b.mapped.Name
+	}
+	if b.role != nil {
+		p.Role = b.role.Name
+	}
+	if b.right == "" {
+		priv := b.priv
+		p.Privilege = &priv
+	}
+	if b.project != "" {
+		p.Projects = []string{string(b.project)}
+	}
+	return p
+}
+
+// through is the path over the groups that a climber came by.
+func (x *explainer) through(c *climber, at int, m directory.Membership, b *gift, code Code) Path {
+	p := x.path(b)
+	p.Local, p.Code = m.Local, code
+	for i := at; i >= 0; i = c.steps[i].from {
+		f := c.group(i).facts
+		p.Groups = append(p.Groups, Step{
+			ID: f.ID, Num: f.Num, Name: f.Name, Source: f.Source, DN: f.DN, Project: f.Project,
+			Blocked: f.Blocked, Off: !x.s.cat.counts(f.Source),
+		})
+		if f.Project != "" && !slices.Contains(p.Projects, string(f.Project)) {
+			p.Projects = append(p.Projects, string(f.Project))
+		}
+	}
+	slices.Reverse(p.Groups)
+	slices.Reverse(p.Projects)
+	return p
+}
