@@ -36,7 +36,7 @@ func (g GrantSpec) set(p *directory.Policy) (directory.GrantSet, error) {
 		out.Privileges = append(out.Privileges, directory.Privilege{Kind: directory.Access, Key: key})
 	}
 	for _, key := range g.Role {
-		out.Privileges = append(out.Privileges, directory.Privilege{Kind: directory.RolePrivilege, Key: key})
+		out.Privileges = append(out.Privileges, directory.Privilege{Kind: directory.RolePrivilege, Key: directory.RoleKey(key)})
 	}
 	for _, key := range g.Output {
 		out.Privileges = append(out.Privileges, directory.Privilege{Kind: directory.OutputPrivilege, Key: key})

@@ -109,7 +109,11 @@ func (r *fileReader) privileges(lists map[string][]placed, key string, n *yaml.N
 	if key != "integration" {
 		for i, text := range r.texts(n, path) {
 			at := r.f.at[fmt.Sprintf("%s[%d]", path, i)]
-			lists[key] = append(lists[key], placed{directory.Privilege{Kind: directory.PrivilegeKind(key), Key: text}, at})
+			kind := directory.PrivilegeKind(key)
+			if kind == directory.RolePrivilege {
+				text = directory.RoleKey(text)
+			}
+			lists[key] = append(lists[key], placed{directory.Privilege{Kind: kind, Key: text}, at})
 		}
 		return
 	}

@@ -123,6 +123,17 @@ func TestSplitRoleKey(t *testing.T) {
 	}
 }
 
+func TestRoleKeyHasOneSpelling(t *testing.T) {
+	for key, want := range map[string]string{
+		"part-list:edit": "part-list:edit", "feature:part-list:edit": "part-list:edit",
+		"record:*:read": "record:*:read", "nonsense": "nonsense",
+	} {
+		if got := directory.RoleKey(key); got != want {
+			t.Errorf("RoleKey(%q) = %q, want %q", key, got, want)
+		}
+	}
+}
+
 func TestBuiltinRoles(t *testing.T) {
 	rights := map[directory.RoleName][]directory.Right{}
 	for _, r := range directory.BuiltinRoles() {

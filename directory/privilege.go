@@ -93,3 +93,12 @@ func SplitRoleKey(key string) (typ, id, action string, ok bool) {
 	}
 	return key[:first], key[first+1 : last], key[last+1:], true
 }
+
+// RoleKey returns the one spelling of a role privilege's key: that of a feature
+// has no type, so "feature:part-list:edit" is "part-list:edit".
+func RoleKey(key string) string {
+	if typ, id, action, ok := SplitRoleKey(key); ok && typ == "feature" {
+		return id + ":" + action
+	}
+	return key
+}

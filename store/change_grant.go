@@ -49,6 +49,7 @@ func prepareThing(role directory.RoleName, p directory.Privilege) (thing, error)
 		if _, _, _, ok := directory.SplitRoleKey(p.Key); !ok {
 			return t, fmt.Errorf("key %q is neither feature:action nor type:id:action: %w", p.Key, directory.ErrInvalid)
 		}
+		t.key = directory.RoleKey(p.Key)
 	case "":
 		if p.Key != "" {
 			return t, fmt.Errorf("a privilege has no kind: %w", directory.ErrInvalid)
