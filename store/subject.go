@@ -26,37 +26,39 @@ const (
 // name at revision r. A deleted identity holds its id only: its name, address
 // and externalId are free.
 var whoSQL = map[directory.KeyKind]string{
-	directory.KeyID: `SELECT user_id FROM user_fact, p WHERE user_id = $2 AND until > r AND since <= r
-		UNION SELECT user_id FROM identity_fact, p WHERE identity_id = $2 AND until > r AND since <= r`,
-	directory.KeyUserName: `SELECT DISTINCT user_id FROM identity_fact, p
+	directory.KeyID: `SELECT user_id FROM p CROSS JOIN user_fact WHERE user_id = $2 AND until > r AND since <= r
+		UNION SELECT user_id FROM p CROSS JOIN identity_fact WHERE identity_id = $2 AND until > r AND since <= r`,
+	directory.KeyUserName: `SELECT DISTINCT user_id FROM p CROSS JOIN identity_fact
 		WHERE user_name_key = $2 AND presence <> 'deleted' AND until > r AND since <= r`,
-	directory.KeyEmail: `SELECT DISTINCT e.user_id FROM email e, p, identity_fact i
+	directory.KeyEmail: `SELECT DISTINCT e.user_id FROM p CROSS JOIN email e CROSS JOIN identity_fact i
 		WHERE e.value_key = $2 AND e.until > r AND e.since <= r
 		AND i.identity_id = e.identity_id AND i.presence <> 'deleted' AND i.until > r AND i.since <= r`,
-	directory.KeyExternal: `SELECT DISTINCT user_id FROM identity_fact, p
+	directory.KeyExternal: `SELECT DISTINCT user_id FROM p CROSS JOIN identity_fact
 		WHERE source = $3 AND external_id = $2 AND external_id <> '' AND presence <> 'deleted' AND until > r AND since <= r`,
 }
 
 // subjectSQL returns the statement for one kind of key. $1 is the revision, 0
-// for the head.
+// for the head. SQLite takes a CROSS JOIN in the order in which it is written,
+// which is from the subject to what it has; otherwise it might begin with all
+// memberships.
 func subjectSQL(kind directory.KeyKind) string {
 	return `WITH p AS (SELECT CASE WHEN CAST($1 AS BIGINT) = 0 THEN revision ELSE CAST($1 AS BIGINT) END AS r
 		FROM head WHERE id = 1),
 	found AS (` + whoSQL[kind] + `),
-	who AS (SELECT f.user_id FROM found f WHERE EXISTS (SELECT 1 FROM identity_fact i, p
+	who AS (SELECT f.user_id FROM found f WHERE EXISTS (SELECT 1 FROM p CROSS JOIN identity_fact i
 		WHERE i.user_id = f.user_id AND i.presence <> 'deleted' AND i.until > r AND i.since <= r) LIMIT 2)
 	SELECT 0, ` + pointTexts + `, '', '', '', h.revision, h.policy FROM head h WHERE h.id = 1
 	UNION ALL SELECT 1, u.user_id, u.type, '', '', '', '', '', u.blocked, 0
-		FROM who w, p, user_fact u WHERE u.user_id = w.user_id AND u.until > r AND u.since <= r
+		FROM who w CROSS JOIN p CROSS JOIN user_fact u WHERE u.user_id = w.user_id AND u.until > r AND u.since <= r
 	UNION ALL SELECT 2, i.source, i.presence, '', '', '', '', '', i.active, 0
-		FROM who w, p, identity_fact i WHERE i.user_id = w.user_id AND i.until > r AND i.since <= r
+		FROM who w CROSS JOIN p CROSS JOIN identity_fact i WHERE i.user_id = w.user_id AND i.until > r AND i.since <= r
 	UNION ALL SELECT 3, g.source, '', '', '', '', '', '', m.group_num, 0
-		FROM who w, p, membership m, group_fact g WHERE m.member_id = w.user_id AND m.kind = 'user' AND m.until > r AND m.since <= r
+		FROM who w CROSS JOIN p CROSS JOIN membership m CROSS JOIN group_fact g WHERE m.member_id = w.user_id AND m.kind = 'user' AND m.until > r AND m.since <= r
 		AND g.num = m.group_num AND g.until > r AND g.since <= r
 	UNION ALL SELECT 4, t.id, t.project, t.role, t.kind, t.key, t.origin, t.by_actor, t.level, t.created
-		FROM who w, p, grants t WHERE t.holder_id = w.user_id AND t.holder = 'user' AND t.until > r AND t.since <= r
+		FROM who w CROSS JOIN p CROSS JOIN grants t WHERE t.holder_id = w.user_id AND t.holder = 'user' AND t.until > r AND t.since <= r
 	UNION ALL SELECT 5, o.project, '', '', '', '', '', '', 0, 0
-		FROM who w, p, overrides o WHERE o.user_id = w.user_id AND o.until > r AND o.since <= r`
+		FROM who w CROSS JOIN p CROSS JOIN overrides o WHERE o.user_id = w.user_id AND o.until > r AND o.since <= r`
 }
 
 // A subjectRow is one row of that statement.
