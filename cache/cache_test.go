@@ -89,6 +89,8 @@ func TestAChangeIsSeenInTheNextView(t *testing.T) {
 			if err != nil || got != tt.bob || at != m.head() {
 				t.Errorf("check(bob) = %v at %v, %v; want %v at %v", got, at, err, tt.bob, m.head())
 			}
+			want(t, c, "ann", tt.ann, Memory) // now that everybody is in memory again
+			want(t, c, "bob", tt.bob, Memory)
 		})
 	}
 }
@@ -112,6 +114,48 @@ func TestACheckThatHoldsAnOldViewIsAnsweredAsOfIt(t *testing.T) {
 		}
 	}
 	want(t, c, "ann", false, Memory) // what the old view read was not kept
+}
+
+// Each part of what memory holds may be later than the view that asks.
+func TestMemoryLaterThanTheViewIsNotUsed(t *testing.T) {
+	tests := []struct {
+		name   string
+		before func(*edit) // at the view's revision
+		after  func(*edit) // at the next, which is in memory
+		warm   directory.SubjectKey
+		want   bool
+	}{
+		{"the subject is later", nil, func(e *edit) { e.setGroups("u-ann") }, idKey("u-ann"), true},
+		{
+			"the name is later, the subject is not", func(e *edit) { e.setGroups("u-eve"); e.setName("eve", "u-eve") },
+			func(e *edit) { delete(e.names, "ann"); e.names["ann"] = "u-eve"; e.touch(userName("ann")) }, userName("ann"), true,
+		},
+		{"nobody has the name later", nil, func(e *edit) { e.setName("ann", "") }, userName("ann"), true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := ann()
+			if tt.before != nil {
+				m.apply(tt.before)
+			}
+			c := stopped(t, m, nil)
+			old := step(t, c)
+			for _, key := range []directory.SubjectKey{userName("eve"), userName("ann")} { // pointers of the old view
+				if _, _, err := c.Subject(t.Context(), old, key); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m.apply(tt.after)
+			now := step(t, c)
+			if _, _, err := c.Subject(t.Context(), now, tt.warm); err != nil {
+				t.Fatal(err)
+			}
+			sub, _, err := c.Subject(t.Context(), old, userName("ann"))
+			if err != nil || old.Snapshot.decide(sub) != tt.want {
+				t.Errorf("Subject as of %v = %+v, %v; want allowed %v", old.Stamp, sub, err, tt.want)
+			}
+		})
+	}
 }
 
 func TestAStretchIsAppliedInOrderUpToTheHead(t *testing.T) {

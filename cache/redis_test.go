@@ -97,6 +97,24 @@ func TestWhatIsInRedisIsAdmittedOrMissed(t *testing.T) {
 	want(t, a, "ann", false, Shared)
 }
 
+func TestRedisLaterThanTheViewIsNotUsed(t *testing.T) {
+	s, m := cachetest.Start(t), ann()
+	c := shared(t, m, s)
+	old, _ := c.View()
+	m.apply(func(e *edit) { e.setGroups("u-ann") })
+	step(t, c)
+	want(t, c, "ann", false, Store)
+	settle(t, c)
+	forget(c)
+	sub, from, err := c.Subject(t.Context(), old, userName("ann"))
+	if err != nil || from != Store || !old.Snapshot.decide(sub) {
+		t.Errorf("Subject as of %v = %+v from %v, %v; want Ann in staff, from the store", old.Stamp, sub, from, err)
+	}
+	settle(t, c)
+	forget(c)
+	want(t, c, "ann", false, Shared) // the later entry stayed
+}
+
 func TestALaterEntryIsNotReplacedByAnEarlierOne(t *testing.T) {
 	s := cachetest.Start(t)
 	r := open(t, s, nil)
