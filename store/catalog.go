@@ -32,17 +32,17 @@ func identityAttrs(d dialect, source string) map[directory.Attribute]column {
 		ofSource = ` AND m.group_id IN (SELECT g.id FROM groups g WHERE g.source = ` + source + `)`
 	}
 	return map[directory.Attribute]column{
-		directory.AttrID:         {kind: exact, expr: "t.id"},
-		directory.AttrUserName:   {kind: folded, expr: "t.user_name_key"},
-		directory.AttrName:       {kind: folded, expr: "t.display_key"},
-		directory.AttrExternalID: {kind: exact, expr: "t.external_id"},
+		directory.AttrID:         {kind: exact, expr: "t.id", index: narrowKey},
+		directory.AttrUserName:   {kind: folded, expr: "t.user_name_key", index: narrowKey},
+		directory.AttrName:       {kind: folded, expr: "t.display_key", index: narrowSource},
+		directory.AttrExternalID: {kind: exact, expr: "t.external_id", index: narrowSource},
 		directory.AttrActive:     {kind: flags, expr: "t.active"},
 		directory.AttrEmail: {
-			kind: folded, expr: "m.value_key",
+			kind: folded, expr: "m.value_key", index: narrowKey,
 			many: `t.id IN (SELECT m.identity_id FROM email m WHERE m.` + open,
 		},
 		directory.AttrMemberOf: {
-			kind: exact, expr: "m.group_id",
+			kind: exact, expr: "m.group_id", index: narrowKey,
 			many: `t.user_id IN (SELECT m.member_id FROM membership m WHERE m.kind = 'user' AND m.` + open + ofSource,
 		},
 		directory.AttrCreated:  {kind: moment, expr: "t.created"},
@@ -62,11 +62,11 @@ var groups = table[directory.Group]{
 
 func groupAttrs(d dialect, _ string) map[directory.Attribute]column {
 	return map[directory.Attribute]column{
-		directory.AttrID:         {kind: exact, expr: "t.id"},
-		directory.AttrName:       {kind: folded, expr: "t.name_key"},
-		directory.AttrExternalID: {kind: exact, expr: "t.external_id"},
+		directory.AttrID:         {kind: exact, expr: "t.id", index: narrowKey},
+		directory.AttrName:       {kind: folded, expr: "t.name_key", index: narrowSource},
+		directory.AttrExternalID: {kind: exact, expr: "t.external_id", index: narrowSource},
 		directory.AttrMember: {
-			kind: exact, expr: "m.value",
+			kind: exact, expr: "m.value", index: narrowKey,
 			// Naming the sources lets the index that begins with one be used.
 			many: `t.id IN (SELECT m.group_id FROM membership m WHERE m.source IN (SELECT name FROM source) AND m.` + open,
 		},

@@ -8,6 +8,7 @@ type dialect struct {
 	find     string // function: where one text is in another, 0 if it is not
 	bytewise string // suffix of a TEXT column: compare bytewise
 	row      string // column: what names a row physically
+	noIndex  string // prefix of a column: an index on it is not to be used
 	update   string // suffix of a SELECT: lock the rows till commit
 	share    string // suffix of a SELECT: keep the rows as they are till commit
 }
@@ -22,11 +23,12 @@ const (
 // SQLite needs no row locks: its write transaction is alone.
 var (
 	sqliteDialect = dialect{
-		engine: sqlite,
-		name:   "TEXT",
-		clock:  "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
-		find:   "instr",
-		row:    "rowid",
+		engine:  sqlite,
+		name:    "TEXT",
+		clock:   "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+		find:    "instr",
+		row:     "rowid",
+		noIndex: "+",
 	}
 	postgresDialect = dialect{
 		engine:   postgres,

@@ -20,6 +20,8 @@ type column struct {
 	// many, if set, is "key IN (SELECT … WHERE …": the attribute has several
 	// values, and a condition on m.value follows with AND and a parenthesis.
 	many string
+
+	index narrowing // what equality with a value is found by
 }
 
 type columnKind uint8

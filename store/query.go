@@ -61,19 +61,18 @@ func (t table[T]) lower(d dialect, q directory.Query) (sel selection, err error)
 	}
 	l := &lowering{d: d}
 	source := ""
-	sel.where = " WHERE " + t.living
 	if q.Source != "" {
 		source = l.param(string(q.Source))
-		sel.where += " AND t.source = " + source
 	}
 	l.columns = t.attrs(d, source)
+	narrow := l.narrows(q.Where)
 	cond, err := l.expr(q.Where)
 	if err != nil {
 		return sel, err
 	}
-	sel.where += " AND (" + cond + ")"
+	sel.where = " WHERE " + t.living + l.ofSource(source, narrow) + " AND (" + cond + ")"
 	sel.args = l.args[:len(l.args):len(l.args)]
-	order, err := l.order(q)
+	order, err := l.order(q, narrow)
 	if err != nil {
 		return sel, err
 	}
@@ -92,6 +91,20 @@ func (t table[T]) lower(d dialect, q directory.Query) (sel selection, err error)
 	return sel, nil
 }
 
+// ofSource returns the condition on the source, so that the index that narrows
+// is used and no other.
+func (l *lowering) ofSource(source string, narrow narrowing) string {
+	switch {
+	case source == "" && narrow == narrowSource:
+		return " AND t.source IN (SELECT name FROM source)"
+	case source == "":
+		return ""
+	case narrow == narrowKey:
+		return " AND " + l.d.noIndex + "t.source = " + source
+	}
+	return " AND t.source = " + source
+}
+
 func checkQuery(q directory.Query) error {
 	switch {
 	case q.Offset < 0:
@@ -106,10 +119,13 @@ func checkQuery(q directory.Query) error {
 
 // order returns the ORDER BY clause. Those without the attribute come last, or
 // first if the order is descending (RFC 7644, section 3.4.2.3).
-func (l *lowering) order(q directory.Query) (string, error) {
+func (l *lowering) order(q directory.Query, narrow narrowing) (string, error) {
 	down := ""
 	if q.Desc {
 		down = " DESC"
+	}
+	if q.Sort == "" && narrow != wide {
+		return " ORDER BY +t.created" + down + ", t.id" + down, nil // the few are sorted: no index tempts
 	}
 	if q.Sort == "" {
 		return " ORDER BY t.created" + down + ", t.id" + down, nil

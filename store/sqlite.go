@@ -77,6 +77,7 @@ func sqliteURL(path string, more url.Values) string {
 		"foreign_keys(1)",
 		"mmap_size(0)", // an I/O error must be an error, not a signal
 		"cache_size(-16384)",
+		"journal_size_limit(67108864)",
 		"temp_store(MEMORY)",
 	)
 	u := url.URL{Scheme: "file", Path: path, RawQuery: more.Encode()}

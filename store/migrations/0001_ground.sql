@@ -103,7 +103,8 @@ CREATE INDEX identity_user_name ON identity (user_name_key);
 CREATE INDEX identity_external ON identity (source, external_id);
 CREATE INDEX identity_display ON identity (source, display_key);
 CREATE INDEX identity_dn ON identity (source, dn_key);
-CREATE INDEX identity_order ON identity (source, created, id);
+CREATE INDEX identity_order ON identity (source, created, id, presence); -- counts without the rows
+CREATE INDEX identity_created ON identity (created, id, presence);
 CREATE TABLE identity_fact (
     identity_id   NAME   NOT NULL,
     user_id       NAME   NOT NULL,
