@@ -60,41 +60,31 @@ func fixture(q *Query) (Answer, error) {
 	return Answer{Decision: authz.Decision{Code: authz.NoGrant}}, nil
 }
 
-var (
-	secretKey = []byte("0123456789abcdef0123456789abcdef")
-	tokens    = map[string]string{} // what is sent, by name
-	keptOnes  []directory.KeptToken
-)
+// callers authenticates by a name in place of a token.
+type callers map[string]*Caller
 
-// keep makes a token and remembers what is sent.
-func keep(name string, kind directory.TokenKind, alter func(*directory.KeptToken)) directory.KeptToken {
-	id, secret, text := directory.NewToken(kind)
-	k := directory.KeptToken{
-		Token: directory.Token{ID: id, Kind: kind, Name: name, Expires: time.Now().Add(time.Hour)},
-		Hash:  directory.HashToken(secretKey, kind, id, secret),
+func (c callers) Authenticate(r *http.Request) (*Caller, error) {
+	name, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	switch by := c[name]; {
+	case name == "unready":
+		return nil, again{}
+	case !ok || by == nil:
+		return nil, fmt.Errorf("token %q: %w", name, ErrUnauthenticated)
+	default:
+		return by, nil
 	}
-	if alter != nil {
-		alter(&k)
-	}
-	tokens[name] = text
-	return k
+}
+
+var everybody = callers{
+	"app":      CallerOf(directory.Token{ID: "1"}),
+	"searcher": CallerOf(directory.Token{ID: "2", Scopes: []string{ScopeSearch}}),
+	"records":  CallerOf(directory.Token{ID: "3", Scopes: []string{ScopeEvaluate, "type:record", "feature:part-list"}}),
+	"limited":  CallerOf(directory.Token{ID: "4", Scopes: []string{"type:record"}}),
 }
 
 func serve(t testing.TB, ev Evaluator, alter func(*Config)) http.Handler {
 	t.Helper()
-	if keptOnes == nil {
-		keptOnes = []directory.KeptToken{
-			keep("app", directory.TokenCheck, nil),
-			keep("scim", directory.TokenSCIM, nil),
-			keep("expired", directory.TokenCheck, func(k *directory.KeptToken) { k.Expires = time.Now().Add(-time.Second) }),
-			keep("revoked", directory.TokenCheck, func(k *directory.KeptToken) { k.Revoked = time.Now() }),
-			keep("searcher", directory.TokenCheck, func(k *directory.KeptToken) { k.Scopes = []string{ScopeSearch} }),
-			keep("records", directory.TokenCheck, func(k *directory.KeptToken) {
-				k.Scopes = []string{ScopeEvaluate, "type:record", "feature:part-list"}
-			}),
-		}
-	}
-	cfg := Config{Evaluator: ev, Authenticator: NewTokens(secretKey, keptOnes, time.Now)}
+	cfg := Config{Evaluator: ev, Authenticator: everybody}
 	if alter != nil {
 		alter(&cfg)
 	}
@@ -112,7 +102,7 @@ func post(t testing.TB, h http.Handler, path, body string, alter func(*http.Requ
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Authorization", "Bearer "+tokens["app"])
+	r.Header.Set("Authorization", "Bearer app")
 	if alter != nil {
 		alter(r)
 	}
@@ -181,7 +171,7 @@ func TestHTTP(t *testing.T) {
 		}
 	}
 	bearer := func(token string) func(*http.Request) {
-		return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+tokens[token]) }
+		return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
 	}
 	tests := []struct {
 		name   string
@@ -199,16 +189,11 @@ func TestHTTP(t *testing.T) {
 		{"GET", func(r *http.Request) { r.Method = http.MethodGet }, 405},
 		{"PUT", func(r *http.Request) { r.Method = http.MethodPut }, 405},
 		{"no credentials", header("Authorization"), 401},
-		{"an empty token", header("Authorization", "Bearer "), 401},
-		{"another scheme", header("Authorization", "Basic "+tokens["app"]), 401},
-		{"the scheme in lower case", header("Authorization", "bearer "+tokens["app"]), 200},
-		{"two tokens", header("Authorization", "Bearer "+tokens["app"], "Bearer "+tokens["app"]), 401},
-		{"half a token", header("Authorization", "Bearer "+tokens["app"][:40]), 401},
-		{"a token of another kind", bearer("scim"), 401},
-		{"a token that has expired", bearer("expired"), 401},
-		{"a token that was revoked", bearer("revoked"), 401},
+		{"a token that nobody knows", bearer("eve"), 401},
+		{"tokens can't be looked up now", bearer("unready"), 503},
 		{"a token of another scope", bearer("searcher"), 403},
 		{"a token that is limited to this", bearer("records"), 200},
+		{"a limit alone is for evaluation", bearer("limited"), 200},
 		{"a revision that is reached", header("Usherd-At-Least", now.Stamp.String()), 200},
 		{"a revision that is not reached", header("Usherd-At-Least", "13-0000000000000abc"), 503},
 		{"a revision of a lost history", header("Usherd-At-Least", "99-0000000000000abc"), 409},
@@ -267,29 +252,6 @@ type countingReader struct {
 
 func (c *countingReader) Read(p []byte) (int, error) { c.n++; return c.Reader.Read(p) }
 
-// Every changed or shortened token is nobody's.
-func TestOnlyExactTokensAreAccepted(t *testing.T) {
-	h := serve(t, evaluator(fixture), nil)
-	good := tokens["app"]
-	try := func(token string) int {
-		return post(t, h, PathEvaluation, valid, func(r *http.Request) { r.Header["Authorization"] = []string{"Bearer " + token} }).StatusCode
-	}
-	for i := range good {
-		other := byte('a')
-		if good[i] == other {
-			other = 'b'
-		}
-		for _, bad := range []string{good[:i], good[:i] + string(other) + good[i+1:], good[:i] + good[i+1:]} {
-			if got := try(bad); got != 401 {
-				t.Errorf("token %q instead of %q: status %d, want 401", bad, good, got)
-			}
-		}
-	}
-	if got := try(good + " "); got != 401 {
-		t.Errorf("token with a space after it: status %d, want 401", got)
-	}
-}
-
 func TestBodyLimits(t *testing.T) {
 	h := serve(t, evaluator(fixture), func(c *Config) { c.MaxBody, c.MaxBatchBody = 1000, 2000 })
 	padded := func(n int) string { return valid + strings.Repeat(" ", n-len(valid)) }
@@ -318,7 +280,7 @@ func TestATokenLimitedToResources(t *testing.T) {
 		status  int
 	}{{"record", "record-1", 200}, {"feature", "part-list", 200}, {"feature", "orders", 403}, {"output", "part-list", 403}} {
 		body := fmt.Sprintf(`{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":%q,"id":%q}}`, tt.typ, tt.id)
-		r := post(t, h, PathEvaluation, body, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+tokens["records"]) })
+		r := post(t, h, PathEvaluation, body, func(r *http.Request) { r.Header.Set("Authorization", "Bearer records") })
 		if r.StatusCode != tt.status {
 			t.Errorf("%s %s: status %d, want %d", tt.typ, tt.id, r.StatusCode, tt.status)
 		}
@@ -385,7 +347,7 @@ func TestEvaluations(t *testing.T) {
 		})
 	}
 	limited := post(t, h, PathEvaluations, `{`+rest+`,"evaluations":[{},{"resource":{"type":"output","id":"x"}}]}`,
-		func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+tokens["records"]) })
+		func(r *http.Request) { r.Header.Set("Authorization", "Bearer records") })
 	if got, want := read(t, limited), list(yes, fault(403, "the token does not allow to ask this")); got != want {
 		t.Errorf("a batch beyond the token's limits = %s, want %s", got, want)
 	}
@@ -418,12 +380,12 @@ func TestRecordIsToldOfEveryDecision(t *testing.T) {
 	var told []string
 	h := serve(t, evaluator(fixture), func(c *Config) {
 		c.Record = func(_ context.Context, by *Caller, q *Query, a *Answer, p Point) {
-			told = append(told, fmt.Sprintf("%v %s %v %d", by.ID == keptOnes[0].ID, q.Request.Action, a.Decision.Allow, p.Stamp.Revision))
+			told = append(told, fmt.Sprintf("%s %s %v %d", by.ID, q.Request.Action, a.Decision.Allow, p.Stamp.Revision))
 		}
 	})
 	post(t, h, PathEvaluation, valid, nil)
 	post(t, h, PathEvaluation, "{", nil)
-	if want := []string{"true read true 12"}; !slices.Equal(told, want) {
+	if want := []string{"1 read true 12"}; !slices.Equal(told, want) {
 		t.Errorf("Record was told %q, want %q", told, want)
 	}
 }
