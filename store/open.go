@@ -32,6 +32,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		now: c.Now, log: c.Log, historyKeep: c.HistoryKeep, feedKeep: c.FeedKeep, logKeep: c.LogKeep,
 		subject: make(map[directory.KeyKind]*sql.Stmt),
 	}
+	var err error
+	if s.wrap, err = newWrap(c.KeySecret); err != nil {
+		return nil, fmt.Errorf("opening the store: %w", err)
+	}
 	connect := s.openSQLite
 	if isPostgres(c.DSN) {
 		connect = s.openPostgres
@@ -54,6 +58,9 @@ func (c *Config) complete() error {
 	}
 	if strings.Contains(c.DSN, "://") && !isPostgres(c.DSN) {
 		errs = append(errs, errors.New("DSN is neither sqlite:PATH nor a postgres:// URL"))
+	}
+	if n := len(c.KeySecret); n > 0 && n < rootKeyLen {
+		errs = append(errs, fmt.Errorf("KeySecret has %d bytes: %d or more are needed", n, rootKeyLen))
 	}
 	if c.HistoryKeep < 0 || c.LogKeep < 0 {
 		errs = append(errs, fmt.Errorf("negative HistoryKeep %v or LogKeep %v", c.HistoryKeep, c.LogKeep))

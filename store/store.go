@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/cipher"
 	"database/sql"
 	"errors"
 	"io"
@@ -21,6 +22,11 @@ type Config struct {
 
 	// Password of PostgreSQL; it wins over one in DSN.
 	Password string
+
+	// KeySecret wraps the root key that is kept in the database, so that a copy
+	// of the database alone opens nothing. At least 32 bytes; the default keeps
+	// the root key bare.
+	KeySecret []byte
 
 	// Now is the clock of what is written. The default is time.Now.
 	Now func() time.Time
@@ -48,6 +54,8 @@ type Store struct {
 	w     *writer
 	now   func() time.Time
 	log   *zap.Logger
+
+	wrap cipher.AEAD // of the root key, or nil
 
 	subject map[directory.KeyKind]*sql.Stmt // prepared; empty on PostgreSQL
 
