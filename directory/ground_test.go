@@ -155,3 +155,13 @@ func TestBuiltinRoles(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkParseToken(b *testing.B) {
+	_, _, text := directory.NewToken(directory.TokenCheck)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, _, err := directory.ParseToken(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

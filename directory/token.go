@@ -21,8 +21,18 @@ const (
 	TokenAdmin TokenKind = "admin" // the administration API
 )
 
-// kindTags are how the kinds are written inside a token.
-var kindTags = map[TokenKind]string{TokenSCIM: "scim", TokenCheck: "chk", TokenAdmin: "adm"}
+// tag is how the kind is written inside a token.
+func (k TokenKind) tag() string {
+	switch k {
+	case TokenSCIM:
+		return "scim"
+	case TokenCheck:
+		return "chk"
+	case TokenAdmin:
+		return "adm"
+	}
+	return string(k)
+}
 
 // A Token is what is known of a token without its secret.
 type Token struct {
@@ -55,31 +65,38 @@ const (
 // hand out, which is shown once.
 func NewToken(kind TokenKind) (id, secret, text string) {
 	id, secret = randomDigits(base32Digits, tokenIDLen), randomDigits(base62Digits, tokenSecretLen)
-	body := "ush_" + kindTags[kind] + "_" + id + "_" + secret
+	body := "ush_" + kind.tag() + "_" + id + "_" + secret
 	return id, secret, body + "_" + checksum(body)
 }
+
+// errNotAToken is made once: a token is parsed at every request.
+var errNotAToken = fmt.Errorf("not a token of this daemon: %w", ErrInvalid)
 
 // ParseToken takes a token apart. It is strict: length, alphabet, kind and
 // checksum must be exact. It says nothing about whether the token is known.
 func ParseToken(text string) (kind TokenKind, id, secret string, err error) {
-	bad := fmt.Errorf("not a token of this daemon: %w", ErrInvalid)
-	if len(text) > 100 {
-		return "", "", "", bad
+	rest, ok := strings.CutPrefix(text, "ush_")
+	tag, rest, found := strings.Cut(rest, "_")
+	kind = kindOf(tag)
+	if !ok || !found || kind == "" || len(rest) != tokenIDLen+tokenSecretLen+tokenSumLen+2 {
+		return "", "", "", errNotAToken
 	}
-	parts := strings.Split(text, "_")
-	if len(parts) != 5 || parts[0] != "ush" || len(parts[2]) != tokenIDLen || len(parts[3]) != tokenSecretLen ||
-		!only(parts[2], base32Digits) || !only(parts[3], base62Digits) {
-		return "", "", "", bad
+	id, secret, sum := rest[:tokenIDLen], rest[tokenIDLen+1:tokenIDLen+1+tokenSecretLen], rest[len(rest)-tokenSumLen:]
+	body := text[:len(text)-tokenSumLen-1]
+	if rest[tokenIDLen] != '_' || text[len(body)] != '_' || !only(id, isBase32) || !only(secret, isBase62) ||
+		checksum(body) != sum {
+		return "", "", "", errNotAToken
 	}
-	if body := strings.TrimSuffix(text, "_"+parts[4]); parts[4] != checksum(body) {
-		return "", "", "", bad
-	}
-	for k, tag := range kindTags {
-		if tag == parts[1] {
-			return k, parts[2], parts[3], nil
+	return kind, id, secret, nil
+}
+
+func kindOf(tag string) TokenKind {
+	for _, kind := range [...]TokenKind{TokenCheck, TokenSCIM, TokenAdmin} {
+		if kind.tag() == tag {
+			return kind
 		}
 	}
-	return "", "", "", bad
+	return ""
 }
 
 // HashToken returns what is kept of a token: an HMAC-SHA256 of its kind, id and
@@ -90,16 +107,32 @@ func HashToken(key []byte, kind TokenKind, id, secret string) []byte {
 	return m.Sum(nil)
 }
 
-func only(s, digits string) bool { return strings.Trim(s, digits) == "" }
+// only reports whether all bytes of s are digits.
+func only(s string, digit func(byte) bool) bool {
+	for i := range len(s) {
+		if !digit(s[i]) {
+			return false
+		}
+	}
+	return true
+}
 
+func isBase32(c byte) bool { return 'a' <= c && c <= 'z' || '2' <= c && c <= '7' }
+
+func isBase62(c byte) bool {
+	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+}
+
+// checksum is the CRC-32 of body in base 62.
 func checksum(body string) string {
-	n := crc32.ChecksumIEEE([]byte(body))
-	out := make([]byte, tokenSumLen)
+	var buf [128]byte
+	n := crc32.ChecksumIEEE(append(buf[:0], body...))
+	var out [tokenSumLen]byte
 	for i := range out {
 		out[len(out)-1-i] = base62Digits[n%62]
 		n /= 62
 	}
-	return string(out)
+	return string(out[:])
 }
 
 func randomDigits(digits string, n int) string {
