@@ -2,7 +2,9 @@ package authz
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/usherd/usherd/directory"
 )
@@ -165,32 +167,57 @@ func (x *explainer) own() {
 	}
 }
 
-// nearestPaths finds for every obstacle the shortest path that meets it first.
+// nearestPaths finds for every obstacle the shortest path that meets it first,
+// and for every place the shortest that counts.
 func (x *explainer) nearestPaths() {
 	for _, m := range x.subject.Memberships {
 		x.s.climb(m.Group, x.w, func(c *climber, at int) {
 			for b := range x.s.gifts(c.group(at), x.w) {
-				if code := x.s.obstacleOf(x.subject, x.a, m, c.steps[at].place, &b); code != Granted {
+				switch code := x.s.obstacleOf(x.subject, x.a, m, c.steps[at].place, &b); {
+				case code != Granted:
 					x.miss(x.through(c, at, m, &b, code))
+				case len(x.paths) <= maxPaths:
+					x.paths = append(x.paths, x.through(c, at, m, &b, code))
 				}
 			}
 		})
 	}
 }
 
-// everyPath lists the paths through groups that count.
+// everyPath adds the other paths through groups that count.
 func (x *explainer) everyPath() {
+	known := map[string]bool{}
+	for _, p := range x.paths {
+		known[p.key()] = true
+	}
 	for _, m := range x.subject.Memberships {
 		c := &climber{s: x.s, w: x.w, seen: map[place]bool{}, every: true}
-		c.climb(m.Group, func(c *climber, at int) {
+		c.dive(m.Group, -1, func(c *climber, at int) (enough bool) {
 			for b := range x.s.gifts(c.group(at), x.w) {
-				if len(x.paths) <= maxPaths && x.s.obstacleOf(x.subject, x.a, m, c.steps[at].place, &b) == Granted {
-					x.paths = append(x.paths, x.through(c, at, m, &b, Granted))
+				if x.s.obstacleOf(x.subject, x.a, m, c.steps[at].place, &b) != Granted {
+					continue
+				}
+				if p := x.through(c, at, m, &b, Granted); !known[p.key()] {
+					x.paths = append(x.paths, p)
 				}
 			}
+			return len(x.paths) > maxPaths
 		})
 		x.more = x.more || c.stopped
 	}
+}
+
+// key tells paths apart that lead over other groups or end otherwise.
+func (p *Path) key() string {
+	var b strings.Builder
+	for _, g := range p.Groups {
+		fmt.Fprintf(&b, "%d ", g.Num)
+	}
+	fmt.Fprintf(&b, "%p %q %s %s %v", p.Grant, p.Mapping, p.Role, p.Right, p.Projects)
+	if p.Privilege != nil {
+		b.WriteString(p.Privilege.String())
+	}
+	return b.String()
 }
 
 // tooLow looks for the best path that counts at a lower level.

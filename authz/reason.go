@@ -114,8 +114,8 @@ type climber struct {
 	w       *want
 	steps   []step
 	seen    map[place]bool
-	every   bool // visit all places by every path
-	stopped bool // there were too many to visit
+	every   bool // see dive
+	stopped bool // there were too many places to visit
 }
 
 func (s *Snapshot) climb(start directory.GroupNum, w *want, visit func(c *climber, at int)) {
@@ -130,6 +130,25 @@ func (c *climber) climb(start directory.GroupNum, visit func(c *climber, at int)
 			c.enter(parent, i)
 		}
 	}
+}
+
+// dive visits every place by every path, one path after the other, until visit
+// has enough.
+func (c *climber) dive(num directory.GroupNum, from int, visit func(c *climber, at int) (enough bool)) (enough bool) {
+	at := len(c.steps)
+	c.enter(num, from)
+	if at == len(c.steps) {
+		return c.stopped
+	}
+	if visit(c, at) {
+		return true
+	}
+	for _, parent := range c.group(at).facts.Parents {
+		if c.dive(parent, at, visit) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *climber) enter(num directory.GroupNum, from int) {

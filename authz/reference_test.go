@@ -18,6 +18,7 @@ type refPath struct {
 	projects  []directory.ProjectKey // of every limit on it
 	suspended bool
 	role      directory.RoleName // through which it goes
+	byDefault bool
 	privilege directory.Privilege
 	right     directory.Right
 }
@@ -127,7 +128,7 @@ func (w *refWorld) paths(s *directory.Subject) (out []refPath) {
 		}
 	}
 	if w.defaultRole(s, out) {
-		out = append(out, w.give(refPath{}, "", []directory.RoleName{w.facts.Policy.Policy.DefaultRole}, nil)...)
+		out = append(out, w.give(refPath{byDefault: true}, "", []directory.RoleName{w.facts.Policy.Policy.DefaultRole}, nil)...)
 	}
 	return out
 }
