@@ -69,12 +69,15 @@ func (s *Service) look(ctx context.Context, q Question) (Look, authz.Request, er
 	if err != nil {
 		return Look{}, req, err
 	}
-	if s.PDP != nil {
-		look, err := s.PDP.Look(ctx, key)
-		return look, req, err
-	}
-	look, err := s.lookInStore(ctx, key)
+	look, err := s.lookUp(ctx, key)
 	return look, req, err
+}
+
+func (s *Service) lookUp(ctx context.Context, key directory.SubjectKey) (Look, error) {
+	if s.PDP != nil {
+		return s.PDP.Look(ctx, key)
+	}
+	return s.lookInStore(ctx, key)
 }
 
 // lookInStore compiles everything for one question: there is no daemon whose
@@ -89,6 +92,54 @@ func (s *Service) lookInStore(ctx context.Context, key directory.SubjectKey) (Lo
 		return Look{}, fmt.Errorf("looking up user: %w", err)
 	}
 	return Look{authz.Compile(facts), &subject, facts.At}, nil
+}
+
+// An Explained is an answer with everything that led to it.
+type Explained struct {
+	Answer
+	authz.Explanation
+	Text string `json:"text"` // the same for people
+}
+
+// Explain answers a question and says why.
+func (s *Service) Explain(ctx context.Context, q Question) (Explained, error) {
+	look, req, err := s.look(ctx, q)
+	if err != nil {
+		return Explained{}, err
+	}
+	e := look.Snapshot.Explain(look.Subject, &req)
+	d := e.Decision
+	return Explained{Answer{d.Allow, d.Code, look.Stamp.Revision, look.Stamp.String()}, e, e.Text(q.User)}, nil
+}
+
+// Permissions lists everything that a user may do, organization-wide or in
+// checks of one project.
+func (s *Service) Permissions(ctx context.Context, name string, project directory.ProjectKey) (authz.Permissions, error) {
+	key, err := SubjectKey(name)
+	if err != nil {
+		return authz.Permissions{}, err
+	}
+	look, err := s.lookUp(ctx, key)
+	if err != nil {
+		return authz.Permissions{}, err
+	}
+	if look.Subject.Found != directory.One {
+		return authz.Permissions{}, notFound("no user %q, or more than one", name)
+	}
+	return look.Snapshot.Permissions(look.Subject, project), nil
+}
+
+func (a *API) explain(c call) (answer, error) {
+	var q Question
+	if err := c.body(&q); err != nil {
+		return answer{}, err
+	}
+	return outcome(a.Service.Explain(c.Context(), q))
+}
+
+func (a *API) permissions(c call) (answer, error) {
+	project := directory.ProjectKey(c.URL.Query().Get("project"))
+	return outcome(a.Service.Permissions(c.Context(), c.PathValue("user"), project))
 }
 
 func (a *API) check(c call) (answer, error) {

@@ -51,7 +51,7 @@ func (s *Service) prepare(ctx context.Context, p PolicyFile) (draft, error) {
 	if err != nil {
 		return draft{}, faultsOf(ErrPolicy, err)
 	}
-	d := draft{file: file, facts: facts, next: after(facts, file)}
+	d := draft{file: file, facts: facts, next: authz.After(facts, file.Policy, file.Sections)}
 	d.snapshot = authz.Compile(d.next)
 	tests := file.Tests
 	if !file.Has(directory.SectionTests) {
@@ -139,8 +139,10 @@ func (s *Service) ApplyPolicy(ctx context.Context, by directory.Actor, p PolicyF
 		return AppliedPolicy{}, fmt.Errorf("%w: the policy changed at revision %d, after %d; plan again", ErrStale, d.facts.Policy.Revision, p.IfRevision)
 	}
 	change := directory.SetPolicy{Policy: d.file.Policy, Sections: d.file.Sections}
-	if err := s.keepsOwner(ctx, newFuture(d.facts), newFuture(d.next)); err != nil {
+	if lost, err := s.LosesOwner(ctx, change); err != nil {
 		return AppliedPolicy{}, err
+	} else if lost {
+		return AppliedPolicy{}, errLastOwner()
 	}
 	done, err := s.apply(ctx, by, directory.RequirePolicy{Revision: d.facts.Policy.Revision}, change)
 	if errors.Is(err, directory.ErrVersion) {

@@ -100,11 +100,23 @@ func (a *app) explainCommand() *cobra.Command {
 				return err
 			}
 			if a.format == "table" {
-				return a.printExplanation(text)
+				return a.printText(text)
 			}
 			return a.print(text, columns("DECISION=decision CODE=code PATHS=paths"))
 		},
 	}
 	cmd.Flags().StringVar(&project, "project", "", "ask inside a project")
 	return cmd
+}
+
+// printText prints what an answer says for people.
+func (a *app) printText(answer []byte) error {
+	var doc struct {
+		Text string `json:"text"`
+	}
+	if err := json.Unmarshal(answer, &doc); err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	_, err := fmt.Fprintln(a.stdout, strings.TrimRight(doc.Text, "\n"))
+	return err
 }

@@ -162,3 +162,40 @@ func (a *app) sayWarnings(text []byte) {
 		fmt.Fprintln(a.stderr, "warning: "+f.String())
 	}
 }
+
+// printPlan prints a plan for people.
+func (a *app) printPlan(text []byte) error {
+	var plan admin.PolicyPlan
+	if err := json.Unmarshal(text, &plan); err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	out := a.stdout
+	if len(plan.Changes) == 0 {
+		fmt.Fprintln(out, "The policy stays as it is.")
+	}
+	for _, c := range plan.Changes {
+		sign := map[string]string{"added": "+", "removed": "-", "changed": "~"}[c.Change]
+		fmt.Fprintf(out, "%s %s %s\n", sign, c.Section, c.Key)
+	}
+	for _, p := range plan.People {
+		fmt.Fprintf(out, "%s (%s)\n", p.UserName, p.User)
+		for _, g := range p.Gains {
+			fmt.Fprintln(out, "  gains "+g)
+		}
+		for _, l := range p.Loses {
+			fmt.Fprintln(out, "  loses "+l)
+		}
+	}
+	for _, s := range plan.Seats {
+		fmt.Fprintf(out, "seats of %s: %d → %d at %s %s a month\n", s.Feature, s.Before, s.After, s.Monthly, s.Currency)
+	}
+	for _, m := range plan.Money {
+		fmt.Fprintf(out, "in all: %s → %s %s a month\n", m.Before, m.After, m.Currency)
+	}
+	fmt.Fprintf(out, "%d tests, %d fail\n", plan.Tests, len(plan.Failing))
+	for _, f := range plan.Failing {
+		fmt.Fprintln(out, "  "+f.String())
+	}
+	fmt.Fprintf(out, "Apply exactly this: usherd policy apply FILE --if-revision %d\n", max(plan.Revision, 1))
+	return nil
+}

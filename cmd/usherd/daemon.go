@@ -164,6 +164,7 @@ func (d *daemon) assemble(root []byte) error {
 	if err != nil {
 		return err
 	}
+	d.sync.service = d.service
 	front, err := scim.New(scim.Config{
 		URL: d.url, Auth: d.keys, Read: d.store, Apply: d.visible, Seal: seal, Record: d.provlog.record, Log: d.log.Named("scim"),
 	})

@@ -33,13 +33,14 @@ func newOffline(ctx context.Context, cfg *config.Config, log *zap.Logger) (*offl
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("deriving the token key: %w", err), st.Close())
 	}
+	sync := newSyncer(st, log)
 	service, err := admin.New(admin.Config{
-		Store: st, TokenKey: key, BaseURL: func() string { return configuredURL(cfg) },
-		Sync: newSyncer(st, log), CheckSettings: checkSettings,
+		Store: st, TokenKey: key, BaseURL: func() string { return configuredURL(cfg) }, Sync: sync, CheckSettings: checkSettings,
 	})
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
+	sync.service = service
 	return &offline{st, service, log}, nil
 }
 

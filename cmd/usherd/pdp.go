@@ -58,6 +58,21 @@ func (p *pdp) subject(ctx context.Context, view *cache.View[*authz.Snapshot], ke
 	return p.cache.Subject(ctx, view, key)
 }
 
+// path names the paths that allow, the winning one of each part.
+func path(s *authz.Snapshot, subject *directory.Subject, req *authz.Request) []string {
+	e := s.Explain(subject, req)
+	if !e.Decision.Allow {
+		return nil
+	}
+	var out []string
+	for _, part := range e.Parts {
+		if len(part.Paths) > 0 {
+			out = append(out, part.Paths[0].String())
+		}
+	}
+	return out
+}
+
 // Look implements [admin.Decider].
 func (p *pdp) Look(ctx context.Context, key directory.SubjectKey) (admin.Look, error) {
 	view, err := p.cache.View()

@@ -19,6 +19,7 @@ import (
 // A syncer runs LDAP sources: at their times, and when somebody asks.
 type syncer struct {
 	store    directory.Store
+	service  *admin.Service // says what plans mean; set before anything runs
 	schedule *ldapsync.Schedule
 	holder   string
 	log      *zap.Logger
@@ -120,8 +121,32 @@ func (s *syncer) poller(src directory.Source) (*ldapsync.Poller, error) {
 	}
 	return ldapsync.New(ldapsync.Config{
 		Source: src.Name, Settings: settings, Store: s.store, Holder: s.holder, Log: s.log,
-		AdminGroups: s.adminGroups, Preview: s.preview,
+		AdminGroups: s.service.AdminGroups, Preview: s.preview,
 	})
+}
+
+// maxPreview bounds the changes whose effects are worked out: the first read of
+// a large directory gives nobody anything that its policy does not say.
+const maxPreview = 20_000
+
+// preview says what a plan would mean for people.
+func (s *syncer) preview(ctx context.Context, changes []directory.Change) (ldapsync.Effects, error) {
+	var out ldapsync.Effects
+	var err error
+	if out.NoOwner, err = s.service.LosesOwner(ctx, changes...); err != nil {
+		return out, err
+	}
+	if len(changes) > maxPreview {
+		return out, nil
+	}
+	diff, err := s.service.Preview(ctx, changes...)
+	if err != nil {
+		return out, err
+	}
+	if out.Detail, err = json.Marshal(diff); err != nil {
+		return out, fmt.Errorf("encoding the preview: %w", err)
+	}
+	return out, nil
 }
 
 // now returns the poller of a source to run now.
