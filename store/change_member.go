@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/usherd/usherd/directory"
@@ -66,42 +69,67 @@ func (o *changeMembers) run(ctx context.Context, e *edit) error {
 	if err != nil {
 		return err
 	}
-	r, err := e.resolve(ctx, g, o)
+	want, err := e.resolve(ctx, g, o)
 	if err != nil {
 		return err
 	}
 	if o.mode == removeMembers {
-		edges, err := e.namedEdges(ctx, g, r)
+		values := o.values[:len(o.values):len(o.values)] // what was sent, if it waits
+		for value := range want {
+			values = append(values, [2]string{value})
+		}
+		have, err := e.held(ctx, g, o.via, values)
 		if err != nil {
 			return err
 		}
-		return e.closeEdges(ctx, edges)
+		return e.closeEdges(ctx, edgesOf(have))
 	}
-	fresh, err := e.missingEdges(ctx, g, o, r)
+	have, err := o.present(ctx, e, g, want)
 	if err != nil {
 		return err
 	}
-	if o.mode == replaceMembers {
-		extra, err := e.extraEdges(ctx, g, o, r)
-		if err != nil {
-			return err
+	var extra, fresh []edge
+	for value, d := range have {
+		if _, stays := want[value]; !stays && o.mode == replaceMembers {
+			extra = append(extra, d)
 		}
-		if err := e.closeEdges(ctx, extra); err != nil {
-			return err
+	}
+	for value, d := range want {
+		if _, there := have[value]; !there {
+			fresh = append(fresh, d)
 		}
+	}
+	if err := e.closeEdges(ctx, extra); err != nil {
+		return err
 	}
 	return e.openEdges(ctx, fresh)
 }
 
-// stage puts the values of member changes into temporary tables.
-func (e *edit) stage(ctx context.Context, ops []op) error {
-	for _, table := range []string{
-		`CREATE TEMPORARY TABLE member_stage (n BIGINT, sent ` + e.d.name + `, id ` + e.d.name + `)`,
-		`CREATE TEMPORARY TABLE member_known (n BIGINT, value ` + e.d.name + `, kind TEXT, member_id ` + e.d.name + `, member_num BIGINT, sent ` + e.d.name + `)`,
-	} {
-		if err := e.exec(ctx, table); err != nil {
-			return fmt.Errorf("staging members: %w", err)
+// present returns the edges of a group that matter: all if the list is to be
+// replaced, else those that are wanted.
+func (o *changeMembers) present(ctx context.Context, e *edit, g groupRow, want map[string]edge) (map[string]edge, error) {
+	if o.mode == addMembers {
+		values := make([][2]string, 0, len(want))
+		for value := range want {
+			values = append(values, [2]string{value})
 		}
+		return e.held(ctx, g, o.via, values)
+	}
+	all, err := e.edgesWhere(ctx, `group_id = $1 AND via = $2`, g.id, string(o.via))
+	have := make(map[string]edge, len(all))
+	for _, d := range all {
+		have[d.value] = d
+	}
+	return have, err
+}
+
+func edgesOf(all map[string]edge) []edge { return slices.SortedFunc(maps.Values(all), compareEdges) }
+
+// stage puts the values of member changes into a temporary table.
+func (e *edit) stage(ctx context.Context, ops []op) error {
+	err := e.exec(ctx, `CREATE TEMPORARY TABLE member_stage (n BIGINT, sent `+e.d.name+`, id `+e.d.name+`)`)
+	if err != nil {
+		return fmt.Errorf("staging members: %w", err)
 	}
 	for i, o := range ops {
 		m, ok := o.(*changeMembers)
@@ -120,105 +148,100 @@ func (e *edit) stage(ctx context.Context, ops []op) error {
 	return nil
 }
 
-// unstage ends the temporary tables: the connection goes on to others.
+// unstage ends the temporary table: the connection goes on to others.
 func (e *edit) unstage(ctx context.Context) error {
-	for _, table := range []string{"member_stage", "member_known"} {
-		if err := e.exec(ctx, `DROP TABLE `+table); err != nil {
-			return fmt.Errorf("dropping staged members: %w", err)
-		}
+	if err := e.exec(ctx, `DROP TABLE member_stage`); err != nil {
+		return fmt.Errorf("dropping staged members: %w", err)
 	}
 	return nil
 }
 
-// A resolution is a table of whom the values of a change mean in a group, with
-// columns sent, value, kind, member_id and member_num. $1 is the group, $2 via,
-// and the rest belongs to the text.
-type resolution struct {
-	text string
-	args []any
-}
-
-// resolve says what the values of o mean: ids, else external ids, else they are
-// pending. Staged values are looked up once, others by each use of the text.
-func (e *edit) resolve(ctx context.Context, g groupRow, o *changeMembers) (resolution, error) {
-	local := g.source == string(directory.Local)
-	if o.stage == 0 {
-		from := `SELECT value ->> 0 AS sent, value ->> 1 AS id FROM ` + e.rows("$3")
-		values := o.values
-		if values == nil {
-			values = [][2]string{}
-		}
-		return resolution{meaning(from, "$4", local), []any{g.id, string(o.via), encodeTable(values), g.source}}, nil
+// resolve returns the edges that the values of o mean in a group, by value:
+// ids, else external ids, else what was sent is pending. A local group takes ids
+// of any source and knows people by the id of the user.
+//
+// Each value is looked up by subqueries of its own. As a join the same question
+// can be answered by reading all members for each value, and PostgreSQL does so
+// when it has no statistics yet.
+func (e *edit) resolve(ctx context.Context, g groupRow, o *changeMembers) (map[string]edge, error) {
+	if len(o.values) == 0 {
+		return nil, nil
 	}
-	err := e.exec(ctx, `INSERT INTO member_known (n, sent, value, kind, member_id, member_num)
-		SELECT CAST($1 AS BIGINT), sent, value, kind, member_id, member_num FROM (`+
-		meaning(`SELECT sent, id FROM member_stage WHERE n = $1`, "$2", local)+`) r`, o.stage, g.source)
-	if err != nil {
-		return resolution{}, fmt.Errorf("resolving members of group %s: %w", g.id, err)
+	from, values := `SELECT value ->> 0 AS sent, value ->> 1 AS id FROM `+e.rows("$1"), any(o.stage)
+	if o.stage != 0 {
+		from = `SELECT sent, id FROM member_stage WHERE n = $1`
+	} else {
+		values = encodeTable(o.values)
 	}
-	return resolution{`SELECT sent, value, kind, member_id, member_num FROM member_known WHERE n = $3`,
-		[]any{g.id, string(o.via), o.stage}}, nil
-}
-
-// meaning looks values up: as ids, then as external ids. A local group takes
-// ids of any source and knows people by the id of the user.
-func meaning(from, source string, local bool) string {
-	user, of := "id", func(table string) string { return " AND " + table + ".source = " + source }
-	if local {
-		user, of = "user_id", func(string) string { return "" }
+	user, here := "id", "source = $2 AND "
+	if g.source == string(directory.Local) {
+		user, here = "user_id", ""
 	}
-	return `SELECT l.sent AS sent, COALESCE(i.` + user + `, g.id, x.` + user + `, y.id, l.sent) AS value,
-		CASE WHEN i.id IS NOT NULL THEN 'user' WHEN g.id IS NOT NULL THEN 'group'
-			WHEN x.id IS NOT NULL THEN 'user' WHEN y.id IS NOT NULL THEN 'group' ELSE 'pending' END AS kind,
-		COALESCE(i.user_id, g.id, x.user_id, y.id, '') AS member_id,
-		CASE WHEN i.id IS NOT NULL THEN 0 WHEN g.id IS NOT NULL THEN g.num
-			WHEN x.id IS NOT NULL THEN 0 ELSE COALESCE(y.num, 0) END AS member_num
-		FROM (` + from + `) l
-		LEFT JOIN identity i ON i.id = l.id AND i.presence <> 'deleted'` + of("i") + `
-		LEFT JOIN groups g ON g.id = l.id AND g.deleted = 0` + of("g") + `
-		LEFT JOIN identity x ON x.source = ` + source + ` AND x.external_id = l.sent AND x.presence <> 'deleted'
-		LEFT JOIN groups y ON y.source = ` + source + ` AND y.external_id = l.sent AND y.deleted = 0`
-}
-
-// missingEdges returns the edges that the values mean and that do not hold.
-func (e *edit) missingEdges(ctx context.Context, g groupRow, o *changeMembers, r resolution) ([]edge, error) {
-	edges, err := collect(ctx, e.tx, func(row scanner) (d edge, err error) {
-		d = edge{group: g.id, groupNum: g.num, source: g.source, via: o.via}
-		err = row.Scan(&d.value, &d.kind, &d.member, &d.memberNum)
-		return d, err
-	}, `SELECT r.value, r.kind, r.member_id, r.member_num FROM (`+r.text+`) r LEFT JOIN membership m
-		ON m.group_id = $1 AND m.value = r.value AND m.via = $2 AND m.`+isOpen+` WHERE m.value IS NULL`, r.args...)
+	identity := `(SELECT ` + user + ` || ' user ' || user_id || ' 0' FROM identity WHERE presence <> 'deleted' AND `
+	group := `(SELECT id || ' group ' || id || ' ' || CAST(num AS TEXT) FROM groups WHERE deleted = 0 AND `
+	found, err := collect(ctx, e.tx, scanMeaning, `SELECT l.sent, COALESCE(`+
+		identity+here+`id = l.id), `+group+here+`id = l.id), `+
+		identity+`source = $2 AND external_id = l.sent LIMIT 1), `+
+		group+`source = $2 AND external_id = l.sent LIMIT 1), '') FROM (`+from+`) l`, values, g.source)
 	if err != nil {
 		return nil, fmt.Errorf("resolving members of group %s: %w", g.id, err)
 	}
-	// Two values may mean one member: its id and its external id.
-	slices.SortFunc(edges, compareEdges)
-	return slices.CompactFunc(edges, func(a, b edge) bool { return a.value == b.value }), nil
+	want := make(map[string]edge, len(found))
+	for _, m := range found {
+		d := edge{group: g.id, groupNum: g.num, source: g.source, via: o.via, kind: directory.PendingMember, value: m.value}
+		if value, rest, found := strings.Cut(m.text, " "); found {
+			d.value = value
+			if err := d.parse(rest); err != nil {
+				return nil, err
+			}
+		}
+		want[d.value] = d
+	}
+	return want, nil
 }
 
-// extraEdges returns the edges of a group that the values do not mean.
-func (e *edit) extraEdges(ctx context.Context, g groupRow, o *changeMembers, r resolution) ([]edge, error) {
-	if len(o.values) == 0 {
-		return e.edgesWhere(ctx, `group_id = $1 AND via = $2`, g.id, string(o.via))
-	}
-	edges, err := collect(ctx, e.tx, scanEdge, `SELECT `+edgeColumnsOfM+` FROM membership m LEFT JOIN (`+r.text+`) r
-		ON r.value = m.value WHERE m.group_id = $1 AND m.via = $2 AND m.`+isOpen+` AND r.value IS NULL`, r.args...)
-	if err != nil {
-		return nil, fmt.Errorf("reading members of group %s: %w", g.id, err)
-	}
-	return edges, nil
+// A meaning is a value and a text of several columns that belong to it.
+type meaning struct{ value, text string }
+
+func scanMeaning(row scanner) (m meaning, err error) {
+	err = row.Scan(&m.value, &m.text)
+	return m, err
 }
 
-// namedEdges returns the edges of a group that the values mean, or that wait
-// under what was sent.
-func (e *edit) namedEdges(ctx context.Context, g groupRow, r resolution) ([]edge, error) {
-	edges, err := collect(ctx, e.tx, scanEdge, `SELECT `+edgeColumnsOfM+` FROM (`+r.text+`) r JOIN membership m
-		ON m.group_id = $1 AND m.value IN (r.value, r.sent) AND m.via = $2 AND m.`+isOpen, r.args...)
+// parse reads "kind member number".
+func (d *edge) parse(text string) error {
+	kind, rest, _ := strings.Cut(text, " ")
+	member, number, _ := strings.Cut(rest, " ")
+	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
-		return nil, fmt.Errorf("reading members of group %s: %w", g.id, err)
+		return errors.New("a membership reads otherwise than it was written")
 	}
-	slices.SortFunc(edges, compareEdges)
-	return slices.Compact(edges), nil
+	d.kind, d.member, d.memberNum = directory.MemberKind(kind), member, n
+	return nil
+}
+
+// held returns those edges of a group that hold for values, by value.
+func (e *edit) held(ctx context.Context, g groupRow, via directory.Via, values [][2]string) (map[string]edge, error) {
+	have := map[string]edge{}
+	for chunk := range slices.Chunk(values, listRows) {
+		found, err := collect(ctx, e.tx, scanMeaning, `SELECT l.v, COALESCE((SELECT m.kind || ' ' || m.member_id || ' ' || CAST(m.member_num AS TEXT)
+			FROM membership m WHERE m.group_id = $2 AND m.value = l.v AND m.via = $3 AND m.`+isOpen+`), '')
+			FROM (SELECT value ->> 0 AS v FROM `+e.rows("$1")+`) l`, encodeTable(chunk), g.id, string(via))
+		if err != nil {
+			return nil, fmt.Errorf("reading members of group %s: %w", g.id, err)
+		}
+		for _, m := range found {
+			if m.text == "" {
+				continue
+			}
+			d := edge{group: g.id, groupNum: g.num, source: g.source, via: via, value: m.value}
+			if err := d.parse(m.text); err != nil {
+				return nil, err
+			}
+			have[d.value] = d
+		}
+	}
+	return have, nil
 }
 
 // resolvePending makes members of those who wait under the id or the external

@@ -21,10 +21,11 @@ func (e *edit) deleteIdentities(ctx context.Context, identities []identityRow) e
 			e.touchUser(r.user)
 			e.touchNames(r)
 		}
-		if err := e.markDeleted(ctx, list(ids)); err != nil {
+		owners := list(slices.Sorted(maps.Keys(users)))
+		if err := e.markDeleted(ctx, list(ids), owners); err != nil {
 			return err
 		}
-		dead, err := e.withoutIdentity(ctx, slices.Sorted(maps.Keys(users)))
+		dead, err := e.withoutIdentity(ctx, owners)
 		if err != nil {
 			return err
 		}
@@ -44,30 +45,30 @@ func (e *edit) deleteIdentities(ctx context.Context, identities []identityRow) e
 
 // markDeleted deletes the identities in a list, with the memberships that their
 // source gave them. A deleted identity goes on to say that its user is inactive.
-func (e *edit) markDeleted(ctx context.Context, ids string) error {
+func (e *edit) markDeleted(ctx context.Context, ids, users string) error {
 	err := e.exec(ctx, `UPDATE identity SET presence = 'deleted', gone_since = $2, modified = $2, version = version + 1
-		WHERE id IN `+e.column("$1"), ids, e.now)
+		WHERE `+e.in("id", "$1"), ids, e.now)
 	if err != nil {
 		return fmt.Errorf("deleting identities: %w", err)
 	}
 	err = e.exec(ctx, `INSERT INTO identity_fact
 		(identity_id, user_id, source, user_name_key, external_id, active, presence, since, until)
 		SELECT id, user_id, source, user_name_key, external_id, active, presence, CAST($2 AS BIGINT), CAST($3 AS BIGINT)
-		FROM identity WHERE id IN `+e.column("$1")+`
+		FROM identity WHERE `+e.in("id", "$1")+`
 		ON CONFLICT (identity_id, since) DO UPDATE SET presence = excluded.presence, until = excluded.until`,
 		ids, e.rev, int64(forever))
 	if err == nil {
-		err = e.exec(ctx, `UPDATE identity_fact SET until = $2 WHERE identity_id IN `+e.column("$1")+` AND since < $2 AND `+isOpen,
+		err = e.exec(ctx, `UPDATE identity_fact SET until = $2 WHERE `+e.in("identity_id", "$1")+` AND since < $2 AND `+isOpen,
 			ids, e.rev)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the history of deleted identities: %w", err)
 	}
-	if err := e.end(ctx, "email", "identity_id IN "+e.column("$1"), ids); err != nil {
+	if err := e.end(ctx, "email", e.in("identity_id", "$1"), ids); err != nil {
 		return err
 	}
-	edges, err := e.edgesWhere(ctx, `kind = 'user' AND member_id IN (SELECT user_id FROM identity WHERE id IN `+
-		e.column("$1")+`) AND value IN `+e.column("$1")+` AND source <> 'local'`, ids)
+	edges, err := e.edgesWhere(ctx, `kind = 'user' AND source <> 'local' AND `+e.in("member_id", "$1")+` AND `+e.in("value", "$2"),
+		users, ids)
 	if err != nil {
 		return err
 	}
@@ -75,9 +76,9 @@ func (e *edit) markDeleted(ctx context.Context, ids string) error {
 }
 
 // withoutIdentity returns those of users who have no identity left.
-func (e *edit) withoutIdentity(ctx context.Context, users []string) ([]string, error) {
-	dead, err := collect(ctx, e.tx, scanText, `SELECT id FROM users WHERE id IN `+e.column("$1")+` AND deleted = 0
-		AND NOT EXISTS (SELECT 1 FROM identity i WHERE i.user_id = users.id AND i.presence <> 'deleted') ORDER BY id`, list(users))
+func (e *edit) withoutIdentity(ctx context.Context, users string) ([]string, error) {
+	dead, err := collect(ctx, e.tx, scanText, `SELECT id FROM users WHERE `+e.in("id", "$1")+` AND deleted = 0
+		AND NOT EXISTS (SELECT 1 FROM identity i WHERE i.user_id = users.id AND i.presence <> 'deleted') ORDER BY id`, users)
 	if err != nil {
 		return nil, fmt.Errorf("reading whose identities are all deleted: %w", err)
 	}
@@ -90,11 +91,11 @@ func (e *edit) deleteUsers(ctx context.Context, users []string) error {
 		return nil
 	}
 	ids := list(users)
-	err := e.exec(ctx, `UPDATE users SET deleted = $2 WHERE id IN `+e.column("$1"), ids, e.now)
+	err := e.exec(ctx, `UPDATE users SET deleted = $2 WHERE `+e.in("id", "$1"), ids, e.now)
 	if err != nil {
 		return fmt.Errorf("deleting users: %w", err)
 	}
-	edges, err := e.edgesWhere(ctx, `kind = 'user' AND member_id IN `+e.column("$1"), ids)
+	edges, err := e.edgesWhere(ctx, `kind = 'user' AND `+e.in("member_id", "$1"), ids)
 	if err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func (e *edit) deleteUsers(ctx context.Context, users []string) error {
 		{"user_fact", "user_id"}, {"identity_fact", "user_id"}, {"email", "user_id"},
 		{"grants", "holder_id"}, {"overrides", "user_id"},
 	} {
-		if err := e.end(ctx, table.name, table.column+" IN "+e.column("$1"), ids); err != nil {
+		if err := e.end(ctx, table.name, e.in(table.column, "$1"), ids); err != nil {
 			return err
 		}
 	}

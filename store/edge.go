@@ -23,10 +23,11 @@ type edge struct {
 	via       directory.Via
 }
 
-const (
-	edgeColumns    = `group_id, group_num, source, kind, member_id, member_num, value, via`
-	edgeColumnsOfM = `m.group_id, m.group_num, m.source, m.kind, m.member_id, m.member_num, m.value, m.via`
-)
+const edgeColumns = `group_id, group_num, source, kind, member_id, member_num, value, via`
+
+// fewRows is up to how many rows are changed one by one, by their key. More are
+// changed by one statement, for which a whole table may be read.
+const fewRows = 10
 
 func scanEdge(row scanner) (d edge, err error) {
 	err = row.Scan(&d.group, &d.groupNum, &d.source, &d.kind, &d.member, &d.memberNum, &d.value, &d.via)
@@ -100,12 +101,22 @@ func (e *edit) closeEdges(ctx context.Context, edges []edge) error {
 			e.edges[d]--
 		}
 	}
-	for chunk := range slices.Chunk(mine, listRows) {
-		err := e.exec(ctx, `DELETE FROM membership WHERE `+isOpen+` AND since = $2 AND (group_id, value, via) IN
-			(SELECT value ->> 0, value ->> 6, value ->> 7 FROM `+e.rows("$1")+`)`, edgeTable(chunk), e.rev)
+	for _, d := range mine {
+		err := e.exec(ctx, `DELETE FROM membership WHERE group_id = $1 AND value = $2 AND via = $3 AND since = $4`,
+			d.group, d.value, string(d.via), e.rev)
 		if err != nil {
 			return fmt.Errorf("taking memberships back: %w", err)
 		}
+	}
+	if len(old) <= fewRows {
+		for _, d := range old {
+			err := e.exec(ctx, `UPDATE membership SET until = $1 WHERE group_id = $2 AND value = $3 AND via = $4 AND `+isOpen,
+				e.rev, d.group, d.value, string(d.via))
+			if err != nil {
+				return fmt.Errorf("ending memberships: %w", err)
+			}
+		}
+		return nil
 	}
 	for chunk := range slices.Chunk(old, listRows) {
 		err := e.exec(ctx, `UPDATE membership SET until = $2 FROM `+e.edgeKeys("$1")+` WHERE `+sameEdge+
@@ -195,6 +206,16 @@ func (e *edit) countMembers(ctx context.Context, deltas map[string]*memberDelta)
 		c := deltas[group].counts
 		table = append(table, [3]any{group, c.Added - c.Removed, c.PendingAdded - c.PendingRemoved})
 	}
+	if len(table) <= fewRows {
+		for _, row := range table {
+			err := e.exec(ctx, `UPDATE groups SET member_count = member_count + $2, pending_count = pending_count + $3 WHERE id = $1`,
+				row[0], row[1], row[2])
+			if err != nil {
+				return fmt.Errorf("counting members: %w", err)
+			}
+		}
+		return nil
+	}
 	for chunk := range slices.Chunk(table, listRows) {
 		err := e.exec(ctx, `UPDATE groups SET member_count = member_count + c.members, pending_count = pending_count + c.pending
 			FROM (SELECT value ->> 0 AS id, CAST(value ->> 1 AS BIGINT) AS members, CAST(value ->> 2 AS BIGINT) AS pending
@@ -212,7 +233,7 @@ func (e *edit) finishGroups(ctx context.Context) error {
 	maps.DeleteFunc(e.groups, func(id string, _ struct{}) bool { return e.created[id] })
 	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(e.groups)), listRows) {
 		err := e.exec(ctx, `UPDATE groups SET version = version + 1, modified = $2
-			WHERE deleted = 0 AND id IN `+e.column("$1"), list(chunk), e.now)
+			WHERE deleted = 0 AND `+e.in("id", "$1"), list(chunk), e.now)
 		if err != nil {
 			return fmt.Errorf("moving versions of groups: %w", err)
 		}

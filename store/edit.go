@@ -165,5 +165,12 @@ func (e *edit) rows(param string) string {
 	return "json_each(" + param + ")"
 }
 
-// column is the text of a list of the strings in a JSON parameter, for IN.
-func (e *edit) column(param string) string { return "(SELECT value ->> 0 FROM " + e.rows(param) + ")" }
+// in is the condition that a column is one of the strings in a JSON parameter.
+// As an array it is looked up in an index, whatever the statistics.
+func (e *edit) in(column, param string) string {
+	values := "SELECT value ->> 0 FROM " + e.rows(param)
+	if e.d.engine == postgres {
+		return column + " = ANY(ARRAY(" + values + "))"
+	}
+	return column + " IN (" + values + ")"
+}

@@ -57,7 +57,7 @@ func (e *edit) nameUsers(ctx context.Context) error {
 		e.touchKey(directory.KeyID, "", user)
 	}
 	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(e.users)), listRows) {
-		ids, err := collect(ctx, e.tx, scanText, `SELECT id FROM identity WHERE user_id IN `+e.column("$1"), list(chunk))
+		ids, err := collect(ctx, e.tx, scanText, `SELECT id FROM identity WHERE `+e.in("user_id", "$1"), list(chunk))
 		if err != nil {
 			return fmt.Errorf("reading the ids of touched users: %w", err)
 		}
