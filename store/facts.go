@@ -44,7 +44,7 @@ func assembleGroups(ctx context.Context, q querier, where groupWhere, at directo
 		return nil, fmt.Errorf("reading nested groups: %w", err)
 	}
 	grants, err := collect(ctx, q, scanGrant, `SELECT `+grantColumns+`
-		FROM grants WHERE holder = 'group' AND until > $1 AND since <= $1`+where.holder+` ORDER BY id`, args...)
+		FROM grants WHERE holder = 'group' AND until > $1 AND since <= $1`+where.holder+` ORDER BY holder_id, id`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading grants of groups: %w", err)
 	}

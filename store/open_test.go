@@ -2,7 +2,9 @@ package store_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usherd/usherd/directory"
 	"github.com/usherd/usherd/store"
 	"github.com/usherd/usherd/store/storetest"
 )
@@ -201,4 +204,53 @@ func TestSQLitePathsAreTakenAsTheyAre(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Errorf("the file of %q: %v", path, err)
 	}
+}
+
+// TestReplicasShareOneHistory: what one replica applies another reads at once,
+// and a lease has one holder among them.
+func TestReplicasShareOneHistory(t *testing.T) {
+	dsn := storetest.Postgres(t)
+	a, b := open(t, dsn), open(t, dsn)
+	for i, s := range []*store.Store{a, b, a} {
+		c := createUser(fmt.Sprint("user", i))
+		stamp := apply(t, s, c)
+		for _, other := range []*store.Store{a, b} {
+			sub, err := other.Subject(t.Context(), directory.SubjectKey{Kind: directory.KeyID, Value: string(c.ID)}, stamp)
+			if err != nil || sub.ID != c.ID {
+				t.Errorf("Subject of user %d as of %s = %+v, %v; want it", i, stamp, sub, err)
+			}
+		}
+	}
+	if _, ok, err := a.AcquireLease(t.Context(), "ldap", "a", time.Hour); err != nil || !ok {
+		t.Fatalf("AcquireLease by a = %v, %v", ok, err)
+	}
+	if l, ok, err := b.AcquireLease(t.Context(), "ldap", "b", time.Hour); err != nil || ok || l.Holder != "a" {
+		t.Errorf("AcquireLease by b = %+v, %v, %v; want a as its holder", l, ok, err)
+	}
+}
+
+// TestReadersDoNotWaitForTheWriter: a transaction that writes keeps nobody from
+// reading.
+func TestReadersDoNotWaitForTheWriter(t *testing.T) {
+	s := open(t, engines[0].dsn(t))
+	c := createUser("ann")
+	apply(t, s, c)
+	var readers sync.WaitGroup
+	ctx, cancel := context.WithCancel(t.Context())
+	for range 8 {
+		readers.Go(func() {
+			for ctx.Err() == nil {
+				_, err := s.Subject(t.Context(), directory.SubjectKey{Kind: directory.KeyID, Value: string(c.ID)}, directory.Stamp{})
+				if err != nil {
+					t.Errorf("Subject while writing = %v", err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 30 {
+		apply(t, s, createUser(fmt.Sprint("user", i)))
+	}
+	cancel()
+	readers.Wait()
 }

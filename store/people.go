@@ -65,8 +65,10 @@ func (s *Store) yieldMembers(ctx context.Context, group directory.GroupID, yield
 	if !storable(string(group)) {
 		return false, nil
 	}
+	// The last term is no column, so that the index of what holds is used and not
+	// the primary key, which would lead through all that ever held.
 	rows, err := s.read.QueryContext(ctx, `SELECT kind, member_id, value, via FROM membership
-		WHERE group_id = $1 AND `+open+` ORDER BY value, via`, string(group))
+		WHERE group_id = $1 AND `+open+` ORDER BY value, via || ''`, string(group))
 	if err != nil {
 		return false, err
 	}

@@ -271,7 +271,7 @@ CREATE TABLE request_log (
     body   TEXT   NOT NULL,
     PRIMARY KEY (source, time, id)
 );
-CREATE INDEX request_log_time ON request_log (time);
+CREATE INDEX request_log_time ON request_log (time, id);
 CREATE TABLE sync_run (
     id      NAME   PRIMARY KEY,
     source  NAME   NOT NULL,

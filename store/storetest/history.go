@@ -1,8 +1,12 @@
 package storetest
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/usherd/usherd/directory"
@@ -18,6 +22,8 @@ var historyCases = []testCase{
 	{"every past revision can be read as it was", testPastIsKept},
 	{"a revision that never was is lost", testFutureFacts},
 	{"a policy has one revision, that of its last change", testPolicyRevision},
+	{"facts and stretches are of one single revision", testFactsAreOneRevision},
+	{"a reader that is cancelled harms nobody", testCancelledReader},
 	{"what is read shares no memory", testSharesNoMemory},
 }
 
@@ -298,5 +304,112 @@ func testSharesNoMemory(t *testing.T, s directory.Store) {
 	}
 	if again := f.subject(byID(ann), directory.Stamp{}); again.Memberships[0].Group == 99 || again.Sources[0] == "spoilt" {
 		t.Errorf("Subject after spoiling an earlier answer = %+v", again)
+	}
+}
+
+// testFactsAreOneRevision adds a group, its grant and its nesting at once,
+// while others read: nobody may see a part, and a follower that applies
+// stretches must always have what Facts has.
+func testFactsAreOneRevision(t *testing.T, s directory.Store) {
+	f := fill(t, s)
+	all := f.group(okta, "all")
+	done := make(chan struct{})
+	var readers sync.WaitGroup
+	readers.Go(func() { readWhole(t, s, done) })
+	readers.Go(func() { followAlong(t, s, done) })
+	for i := range 20 {
+		g := directory.CreateGroup{ID: directory.GroupID(directory.NewID()), Source: okta, Name: fmt.Sprint("group ", i)}
+		f.apply(g,
+			directory.PutGrant{Grant: directory.Grant{Group: g.ID, Role: "viewer", Origin: directory.ByHand}},
+			directory.AddMembers{Group: all, Source: okta, Values: []string{string(g.ID)}})
+		if i%3 == 0 {
+			f.apply(directory.DeleteGroup{ID: g.ID, Source: okta})
+		}
+	}
+	close(done)
+	readers.Wait()
+}
+
+// readWhole reads facts until done. Every group but the first has its grant and
+// its parent.
+func readWhole(t *testing.T, s directory.Store, done <-chan struct{}) {
+	for {
+		facts, err := s.Facts(t.Context(), 0)
+		if err != nil {
+			t.Errorf("Facts during writes = %v", err)
+			return
+		}
+		for _, g := range facts.Groups[1:] {
+			if len(g.Grants) != 1 || len(g.Parents) != 1 {
+				t.Errorf("facts at %s have a part of %s: %+v", facts.At, g.Name, g)
+				return
+			}
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
+}
+
+// followAlong keeps groups by stretches until done and compares them at the end.
+func followAlong(t *testing.T, s directory.Store, done <-chan struct{}) {
+	start, _, err := s.Recent(t.Context(), 1)
+	if err != nil {
+		t.Errorf("Recent = %v", err)
+		return
+	}
+	at, groups := start.At, make(map[directory.GroupNum]directory.GroupFacts)
+	for _, g := range start.Groups {
+		groups[g.Num] = g
+	}
+	for last := false; ; {
+		st, err := s.Stretch(t.Context(), at, 3)
+		if err != nil {
+			t.Errorf("Stretch(%s) = %v", at, err)
+			return
+		}
+		for _, g := range st.Groups {
+			groups[g.Num] = g
+		}
+		for _, n := range st.Ended {
+			delete(groups, n)
+		}
+		if n := len(st.Records); n > 0 {
+			at = st.Records[n-1].Stamp
+			continue
+		}
+		if last {
+			break
+		}
+		select {
+		case <-done:
+			last = true
+		default:
+		}
+	}
+	facts, err := s.Facts(t.Context(), at.Revision)
+	got := slices.SortedFunc(maps.Values(groups), func(a, b directory.GroupFacts) int { return int(a.Num) - int(b.Num) })
+	if d := diff(facts.Groups, got); err != nil || d != "" {
+		t.Errorf("groups followed to %s: %v (-Facts +followed):\n%s", at, err, d)
+	}
+}
+
+func testCancelledReader(t *testing.T, s directory.Store) {
+	f := fill(t, s)
+	ann := f.user(okta, "ann")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 50 { // more than there are connections
+		if _, err := s.Facts(ctx, 0); !errors.Is(err, context.Canceled) {
+			t.Fatalf("Facts with an ended context = %v, want context.Canceled", err)
+		}
+		if _, err := s.Subject(ctx, byID(ann), directory.Stamp{}); !errors.Is(err, context.Canceled) {
+			t.Fatalf("Subject with an ended context = %v, want context.Canceled", err)
+		}
+	}
+	if got := f.subject(byID(ann), directory.Stamp{}); got.ID != ann {
+		t.Errorf("Subject after cancelled readers = %+v, want ann", got)
 	}
 }
