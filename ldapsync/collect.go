@@ -8,25 +8,29 @@ import (
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
+
+	"github.com/usherd/usherd/directory"
 )
 
 // Collect reads all people and groups that settings select, from the first
 // server that can be read to the end. Its error wraps [ErrIncomplete] and says
 // what to do; then there is no snapshot, whatever was read before.
 //
-// now decides what has expired.
-func Collect(ctx context.Context, s Settings, now time.Time) (*Snapshot, error) {
+// now decides what has expired. Of people whom same reports to be as they are
+// in the store, only what names them is kept, for the sake of memory; a nil
+// same keeps all.
+func Collect(ctx context.Context, s Settings, now time.Time, same func(*directory.Profile) bool) (*Snapshot, error) {
 	urls, err := servers(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	for _, server := range urls {
 		var snap *Snapshot
-		snap, err = collectFrom(ctx, s, server, now)
+		snap, err = collectFrom(ctx, s, server, now, same)
 		var in *IncompleteError
 		if errors.As(err, &in) && in.Cause == CauseDuplicate {
 			// an entry that was moved during the read comes twice
-			snap, err = collectFrom(ctx, s, server, now)
+			snap, err = collectFrom(ctx, s, server, now, same)
 		}
 		if err == nil {
 			return snap, nil
@@ -38,14 +42,14 @@ func Collect(ctx context.Context, s Settings, now time.Time) (*Snapshot, error) 
 	return nil, err
 }
 
-func collectFrom(ctx context.Context, s Settings, server string, now time.Time) (*Snapshot, error) {
+func collectFrom(ctx context.Context, s Settings, server string, now time.Time, same func(*directory.Profile) bool) (*Snapshot, error) {
 	ses, err := connect(ctx, s, server)
 	if err != nil {
 		return nil, err
 	}
 	defer ses.close()
 	t, _ := TemplateNamed(s.Template)
-	c := &collector{session: ses, template: t.with(s), now: now, ids: map[string]bool{}, snap: &Snapshot{
+	c := &collector{session: ses, template: t.with(s), now: now, same: same, ids: map[string]bool{}, snap: &Snapshot{
 		Server: server, Attributes: map[string]int{}, people: newPeopleIndex(), groups: map[dnKey][]int32{},
 	}}
 	if err := c.collect(); err != nil {
@@ -59,6 +63,7 @@ type collector struct {
 	*session
 	template Template
 	now      time.Time
+	same     func(*directory.Profile) bool
 	snap     *Snapshot
 	ids      map[string]bool // stable ids seen, people and groups
 }
@@ -96,14 +101,16 @@ func (c *collector) groupSearch(base string) search {
 
 // takePerson adds an entry to the people of the snapshot.
 func (c *collector) takePerson(e *ldap.Entry) error {
-	p, err := c.template.person(e, c.now)
+	key, dn := readDN(e.DN)
+	p, err := c.template.person(e, dn, c.now)
 	if err != nil {
 		return c.noID(err)
 	}
+	p.same = c.same != nil && c.same(&p.Profile)
 	if err := c.unique(p.Profile.ExternalID); err != nil {
 		return err
 	}
-	c.snap.people.add(int32(len(c.snap.People)), keyOfDN(e.DN), p.uids)
+	c.snap.people.add(int32(len(c.snap.People)), key, p.uids)
 	p.uids = nil // the index has them
 	c.snap.People = append(c.snap.People, p)
 	for _, a := range e.Attributes {
@@ -131,7 +138,8 @@ func (c *collector) unique(id string) error {
 
 // takeGroup adds an entry to the groups of the snapshot, with all its members.
 func (c *collector) takeGroup(e *ldap.Entry) error {
-	g, err := c.template.group(e)
+	key, dn := readDN(e.DN)
+	g, err := c.template.group(e, dn)
 	if err != nil {
 		return c.noID(err)
 	}
@@ -141,7 +149,6 @@ func (c *collector) takeGroup(e *ldap.Entry) error {
 	if err := c.takeMembers(&g, e); err != nil {
 		return err
 	}
-	key := keyOfDN(e.DN)
 	c.snap.groups[key] = append(c.snap.groups[key], int32(len(c.snap.Groups)))
 	c.snap.Groups = append(c.snap.Groups, g)
 	return nil
@@ -185,7 +192,7 @@ func (c *collector) addDN(g *Group, dn string) {
 		return
 	}
 	key := keyOfDN(dn)
-	if at, ok := c.snap.people.find(key, spellDN(dn), func(i int32) string { return c.snap.People[i].Profile.DN }); ok {
+	if at, ok := c.snap.personAt(key, dn); ok {
 		g.people = append(g.people, at)
 		return
 	}
@@ -223,8 +230,7 @@ func (c *collector) memberURL(g *Group, text string) error {
 	}
 	q.page, q.limit, q.ignore = c.settings.PageSize, c.settings.MaxMembers, c.ignores(q.base)
 	return c.read(q, func(e *ldap.Entry) error {
-		at, ok := c.snap.people.find(keyOfDN(e.DN), spellDN(e.DN), func(i int32) string { return c.snap.People[i].Profile.DN })
-		if ok {
+		if at, ok := c.snap.personAt(keyOfDN(e.DN), e.DN); ok {
 			g.people = append(g.people, at)
 		}
 		return nil

@@ -38,7 +38,7 @@ func collect(t *testing.T, s Settings) *Snapshot {
 	if err := s.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	snap, err := Collect(t.Context(), s, time.Now())
+	snap, err := Collect(t.Context(), s, time.Now(), nil)
 	if err != nil {
 		t.Fatalf("Collect: %v", err)
 	}
@@ -124,7 +124,7 @@ func TestAliceHasTheMappedFields(t *testing.T) {
 }
 
 func TestIncompleteReadsSayWhatToDo(t *testing.T) {
-	server := ldaptest.Start(t, ldaptest.Config{Users: 600, Referral: true})
+	server := ldaptest.Start(t, ldaptest.Config{Users: 100, Referral: true})
 	quiet := settingsOf(t, server)
 	quiet.IgnoreReferrals = []string{"dc=other,dc=test"}
 	for _, c := range []struct {
@@ -143,13 +143,13 @@ func TestIncompleteReadsSayWhatToDo(t *testing.T) {
 		{"nobody listens", func(s *Settings) { s.URLs = []string{"ldap://127.0.0.1:1"} }, CauseConnect, "See whether the server runs"},
 		{"an id attribute that entries lack", func(s *Settings) { s.Attributes = &Mapping{ID: "employeeType"} }, CauseIdentity, "employeeType"},
 		{"one id on two entries", func(s *Settings) { s.Attributes = &Mapping{ID: "structuralObjectClass"} }, CauseDuplicate, "came twice"},
-		{"our own cap", func(s *Settings) { s.MaxEntries = 604 }, CauseLimit, "maxEntries"},
+		{"our own cap", func(s *Settings) { s.MaxEntries = 104 }, CauseLimit, "maxEntries"},
 		{"a group above max_members", func(s *Settings) { s.MaxMembers = 1 }, CauseLimit, "maxMembers"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := quiet
 			c.alter(&s)
-			snap, err := Collect(t.Context(), s, time.Now())
+			snap, err := Collect(t.Context(), s, time.Now(), nil)
 			var in *IncompleteError
 			if snap != nil || !errors.Is(err, ErrIncomplete) || !errors.As(err, &in) {
 				t.Fatalf("Collect = %v, %v, want nothing and an incomplete read", snap, err)
@@ -159,8 +159,8 @@ func TestIncompleteReadsSayWhatToDo(t *testing.T) {
 			}
 		})
 	}
-	if snap := collect(t, quiet); len(snap.People) != 605 {
-		t.Errorf("with the referral ignored: %d people, want 605", len(snap.People))
+	if snap := collect(t, quiet); len(snap.People) != 105 {
+		t.Errorf("with the referral ignored: %d people, want 105", len(snap.People))
 	}
 }
 
@@ -197,7 +197,7 @@ func TestTLS(t *testing.T) {
 			if err := s.Validate(); err != nil {
 				t.Fatal(err)
 			}
-			_, err := Collect(t.Context(), s, time.Now())
+			_, err := Collect(t.Context(), s, time.Now(), nil)
 			var in *IncompleteError
 			if c.cause == "" && err != nil {
 				t.Errorf("Collect: %v, want a complete read", err)

@@ -203,7 +203,7 @@ func (s *session) knownToServer() error {
 	})
 	var le *ldap.Error
 	switch {
-	case err == nil && me.AuthzID == "":
+	case err == nil && (me.AuthzID == "" || me.AuthzID == "dn:" || me.AuthzID == "u:"):
 		return incomplete(CauseBind, "The server took the bind but treats the connection as anonymous: check bindDN and the password, or the mapping of the certificate",
 			"bind is anonymous")
 	case err != nil && (!errors.As(err, &le) || le.ResultCode >= ldap.ErrorNetwork):
@@ -241,6 +241,13 @@ func (s *session) do(request func() error) error {
 	}
 	if err == nil {
 		err = s.conn.GetLastError()
+	}
+	var answer *ldap.Error
+	if errors.As(err, &answer) && answer.ResultCode < ldap.ErrorNetwork {
+		return err
+	}
+	if broke := s.wire.failure(); err != nil && broke != nil {
+		return broke
 	}
 	return err
 }

@@ -29,18 +29,35 @@ func (k *dnKey) UnmarshalText(text []byte) error {
 func (k dnKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 func keyOfDN(dn string) dnKey {
-	sum := sha256.Sum256([]byte(canonicalDN(dn)))
+	parsed, err := ldap.ParseDN(dn)
+	if err != nil {
+		parsed = nil
+	}
+	return keyOf(dn, parsed)
+}
+
+// readDN returns the key of a DN and its one spelling.
+func readDN(dn string) (dnKey, string) {
+	parsed, err := ldap.ParseDN(dn)
+	if err != nil {
+		parsed = nil
+	}
+	return keyOf(dn, parsed), spell(dn, parsed)
+}
+
+func keyOf(dn string, parsed *ldap.DN) dnKey {
+	sum := sha256.Sum256([]byte(canonical(dn, parsed)))
 	return dnKey(sum[:16])
 }
 
-// canonicalDN writes a DN so that two spellings of one name are equal byte for
+// canonical writes a DN so that two spellings of one name are equal byte for
 // byte: attribute types by one short name, values unescaped, folded and with
 // single spaces, the parts of a multi-valued RDN in order (RFC 4514; RFC 4518
 // for the folding). Each value is folded first and encoded after, so that no
-// escape can imitate a separator. What is no DN stands for itself.
-func canonicalDN(dn string) string {
-	parsed, err := ldap.ParseDN(dn)
-	if err != nil {
+// escape can imitate a separator. What is no DN, so that parsed is nil, stands
+// for itself.
+func canonical(dn string, parsed *ldap.DN) string {
+	if parsed == nil {
 		return "\x00" + dn
 	}
 	var b strings.Builder
@@ -111,12 +128,16 @@ func escapeSeparators(v string) string {
 	return strings.NewReplacer(`\`, `\5c`, `,`, `\2c`, `+`, `\2b`, `=`, `\3d`).Replace(v)
 }
 
-// spellDN writes a DN in the one spelling that is stored and shown: types as
+func spellDN(dn string) string {
+	_, spelled := readDN(dn)
+	return spelled
+}
+
+// spell writes a DN in the one spelling that is stored and shown: types as
 // the server writes them, values in UTF-8 with the escapes that RFC 4514,
 // section 2.4, demands, no spaces around separators. What is no DN stays.
-func spellDN(dn string) string {
-	parsed, err := ldap.ParseDN(dn)
-	if err != nil {
+func spell(dn string, parsed *ldap.DN) string {
+	if parsed == nil {
 		return strings.ToValidUTF8(dn, "\ufffd")
 	}
 	rdns := make([]string, len(parsed.RDNs))

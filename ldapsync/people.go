@@ -18,7 +18,7 @@ func (d *differ) people() {
 		}
 		if at, ok := d.knownUser[p.Profile.ExternalID]; ok {
 			d.userIDs[i] = string(d.have.People[at].ID)
-			d.knownPerson(d.have.People[at], p.Profile, why)
+			d.knownPerson(d.have.People[at], p, why)
 			continue
 		}
 		if why != "" {
@@ -38,12 +38,16 @@ func userItem(op Op, id string, p directory.Profile) Item {
 // knownPerson plans what happens to somebody whom the store has. One who cannot
 // be taken over under the name the directory gives keeps the old name; all
 // else, and above all being disabled, is taken over.
-func (d *differ) knownPerson(k Known, p directory.Profile, why string) {
+func (d *differ) knownPerson(k Known, person Person, why string) {
+	p := person.Profile
 	if why != "" {
 		d.issue(p.ExternalID, why)
 		p.UserName = k.UserName
 	}
-	fields := k.changed(p)
+	var fields []string
+	if !person.same {
+		fields = k.changed(p)
+	}
 	op := OpUpdate
 	switch {
 	case k.Presence == directory.Gone:
@@ -73,8 +77,8 @@ func (d *differ) leavers(names nameOwners) {
 		m := d.missing(d.have.Cursor.MissingPeople, k.ExternalID)
 		item := Item{Kind: KindUser, ID: string(k.ID), ExternalID: k.ExternalID, Name: k.UserName, DN: k.DN}
 		switch {
-		case names.wantedByNew(k.UserName, d):
-			// a re-created account: the name goes to a new person, who gets nothing of the old
+		case names.wanted(k.UserName):
+			// an account made again, or renamed: whoever has the name now gets nothing of the old
 			item.Op, item.Fields = OpDelete, []string{"userName"}
 			d.add(item)
 			continue
@@ -131,17 +135,12 @@ func (n nameOwners) of(p directory.Profile) int32 {
 	return n[key]
 }
 
-// wantedByNew reports whether somebody whom the store does not have yet is to
-// get this name.
-func (n nameOwners) wantedByNew(name string, d *differ) bool {
+// wanted reports whether somebody of the read is to have this name.
+func (n nameOwners) wanted(name string) bool {
 	key, err := directory.KeyOf(name)
 	if err != nil {
 		return false
 	}
 	at, ok := n[key]
-	if !ok || at == ambiguous {
-		return false
-	}
-	_, known := d.knownUser[d.want.People[at].Profile.ExternalID]
-	return !known
+	return ok && at != ambiguous
 }

@@ -212,6 +212,17 @@ func TestNames(t *testing.T) {
 			t.Errorf("renewed = %d, want 1", p.shape.renewed)
 		}
 	})
+	t.Run("a name that somebody left behind can be taken by a rename", func(t *testing.T) {
+		store, w := newMapStore(), threePeople()
+		w.step(t, store, noon)
+		delete(w.people, "2")
+		w.step(t, store, noon)
+		alice := w.people["1"]
+		alice.UserName = "bob"
+		w.people["1"] = alice
+		wantOps(t, "alice is bob now", w.step(t, store, noon), "delete user bob", "update user bob")
+		wantOps(t, "afterwards", w.diff(t, store, noon))
+	})
 	t.Run("of two entries with one name the one that has it keeps it", func(t *testing.T) {
 		store, w := newMapStore(), threePeople()
 		w.step(t, store, noon)

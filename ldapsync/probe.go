@@ -54,8 +54,7 @@ func (p *Probe) step(name string, err error) bool {
 
 // Try connects with settings, asks the server what it is, and reads everything
 // once, which is also the one sure way to find the limits of the account.
-func Try(ctx context.Context, s Settings, now time.Time) Probe {
-	var p Probe
+func Try(ctx context.Context, s Settings, now time.Time) (p Probe) {
 	began := time.Now()
 	defer func() { p.Took = time.Since(began) }()
 	urls, err := servers(ctx, s)
@@ -78,7 +77,7 @@ func Try(ctx context.Context, s Settings, now time.Time) Probe {
 		const pagedResults = "1.2.840.113556.1.4.319"
 		p.Vendor, p.NamingContexts, p.Paging = dse.Vendor, dse.NamingContexts, slices.Contains(dse.Controls, pagedResults)
 	}
-	snap, err := Collect(ctx, s, now)
+	snap, err := Collect(ctx, s, now, nil)
 	if p.step("read everything", err) {
 		p.count(snap)
 	}

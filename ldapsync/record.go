@@ -19,6 +19,7 @@ type Person struct {
 	// userName. A rejected person is still there: nobody is removed for it.
 	Rejected string
 
+	same    bool     // as in the store; Profile then only names the person
 	uids    []string // values of uid, which memberUid refers to
 	primary string   // SID of the primary group
 }
@@ -68,8 +69,8 @@ func (v values) id(attribute string) (string, error) {
 	return stableID(attribute, raw[0])
 }
 
-// person reads a person from an entry.
-func (t Template) person(e *ldap.Entry, now time.Time) (Person, error) {
+// person reads a person from an entry, whose DN is given in its one spelling.
+func (t Template) person(e *ldap.Entry, dn string, now time.Time) (Person, error) {
 	v, m := valuesOf(e), t.Mapping
 	id, err := v.id(m.ID)
 	if err != nil {
@@ -77,7 +78,7 @@ func (t Template) person(e *ldap.Entry, now time.Time) (Person, error) {
 	}
 	p := Person{uids: v.all("uid")}
 	p.Profile = directory.Profile{
-		UserName: v.one(m.UserName...), ExternalID: id, DN: spellDN(e.DN), DisplayName: v.one(m.DisplayName...),
+		UserName: v.one(m.UserName...), ExternalID: id, DN: dn, DisplayName: v.one(m.DisplayName...),
 		Active: t.active(v, now), Emails: emails(v.all(m.Emails...)),
 	}
 	if p.Profile.Attributes, err = t.attributes(v, p.Profile); err != nil {
@@ -92,14 +93,15 @@ func (t Template) person(e *ldap.Entry, now time.Time) (Person, error) {
 	return p, nil
 }
 
-// group reads a group, but for its members, from an entry.
-func (t Template) group(e *ldap.Entry) (Group, error) {
+// group reads a group, but for its members, from an entry, whose DN is given in
+// its one spelling.
+func (t Template) group(e *ldap.Entry, dn string) (Group, error) {
 	v := valuesOf(e)
 	id, err := v.id(t.Mapping.ID)
 	if err != nil {
 		return Group{}, err
 	}
-	g := Group{ID: id, DN: spellDN(e.DN), Name: v.one(t.Mapping.GroupName...)}
+	g := Group{ID: id, DN: dn, Name: v.one(t.Mapping.GroupName...)}
 	if _, err := directory.KeyOf(g.Name); err != nil {
 		g.Rejected = "no usable name (" + strings.Join(t.Mapping.GroupName, ", ") + "): " + err.Error()
 	}

@@ -15,10 +15,11 @@ import (
 	"github.com/usherd/usherd/directory"
 )
 
-// Runs keeps what is told of runs, and the plans that wait. A directory.Store
-// is one.
-type Runs interface {
+// A Journal keeps what is told of runs, and the plans that wait. A
+// directory.Store is one.
+type Journal interface {
 	PutRun(ctx context.Context, run directory.Run) error
+	Runs(ctx context.Context, source directory.SourceName, limit int) ([]directory.Run, error) // the newest first
 	PutHold(ctx context.Context, hold directory.Hold) error
 	Holds(ctx context.Context) ([]directory.Hold, error)
 	EndHold(ctx context.Context, source directory.SourceName, hash string) error
@@ -34,7 +35,7 @@ type Leases interface {
 type Store interface {
 	Facts
 	Sink
-	Runs
+	Journal
 	Leases
 }
 
@@ -110,6 +111,11 @@ func (p *Poller) Source() directory.SourceName { return p.cfg.Source }
 // failed, with words that say why and what to do. The error is ErrBusy if
 // another run is under way, or says that the run could not be kept.
 func (p *Poller) Run(ctx context.Context) (directory.Run, error) {
+	return p.runUnless(ctx, time.Time{})
+}
+
+// runUnless runs, but not if any replica began a run at or after since.
+func (p *Poller) runUnless(ctx context.Context, since time.Time) (directory.Run, error) {
 	if !p.mu.TryLock() {
 		return directory.Run{}, ErrBusy
 	}
@@ -121,7 +127,15 @@ func (p *Poller) Run(ctx context.Context) (directory.Run, error) {
 		return directory.Run{}, err
 	}
 	defer release()
-
+	if !since.IsZero() {
+		before, err := p.cfg.Store.Runs(ctx, p.cfg.Source, 1)
+		if err != nil {
+			return directory.Run{}, fmt.Errorf("reading runs: %w", err)
+		}
+		if len(before) > 0 && !before[0].Started.Before(since) {
+			return directory.Run{}, ErrBusy
+		}
+	}
 	run := directory.Run{ID: directory.NewID(), Source: p.cfg.Source, Started: p.cfg.Now(), Result: directory.RunRunning}
 	if err := p.cfg.Store.PutRun(ctx, run); err != nil {
 		return run, fmt.Errorf("keeping the run: %w", err)
@@ -171,6 +185,8 @@ func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Ch
 	report.Plan.refused(a.issues)
 	r.Message = report.Plan.message()
 	switch {
+	case errors.Is(err, directory.ErrPaused):
+		r.Result, r.Message = directory.RunFailed, "the source is paused: nothing was applied since"
 	case err != nil:
 		r.Result, r.Message = directory.RunFailed, fmt.Sprintf("applying broke off and goes on with the next run: %v", err)
 	case report.Verdict.Hash != "" && !hold.approved:
@@ -221,11 +237,11 @@ func (p *Poller) Plan(ctx context.Context) (*Report, error) {
 // look reads, plans and judges.
 func (p *Poller) look(ctx context.Context) (*Report, error) {
 	now := p.cfg.Now()
-	snap, err := Collect(ctx, p.cfg.Settings, now)
+	have, err := readState(ctx, p.cfg.Store, p.cfg.Source)
 	if err != nil {
 		return nil, err
 	}
-	have, err := readState(ctx, p.cfg.Store, p.cfg.Source)
+	snap, err := Collect(ctx, p.cfg.Settings, now, have.same())
 	if err != nil {
 		return nil, err
 	}

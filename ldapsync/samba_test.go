@@ -88,7 +88,7 @@ func TestActiveDirectory(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := s
 			c.alter(&s)
-			_, err := Collect(t.Context(), s, time.Now())
+			_, err := Collect(t.Context(), s, time.Now(), nil)
 			var in *IncompleteError
 			if !asIncomplete(err, &in) || in.Cause != c.cause || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("Collect: %v, want cause %q and %q", err, c.cause, c.says)

@@ -142,7 +142,7 @@ func (s *Schedule) put(ctx context.Context, p *Poller, when When, lastComplete t
 	s.Remove(p.Source())
 	log := cronLog{s.log.With(zap.String("source", string(p.Source())))}
 	// skipping is outside of recovering: a panic must give the turn back
-	job := cron.NewChain(cron.SkipIfStillRunning(log), cron.Recover(log)).Then(cron.FuncJob(func() { s.run(ctx, p) }))
+	job := cron.NewChain(cron.SkipIfStillRunning(log), cron.Recover(log)).Then(cron.FuncJob(func() { s.run(ctx, p, when) }))
 	var schedule cron.Schedule = jittered{when, p.Source()}
 	if when.Next(lastComplete).Before(time.Now()) {
 		schedule = &catchUp{Schedule: schedule}
@@ -165,8 +165,11 @@ func (c *catchUp) Next(t time.Time) time.Time {
 	return next
 }
 
-func (s *Schedule) run(ctx context.Context, p *Poller) {
-	if _, err := p.Run(ctx); err != nil && !errors.Is(err, ErrBusy) && ctx.Err() == nil {
+// run runs p, unless another replica, whose clock may differ a little, has done
+// so for this time already.
+func (s *Schedule) run(ctx context.Context, p *Poller, when When) {
+	now := p.cfg.Now()
+	if _, err := p.runUnless(ctx, now.Add(-when.period(now)/2)); err != nil && !errors.Is(err, ErrBusy) && ctx.Err() == nil {
 		s.log.Error("synchronisation run", zap.String("source", string(p.Source())), zap.Error(err))
 	}
 }

@@ -2,6 +2,7 @@ package ldapsync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -139,13 +140,32 @@ func TestARunUnderWayIsNotDoubled(t *testing.T) {
 		URLs: []string{"ldap://127.0.0.1:1"}, AllowPlaintextBind: true, BindDN: "cn=x", PasswordFile: "x", Template: "openldap", Base: []string{"dc=x"},
 	}, store)
 	p.mu.Lock()
-	if _, err := p.Run(t.Context()); err != ErrBusy { //nolint:errorlint // it is returned as it is
+	if _, err := p.Run(t.Context()); !errors.Is(err, ErrBusy) {
 		t.Errorf("Run during a run: %v, want ErrBusy", err)
 	}
 	p.mu.Unlock()
 	store.lease = directory.Lease{Holder: "another replica", Epoch: 7}
 	if _, err := p.Run(t.Context()); err == nil || len(store.runs) != 0 {
 		t.Errorf("Run while another replica has the lease: %v, %d runs kept", err, len(store.runs))
+	}
+}
+
+// TestOneReplicaRunsForATime: a second replica whose time comes just after the
+// first is done does not run again.
+func TestOneReplicaRunsForATime(t *testing.T) {
+	store := newMapStore()
+	p := pollerOf(t, Settings{
+		URLs: []string{"ldap://127.0.0.1:1"}, AllowPlaintextBind: true, BindDN: "cn=x", PasswordFile: "x", Template: "openldap", Base: []string{"dc=x"},
+	}, store)
+	if _, err := p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	if _, err := p.runUnless(t.Context(), now.Add(-time.Minute)); !errors.Is(err, ErrBusy) {
+		t.Errorf("a second run for the same time: %v, want ErrBusy", err)
+	}
+	if _, err := p.runUnless(t.Context(), now.Add(time.Minute)); err != nil || len(store.runs) != 2 {
+		t.Errorf("a run for the next time: %v, %d runs", err, len(store.runs))
 	}
 }
 
@@ -164,7 +184,7 @@ func TestALostLeaseEndsTheRun(t *testing.T) {
 		store.lease = directory.Lease{Name: "ldap/corp", Holder: "other", Epoch: 2}
 		store.mu.Unlock()
 		<-ctx.Done()
-		if cause := context.Cause(ctx); cause != errLeaseLost { //nolint:errorlint // it is given as it is
+		if cause := context.Cause(ctx); !errors.Is(cause, errLeaseLost) {
 			t.Errorf("the run ended because of %v", cause)
 		}
 	})

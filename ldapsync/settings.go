@@ -130,7 +130,7 @@ func (s Settings) connectionFaults() (errs []error) {
 	switch {
 	case s.External && s.BindDN != "":
 		errs = append(errs, errors.New("external and bindDN exclude each other"))
-	case s.External && s.CertFile == "":
+	case s.External && s.CertFile == "" && !strings.HasPrefix(strings.Join(s.URLs, ""), "ldapi:"):
 		errs = append(errs, errors.New("external needs certFile and keyFile"))
 	case !s.External && s.BindDN == "":
 		errs = append(errs, errors.New("bindDN: required; an anonymous read sees whatever the server cares to show, so it is never complete"))

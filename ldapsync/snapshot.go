@@ -71,14 +71,16 @@ func (x *peopleIndex) add(at int32, key dnKey, uids []string) {
 	}
 }
 
-// find returns the person with a DN; spelled gives the DNs of twins.
-func (x *peopleIndex) find(key dnKey, dn string, spelled func(int32) string) (int32, bool) {
-	at, ok := x.byDN[key]
+// personAt returns the person with a DN, given with its key. Between twins the
+// spelling decides.
+func (s *Snapshot) personAt(key dnKey, dn string) (int32, bool) {
+	at, ok := s.people.byDN[key]
 	if at != ambiguous {
 		return at, ok
 	}
-	for _, twin := range x.twins[key] {
-		if spelled(twin) == dn {
+	spelled := spellDN(dn)
+	for _, twin := range s.people.twins[key] {
+		if s.People[twin].Profile.DN == spelled {
 			return twin, true
 		}
 	}

@@ -143,7 +143,7 @@ type digest struct{ displayName, emails, attributes [16]byte }
 func digestOf(p directory.Profile) digest {
 	var d digest
 	d.displayName = sum([]byte(p.DisplayName))
-	emails, _ := json.Marshal(append([]directory.Email{}, p.Emails...))
+	emails, _ := json.Marshal(append([]directory.Email{}, p.Emails...)) // strings and bools always marshal
 	d.emails = sum(emails)
 	d.attributes = sum(canonicalJSON(p.Attributes))
 	return d
@@ -189,6 +189,24 @@ func (k Known) changed(p directory.Profile) []string {
 		}
 	}
 	return fields
+}
+
+// same reports whether somebody is in the store exactly as read, and if so
+// leaves of what was read what the state holds already.
+func (s State) same() func(*directory.Profile) bool {
+	index := make(map[string]int32, len(s.People))
+	for i, k := range s.People {
+		index[k.ExternalID] = int32(i)
+	}
+	return func(p *directory.Profile) bool {
+		i, known := index[p.ExternalID]
+		if !known || len(s.People[i].changed(*p)) > 0 {
+			return false
+		}
+		k := s.People[i]
+		*p = directory.Profile{UserName: k.UserName, ExternalID: k.ExternalID, DN: k.DN, Active: k.Active}
+		return true
+	}
 }
 
 // past finds by DN whom the store knew, and whom the cursor remembers. Between

@@ -214,6 +214,13 @@ func (s *mapStore) PutRun(_ context.Context, r directory.Run) error {
 	return nil
 }
 
+func (s *mapStore) Runs(_ context.Context, _ directory.SourceName, limit int) ([]directory.Run, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.SortedFunc(maps.Values(s.runs), func(a, b directory.Run) int { return b.Started.Compare(a.Started) })
+	return all[:min(len(all), limit)], nil
+}
+
 func (s *mapStore) PutHold(_ context.Context, h directory.Hold) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -187,7 +187,7 @@ func TestADirectoryInTheStore(t *testing.T) {
 
 	t.Run("an incomplete read alters nothing and says why", func(t *testing.T) {
 		for says, alter := range map[string]func(map[string]any){
-			"size.prtotal=unlimited": func(c map[string]any) { c["bindDN"], c["pageSize"] = ldaptest.LimitedDN, 200 },
+			"size.prtotal=unlimited": func(c map[string]any) { c["bindDN"], c["pageSize"] = ldaptest.LimitedDN, 20 },
 			"does not exist":         func(c map[string]any) { c["base"] = []string{"ou=people,dc=example,dc=tset"} },
 		} {
 			other := maps.Clone(config)

@@ -35,23 +35,24 @@ type wire struct {
 	net.Conn
 	idle time.Duration
 
-	mu    sync.Mutex // guards armed and the read deadline
+	mu    sync.Mutex // guards armed, the read deadline and broke
 	armed bool
+	broke error // what ended reading; go-ldap keeps only its text
 
 	frames framer // belongs to the one reader
 }
 
 func (w *wire) Read(b []byte) (int, error) {
 	n, err := w.Conn.Read(b)
-	if n == 0 {
-		return n, err
-	}
 	if bad := w.frames.check(b[:n]); bad != nil {
-		return 0, bad
+		n, err = 0, bad
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.armed {
+	if err != nil && w.broke == nil {
+		w.broke = err
+	}
+	if w.armed && n > 0 {
 		_ = w.SetReadDeadline(time.Now().Add(w.idle))
 	}
 	return n, err
@@ -62,6 +63,13 @@ func (w *wire) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return w.Conn.Write(b)
+}
+
+// failure is what ended reading, if anything did.
+func (w *wire) failure() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.broke
 }
 
 // arm says whether an answer is owed.

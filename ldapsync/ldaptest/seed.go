@@ -23,8 +23,9 @@ func slapdConf(dir string, c Config, certs Certs) string {
 	}
 	fmt.Fprintf(&b, "sizelimit 500\ndatabase mdb\nmaxsize 4294967296\nsuffix %q\nrootdn %q\nrootpw %s\ndirectory %s/db\ndbnosync\n"+
 		"index objectClass,entryUUID eq\nindex uid,cn eq\nlimits dn.exact=%q time=unlimited %s\n"+
+		"limits dn.exact=%q size=50 size.prtotal=50\n"+
 		"access to attrs=userPassword by anonymous auth by * none\naccess to * by * read\noverlay ppolicy\n",
-		Base, AdminDN, adminPW, dir, ReaderDN, limit)
+		Base, AdminDN, adminPW, dir, ReaderDN, limit, LimitedDN)
 	return b.String()
 }
 

@@ -18,7 +18,7 @@ const (
 	Groups    = "ou=groups," + Base
 	AdminDN   = "cn=admin," + Base
 	ReaderDN  = "cn=reader," + Base  // no limits unless Config.SizeLimit says so
-	LimitedDN = "cn=limited," + Base // at most 500 entries a search
+	LimitedDN = "cn=limited," + Base // at most 50 entries a search, all pages together
 	adminPW   = "secret"
 	readerPW  = "userpw"
 )
