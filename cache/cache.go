@@ -85,6 +85,7 @@ type Cache[S any] struct {
 	flights singleflight.Group      // loads by key and stamp
 	slots   chan struct{}           // one for each load under way
 	metrics *metrics
+	now     func() time.Duration // for ages: Config.Clock, or as good
 }
 
 // New checks cfg and returns a cache without a view.
@@ -106,13 +107,19 @@ func New[S any](cfg Config[S]) (*Cache[S], error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a cache: %w", err)
 	}
-	return &Cache[S]{
+	c := &Cache[S]{
 		cfg:     cfg,
 		first:   make(chan struct{}),
 		wake:    make(chan struct{}, 1),
 		slots:   make(chan struct{}, cfg.Loads),
 		metrics: m,
-	}, nil
+		now:     cfg.Clock,
+	}
+	if cfg.Clock == nil {
+		c.cfg.Clock = SinceBoot
+		c.now = newQuickClock(SinceBoot).now
+	}
+	return c, nil
 }
 
 func (cfg *Config[S]) fill() {
@@ -129,9 +136,6 @@ func (cfg *Config[S]) fill() {
 	orElse(&cfg.WindowKeys, 1<<18)
 	orElse(&cfg.WindowRevisions, 1<<14)
 	orElse(&cfg.Stretch, 1000)
-	if cfg.Clock == nil {
-		cfg.Clock = SinceBoot
-	}
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
 	}
@@ -154,7 +158,7 @@ func (c *Cache[S]) View() (*View[S], error) {
 // Age returns how old what v says may be, now. A check calls it when it
 // answers; over MaxStaleness the error is [ErrStale] and there is no answer.
 func (c *Cache[S]) Age(v *View[S]) (time.Duration, error) {
-	age := c.cfg.Clock() - v.sent
+	age := c.now() - v.sent
 	if age > c.cfg.MaxStaleness {
 		c.metrics.stale.Inc()
 		return age, unavailable(ErrStale, nil)
