@@ -153,6 +153,10 @@ func (p *parser) entity(what, id string, e *entity) error {
 		e.fault = what + " must be an object"
 		return p.skip()
 	}
+	idMember := ".id"
+	if id == "name" {
+		idMember = ".name"
+	}
 	return p.object(func(name string) error {
 		switch name {
 		case "type":
@@ -161,7 +165,7 @@ func (p *parser) entity(what, id string, e *entity) error {
 			}
 			return p.want(what, ".type", &e.typ, &e.fault)
 		case id:
-			return p.want(what, "."+id, &e.id, &e.fault)
+			return p.want(what, idMember, &e.id, &e.fault)
 		case "properties":
 			return p.properties(what, e)
 		}
@@ -231,23 +235,21 @@ func (p *parser) reason(c *surrounding) error {
 	return p.skip()
 }
 
-// merged returns e with the defaults of top: a part that e has replaces the
-// default whole (AuthZEN 1.0, section 7.1.1).
-func (e *evaluation) merged(top *evaluation) evaluation {
-	m := *e
-	if !m.subject.given {
-		m.subject = top.subject
+// inherit gives e the defaults of top: a part that e has replaces the default
+// whole (AuthZEN 1.0, section 7.1.1).
+func (e *evaluation) inherit(top *evaluation) {
+	if !e.subject.given {
+		e.subject = top.subject
 	}
-	if !m.action.given {
-		m.action = top.action
+	if !e.action.given {
+		e.action = top.action
 	}
-	if !m.resource.given {
-		m.resource = top.resource
+	if !e.resource.given {
+		e.resource = top.resource
 	}
-	if !m.context.given {
-		m.context = top.context
+	if !e.context.given {
+		e.context = top.context
 	}
-	return m
 }
 
 // wrong returns what is wrong with an evaluation, or "".

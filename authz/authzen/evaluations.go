@@ -36,7 +36,8 @@ func (c *call) resolve() []*failure {
 	var faults []*failure // nil as long as there is none
 	c.queries = c.queries[:0]
 	for i := range r.items {
-		e := r.items[i].merged(&r.top)
+		e := &r.items[i]
+		e.inherit(&r.top)
 		var f *failure
 		if fault := e.wrong(); fault != "" {
 			f = &failure{status: http.StatusBadRequest, text: fault}

@@ -83,7 +83,7 @@ type call struct {
 }
 
 // Calls that grew beyond this are not kept.
-const keepBytes, keepItems = 64 << 10, 64
+const keepBytes, keepItems = 64 << 10, MaxBatch
 
 // serve adapts f. It is the one place where an error becomes a status, and
 // where every answer gets its headers.
