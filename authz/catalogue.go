@@ -46,6 +46,7 @@ const (
 type catalogue struct {
 	facts        directory.PolicyFacts
 	features     map[string]*feature
+	byFeature    table[*feature] // features, for checks
 	outputs      map[string]*output
 	integrations map[string]privID // + level - 1: at least the level
 	types        map[string][]verb
@@ -164,6 +165,11 @@ func (c *catalogue) number() {
 	for _, f := range p.Features {
 		c.features[f.Key] = &feature{f.Key, c.take(1), declare(TypeFeature, f.Actions)}
 	}
+	var items []item[*feature]
+	for key, f := range c.features {
+		items = append(items, item[*feature]{key, f})
+	}
+	c.byFeature = newTable(items)
 	for _, o := range p.Outputs {
 		f := c.features[o.Feature]
 		c.outputs[o.Key] = &output{key: o.Key, id: c.take(1), feature: f, broken: o.Feature != "" && f == nil}

@@ -221,14 +221,15 @@ func (e *editor) finish() *Snapshot {
 func (e *editor) reindex(affected []directory.GroupNum) index {
 	x := newIndexer(&e.next.index)
 	for _, num := range affected {
-		var from, to set[privID]
-		if g := e.next.groups.get(uint32(num)); g != nil {
-			from = g.raw
+		was, is := e.next.groups.get(uint32(num)), e.groups.get(uint32(num))
+		if was == nil {
+			was = &group{}
 		}
-		if g := e.groups.get(uint32(num)); g != nil {
-			to = g.raw
+		if is == nil {
+			is = &group{}
 		}
-		x.move(num, &from, &to)
+		x.raw.move(num, &was.raw, &is.raw)
+		x.org.move(num, &was.org, &is.org)
 	}
 	return x.settle()
 }

@@ -118,11 +118,11 @@ func (s *Snapshot) resolveAction(req *Request, a *ask) Code {
 }
 
 func (s *Snapshot) resolveFeature(req *Request, a *ask) Code {
-	f := s.cat.features[req.ID]
-	if f == nil {
+	found := s.cat.byFeature.get(req.ID)
+	if found == nil {
 		return UnknownResource
 	}
-	access := &a.first
+	f, access := *found, &a.first
 	if req.Action != ActionAccess {
 		v, ok := findVerb(f.actions, req.Action)
 		if !ok {
@@ -266,22 +266,15 @@ func (s *Snapshot) counts(subject *directory.Subject, a *ask, w *want) bool {
 // membership ends in it at all.
 func (s *Snapshot) search(subject *directory.Subject, a *ask, w *want) (reached, counts bool) {
 	orgHidden, inHidden := hidden(subject, a.project)
-	raw, n := s.index.lookup(&w.ids)
-	ms := subject.Memberships
-	for i := nextIn(raw[:n], ms, 0); i < len(ms); i = nextIn(raw[:n], ms, i+1) {
+	found, n := s.index.lookup(&w.ids)
+	rs, ms := found[:n], subject.Memberships
+	for i := next(rs, ms, 0); i < len(ms); i = next(rs, ms, i+1) {
 		reached = true
 		m := &ms[i]
-		g := s.groups.get(uint32(m.Group))
-		if (m.Local || !orgHidden) && hasAny(&g.org, &w.ids) {
+		if (m.Local || !orgHidden) && anyOrg(rs, m.Group) {
 			return true, true
 		}
-		if a.scope == organization || inHidden && (!m.Local || g.scope == organization) {
-			continue
-		}
-		if in := g.within(a.scope); in != nil && hasAny(in, &w.ids) {
-			if orgHidden && !m.Local && g.knotted && !s.verify(*subject, *a, *w, *m) {
-				continue
-			}
+		if a.scope != organization && s.countsIn(subject, a, w, m, orgHidden, inHidden) {
 			return true, true
 		}
 	}
@@ -291,6 +284,20 @@ func (s *Snapshot) search(subject *directory.Subject, a *ask, w *want) (reached,
 		}
 	}
 	return reached, s.defaultGives(subject, w)
+}
+
+// countsIn reports whether a path that begins with m and is limited to the
+// project of the check counts.
+func (s *Snapshot) countsIn(subject *directory.Subject, a *ask, w *want, m *directory.Membership, orgHidden, inHidden bool) bool {
+	g := s.groups.get(uint32(m.Group))
+	if g == nil || inHidden && (!m.Local || g.scope == organization) {
+		return false
+	}
+	in := g.within(a.scope)
+	if in == nil || !hasAny(in, &w.ids) {
+		return false
+	}
+	return !orgHidden || m.Local || !g.knotted || s.verify(*subject, *a, *w, *m)
 }
 
 // verify looks again for a path from m that counts, now path by path. The sets

@@ -61,6 +61,28 @@ func (s *set[N]) all() iter.Seq[N] {
 	}
 }
 
+func (s *set[N]) empty() bool { return len(s.dense)+len(s.sparse) == 0 }
+
+// sameMembers compares sets whose tables may have been filled in another order.
+func (s *set[N]) sameMembers(other *set[N]) bool {
+	if s.size() != other.size() {
+		return false
+	}
+	for n := range s.all() {
+		if !other.has(n) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *set[N]) size() (n int) {
+	for range s.all() {
+		n++
+	}
+	return n
+}
+
 func (s *set[N]) equal(other *set[N]) bool {
 	return slices.Equal(s.dense, other.dense) && slices.Equal(s.sparse, other.sparse)
 }
