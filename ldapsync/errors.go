@@ -166,6 +166,9 @@ func lostError(what string, err error) *IncompleteError {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return incomplete(CauseCancelled, "", "%s: %w", what, err)
 	}
+	if errors.Is(err, errFraming) {
+		return incomplete(CauseLost, "See whether it is an LDAP server that answers, and whether the port is the one for TLS", "%s: %w", what, err)
+	}
 	var ne net.Error
 	if errors.As(err, &ne) && ne.Timeout() {
 		return incomplete(CauseLost, "The server fell silent: see whether it is overloaded, or raise requestTimeout", "%s: %w", what, err)
