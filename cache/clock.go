@@ -33,14 +33,14 @@ func newQuickClock(boot func() time.Duration) *quickClock {
 
 func (c *quickClock) now() time.Duration {
 	t := time.Now()
-	at := anchor{wall: time.Duration(t.UnixNano()), mono: t.Sub(c.start)}
+	wall, mono := time.Duration(t.UnixNano()), t.Sub(c.start)
 	if a := c.anchor.Load(); a != nil {
-		mono, wall := at.mono-a.mono, at.wall-a.wall
+		mono, wall := mono-a.mono, wall-a.wall
 		if slip := wall - mono; mono < anchorLife && slip < clockSlip && slip > -clockSlip {
 			return a.boot + max(mono, wall)
 		}
 	}
-	at.boot = c.boot()
-	c.anchor.Store(&at)
-	return at.boot
+	a := &anchor{wall: wall, mono: mono, boot: c.boot()}
+	c.anchor.Store(a)
+	return a.boot
 }
