@@ -43,8 +43,8 @@ func sameMapping(a, b directory.Mapping) bool {
 	return same && reflect.DeepEqual(a, b)
 }
 
-// bind ties a mapping to the groups that it matches; a name that two groups
-// bear matches neither.
+// bind ties a mapping to the groups that it matches. If it means one group and
+// several match, each waits for a confirmation.
 func bind(m directory.Mapping, groups []directory.GroupFacts) (out []directory.Binding) {
 	for i := range groups {
 		g := &groups[i]
@@ -52,8 +52,10 @@ func bind(m directory.Mapping, groups []directory.GroupFacts) (out []directory.B
 			out = append(out, directory.Binding{Mapping: m.Name, Group: g.ID, Num: g.Num, State: directory.Bound})
 		}
 	}
-	if m.When.Name != "" && len(out) > 1 {
-		return nil
+	if m.When.Pattern == "" && len(out) > 1 {
+		for i := range out {
+			out[i].State = directory.Suspended
+		}
 	}
 	return out
 }

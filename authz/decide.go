@@ -311,7 +311,7 @@ func (s *Snapshot) countsIn(subject *directory.Subject, a *ask, w *want, m *dire
 func (s *Snapshot) verify(subject directory.Subject, a ask, w want, m directory.Membership) (counts bool) {
 	s.climb(m.Group, &w, func(c *climber, at int) {
 		for b := range s.gifts(c.group(at), &w) {
-			counts = counts || s.obstacleOf(&subject, &a, m, c.steps[at].place, &b) == Granted
+			counts = counts || at < maxExact && s.obstacleOf(&subject, &a, m, c.steps[at].place, &b) == Granted
 		}
 	})
 	return counts

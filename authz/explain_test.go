@@ -142,3 +142,33 @@ func TestExplainSurvivesManyPaths(t *testing.T) {
 		t.Errorf("Explain = %v with %d paths, more %v; want granted, 100, true", e.Decision, len(e.Parts[0].Paths), e.Parts[0].More)
 	}
 }
+
+func TestAClutterOfCyclesEnds(t *testing.T) {
+	w := newWorld(t)
+	const n = 40 // groups, each nested in all others
+	var all []string
+	for i := range n {
+		name := "ad/" + strings.Repeat("x", i+1)
+		w.group(name)
+		all = append(all, name)
+	}
+	for _, name := range all {
+		for _, other := range all {
+			if other != name {
+				g := w.at(name)
+				g.Parents = append(g.Parents, w.num(other))
+			}
+		}
+	}
+	w.group("ad/side@alpha", all[0])
+	w.give(all[n-1], "access part-list", "access drawings in alpha")
+	s := w.user(append(all, "ad/side")...)
+	w.expect(s, "access feature/part-list", authz.Granted)
+	w.expect(s, "access feature/drawings in beta", authz.OtherProject)
+	s.Overrides = []directory.ProjectKey{""}
+	w.expect(s, "access feature/part-list", authz.OtherProject)     // through the side,
+	w.expect(s, "access feature/part-list in alpha", authz.Granted) // where it counts
+	if e := authz.Compile(w.facts).Explain(s, ask("access feature/drawings in alpha")); !e.Decision.Allow || !e.Parts[0].More {
+		t.Errorf("Explain = %+v, want granted by more paths than are listed", e.Decision)
+	}
+}

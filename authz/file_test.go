@@ -101,7 +101,7 @@ resources: {record: {actions: [read]}}
 		{"an unknown feature", "roles: [{name: r, access: [partlist]}]", `p:7:28: roles[0]: unknown feature "partlist"; did you mean "part-list"?`},
 		{"an unknown action", `roles: [{name: r, role: ["part-list:edti"]}]`, `p:7:26: roles[0]: the feature part-list declares no action "edti"; did you mean "edit"?`},
 		{"access as an action", `roles: [{name: r, role: ["part-list:access"]}]`, `p:7:26: roles[0]: access is a privilege of its own kind; write access: [part-list]`},
-		{"an unknown type", `roles: [{name: r, role: ["recrod:*:read"]}]`, `p:7:26: roles[0]: unknown type "recrod"; did you mean "record"?`},
+		{"an unknown type", `roles: [{name: r, role: ["reocrd:*:read"]}]`, `p:7:26: roles[0]: unknown type "reocrd"; did you mean "record"?`},
 		{"an unknown action of a type", `roles: [{name: r, role: ["record:*:write"]}]`, `p:7:26: roles[0]: the type record declares no action "write"`},
 		{"a star as a part of an id", `roles: [{name: r, role: ["record:a*:read"]}]`, `p:7:26: roles[0]: "record:a*:read": * stands for every id and not for a part of one`},
 		{"no role privilege", `roles: [{name: r, role: [read]}]`, `p:7:26: roles[0]: "read" is not a role privilege; write`},

@@ -111,7 +111,6 @@ type closer struct {
 type visit struct {
 	order, low int // order 0: not seen yet
 	onStack    bool
-	done       bool
 }
 
 // close works out what each of these groups reaches. A group comes after the

@@ -100,15 +100,20 @@ type step struct {
 	from int
 }
 
-// maxCircling bounds how many paths inside cycles of groups are told apart.
-const maxCircling = 10_000
+// maxExact bounds how many places are visited path by path, so that no nesting,
+// however knotted, makes a check slow. maxDive does so for explanations.
+const (
+	maxExact = 1_000
+	maxDive  = 20_000
+)
 
 // climber visits, nearest first, every place that paths from a direct
 // membership come to on the way to w. No path visits a group twice.
 //
 // Places of groups that are on no cycle are visited once: how a path goes on
-// from there does not depend on how it came. Places on cycles are visited by
-// every path, as long as there are no more than maxCircling.
+// from there does not depend on how it came. The first maxExact places on cycles
+// are visited by every path that comes there, later ones once too, even if by a
+// path that visits a group twice.
 type climber struct {
 	s       *Snapshot
 	w       *want
@@ -161,15 +166,15 @@ func (c *climber) enter(num directory.GroupNum, from int) {
 		p.blocked = p.blocked || c.steps[from].blocked
 		p.scope = join(c.steps[from].scope, p.scope)
 	}
-	if g.cyclic || c.every {
-		if len(c.steps) >= maxCircling {
-			c.stopped = true
-			return
-		}
+	switch {
+	case c.every && len(c.steps) >= maxDive:
+		c.stopped = true
+		return
+	case c.every || g.cyclic && len(c.steps) < maxExact:
 		if c.on(num, from) {
 			return
 		}
-	} else if c.seen[p] {
+	case c.seen[p]:
 		return
 	}
 	c.seen[p] = true

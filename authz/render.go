@@ -151,10 +151,9 @@ func (e Explanation) Text(who string) string {
 }
 
 func (p Part) write(b *strings.Builder) {
-	switch {
-	case p.Code == Granted:
+	if p.Code == Granted {
 		fmt.Fprintf(b, "\n%s: yes\n", p.Asked)
-	default:
+	} else {
 		fmt.Fprintf(b, "\n%s: no, %s\n", p.Asked, obstacles[p.Code])
 	}
 	for _, path := range p.Paths {
