@@ -28,20 +28,28 @@ func (k *dnKey) UnmarshalText(text []byte) error {
 // MarshalText writes a key for the cursor.
 func (k dnKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-func keyOfDN(dn string) dnKey {
+func keyOfDN(dn string) dnKey { return keyOf(dn, parseDN(dn)) }
+
+// parseDN returns nil for what is no DN. The parser of go-ldap takes anything
+// for an attribute type.
+func parseDN(dn string) *ldap.DN {
 	parsed, err := ldap.ParseDN(dn)
 	if err != nil {
-		parsed = nil
+		return nil
 	}
-	return keyOf(dn, parsed)
+	for _, rdn := range parsed.RDNs {
+		for _, a := range rdn.Attributes {
+			if !isAttribute(strings.TrimSpace(a.Type)) {
+				return nil
+			}
+		}
+	}
+	return parsed
 }
 
 // readDN returns the key of a DN and its one spelling.
 func readDN(dn string) (dnKey, string) {
-	parsed, err := ldap.ParseDN(dn)
-	if err != nil {
-		parsed = nil
-	}
+	parsed := parseDN(dn)
 	return keyOf(dn, parsed), spell(dn, parsed)
 }
 
@@ -89,7 +97,7 @@ func attributeType(name string) string {
 	if short, ok := attributeTypes[name]; ok {
 		return short
 	}
-	return escapeSeparators(name)
+	return name
 }
 
 // foldValue folds as caseIgnoreMatch does, and a little further: that two

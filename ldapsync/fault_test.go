@@ -220,13 +220,13 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close() //nolint:errcheck // the test is over
+		defer l.Close()
 		go func() {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			defer conn.Close() //nolint:errcheck // the test is over
+			defer conn.Close()
 			if _, err := conn.Read(make([]byte, 512)); err == nil {
 				_, _ = conn.Write(answer)
 			}

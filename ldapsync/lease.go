@@ -14,18 +14,23 @@ const leaseTTL = 30 * time.Second
 
 var errLeaseLost = errors.New("the lease was lost: another replica polls this source")
 
-// lease takes the lease of the source and keeps renewing it until release,
-// which also ends the goroutine that does so. When it is lost the context ends,
+// lease waits for the turn of this poller, takes the lease of the source and
+// keeps renewing it until release, which also ends the goroutine that does so. When it is lost the context ends,
 // and every batch carries its epoch: a run that was suspended and wakes up late
 // can alter nothing.
 func (p *Poller) lease(ctx context.Context) (context.Context, []directory.Change, func(), error) {
-	name := "ldap/" + string(p.cfg.Source)
-	lease, ok, err := p.cfg.Store.AcquireLease(ctx, name, p.cfg.Holder, leaseTTL)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("taking the lease: %w", err)
+	wait, enough := context.WithTimeoutCause(ctx, patience, ErrBusy)
+	defer enough()
+	select {
+	case p.turn <- struct{}{}:
+	case <-wait.Done():
+		return nil, nil, nil, ErrBusy
 	}
-	if !ok {
-		return nil, nil, nil, fmt.Errorf("%w: by %s", ErrBusy, lease.Holder)
+	name := "ldap/" + string(p.cfg.Source)
+	lease, err := p.acquire(wait, name)
+	if err != nil {
+		<-p.turn
+		return nil, nil, nil, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	var done sync.WaitGroup
@@ -36,8 +41,29 @@ func (p *Poller) lease(ctx context.Context) (context.Context, []directory.Change
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		_ = p.cfg.Store.ReleaseLease(ctx, name, p.cfg.Holder) // it ends by itself
+		<-p.turn
 	}
 	return ctx, []directory.Change{directory.RequireLease{Name: name, Epoch: lease.Epoch}}, release, nil
+}
+
+// acquire tries to take the lease until ctx ends.
+func (p *Poller) acquire(ctx context.Context, name string) (directory.Lease, error) {
+	tick := time.NewTicker(leaseTTL / 100)
+	defer tick.Stop()
+	for {
+		lease, ok, err := p.cfg.Store.AcquireLease(ctx, name, p.cfg.Holder, leaseTTL)
+		if ok {
+			return lease, nil
+		}
+		if err != nil && ctx.Err() == nil {
+			return lease, fmt.Errorf("taking the lease: %w", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return lease, ErrBusy
+		}
+	}
 }
 
 func (p *Poller) renew(ctx context.Context, lost context.CancelCauseFunc, lease directory.Lease) {

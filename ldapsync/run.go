@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -50,7 +49,7 @@ type Config struct {
 	Source   directory.SourceName // required
 	Settings Settings             // required; see [ParseSettings]
 	Store    Store                // required
-	Holder   string               // names this replica in the lease; default a random id
+	Holder   string               // names this replica in the lease, beside the poller; default nothing
 
 	// AdminGroups returns the groups of the source that give an administration
 	// right, by whatever path. Without it no group is known to.
@@ -65,12 +64,17 @@ type Config struct {
 
 // A Poller keeps the directory in step with one LDAP source.
 type Poller struct {
-	cfg Config
-	mu  sync.Mutex // held by the one run
+	cfg  Config
+	turn chan struct{} // full while a run of this poller is under way
 }
 
-// ErrBusy says that a run of this source is under way, here or elsewhere.
+// ErrBusy says that a run of this source is under way, here or elsewhere, and
+// did not end while we waited.
 var ErrBusy = errors.New("a run of this source is under way")
+
+// patience is how long a run waits for its turn: longer than the lease of a
+// replica that died.
+const patience = leaseTTL + 5*time.Second
 
 // New returns a poller for the source that c describes. It does not connect.
 func New(c Config) (*Poller, error) {
@@ -88,7 +92,7 @@ func New(c Config) (*Poller, error) {
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("ldapsync: %w", errors.Join(errs...))
 	}
-	c.Holder = cmp.Or(c.Holder, directory.NewID())
+	c.Holder = strings.TrimPrefix(c.Holder+"/"+directory.NewID(), "/") // two pollers of one source in one process exclude each other, too
 	c.ApprovalFor = cmp.Or(c.ApprovalFor, 24*time.Hour)
 	if c.Now == nil {
 		c.Now = time.Now
@@ -97,7 +101,7 @@ func New(c Config) (*Poller, error) {
 		c.Log = zap.NewNop()
 	}
 	c.Log = c.Log.With(zap.String("source", string(c.Source)))
-	return &Poller{cfg: c}, nil
+	return &Poller{cfg: c, turn: make(chan struct{}, 1)}, nil
 }
 
 // Settings returns the settings of the source, with defaults.
@@ -108,33 +112,28 @@ func (p *Poller) Source() directory.SourceName { return p.cfg.Source }
 
 // Run reads the directory and applies what changed there. What became of it is
 // in the run that is returned and kept: applied, unchanged, held, incomplete or
-// failed, with words that say why and what to do. The error is ErrBusy if
-// another run is under way, or says that the run could not be kept.
+// failed, with words that say why and what to do. It waits a little for a run
+// that is under way; the error is ErrBusy if that does not end, or says that the
+// run could not be kept.
 func (p *Poller) Run(ctx context.Context) (directory.Run, error) {
 	return p.runUnless(ctx, time.Time{})
 }
 
 // runUnless runs, but not if any replica began a run at or after since.
 func (p *Poller) runUnless(ctx context.Context, since time.Time) (directory.Run, error) {
-	if !p.mu.TryLock() {
-		return directory.Run{}, ErrBusy
-	}
-	defer p.mu.Unlock()
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(p.cfg.Settings.RunTimeout), errRunTimeout)
-	defer cancel()
 	ctx, guard, release, err := p.lease(ctx)
 	if err != nil {
 		return directory.Run{}, err
 	}
 	defer release()
-	if !since.IsZero() {
-		before, err := p.cfg.Store.Runs(ctx, p.cfg.Source, 1)
-		if err != nil {
-			return directory.Run{}, fmt.Errorf("reading runs: %w", err)
-		}
-		if len(before) > 0 && !before[0].Started.Before(since) {
-			return directory.Run{}, ErrBusy
-		}
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(p.cfg.Settings.RunTimeout), errRunTimeout)
+	defer cancel()
+	last, err := p.settleRuns(ctx)
+	if err != nil {
+		return directory.Run{}, err
+	}
+	if !since.IsZero() && !last.Before(since) {
+		return directory.Run{}, ErrBusy
 	}
 	run := directory.Run{ID: directory.NewID(), Source: p.cfg.Source, Started: p.cfg.Now(), Result: directory.RunRunning}
 	if err := p.cfg.Store.PutRun(ctx, run); err != nil {
@@ -150,6 +149,29 @@ func (p *Poller) runUnless(ctx context.Context, since time.Time) (directory.Run,
 		return run, fmt.Errorf("keeping the run: %w", err)
 	}
 	return run, nil
+}
+
+// settleRuns returns when the last run began. We hold the lease, so a run that
+// is still said to be under way broke off.
+func (p *Poller) settleRuns(ctx context.Context) (time.Time, error) {
+	before, err := p.cfg.Store.Runs(ctx, p.cfg.Source, 5)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading runs: %w", err)
+	}
+	for _, run := range before {
+		if run.Result != directory.RunRunning {
+			continue
+		}
+		run.Result, run.Ended = directory.RunFailed, p.cfg.Now()
+		run.Message = "the daemon stopped in the middle of it; what it had not applied, a later run applies"
+		if err := p.cfg.Store.PutRun(ctx, run); err != nil {
+			return time.Time{}, fmt.Errorf("keeping the run: %w", err)
+		}
+	}
+	if len(before) == 0 {
+		return time.Time{}, nil
+	}
+	return before[0].Started, nil
 }
 
 var errRunTimeout = errors.New("the run took longer than runTimeout")

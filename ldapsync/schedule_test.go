@@ -139,14 +139,38 @@ func TestARunUnderWayIsNotDoubled(t *testing.T) {
 	p := pollerOf(t, Settings{
 		URLs: []string{"ldap://127.0.0.1:1"}, AllowPlaintextBind: true, BindDN: "cn=x", PasswordFile: "x", Template: "openldap", Base: []string{"dc=x"},
 	}, store)
-	p.mu.Lock()
-	if _, err := p.Run(t.Context()); !errors.Is(err, ErrBusy) {
+	hurried := func() (directory.Run, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		return p.Run(ctx)
+	}
+	p.turn <- struct{}{}
+	if _, err := hurried(); !errors.Is(err, ErrBusy) {
 		t.Errorf("Run during a run: %v, want ErrBusy", err)
 	}
-	p.mu.Unlock()
+	<-p.turn
 	store.lease = directory.Lease{Holder: "another replica", Epoch: 7}
-	if _, err := p.Run(t.Context()); err == nil || len(store.runs) != 0 {
+	if _, err := hurried(); !errors.Is(err, ErrBusy) || len(store.runs) != 0 {
 		t.Errorf("Run while another replica has the lease: %v, %d runs kept", err, len(store.runs))
+	}
+	// who waits gets a turn when the other is done
+	time.AfterFunc(20*time.Millisecond, func() { _ = store.ReleaseLease(t.Context(), "", "") })
+	if _, err := p.Run(t.Context()); err != nil || len(store.runs) != 1 {
+		t.Errorf("Run when the other replica was done: %v, %d runs kept", err, len(store.runs))
+	}
+}
+
+func TestARunThatBrokeOffIsNotUnderWayForever(t *testing.T) {
+	store := newMapStore()
+	store.runs["dead"] = directory.Run{ID: "dead", Source: "corp", Started: noon, Result: directory.RunRunning}
+	p := pollerOf(t, Settings{
+		URLs: []string{"ldap://127.0.0.1:1"}, AllowPlaintextBind: true, BindDN: "cn=x", PasswordFile: "x", Template: "openldap", Base: []string{"dc=x"},
+	}, store)
+	if _, err := p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if dead := store.runs["dead"]; dead.Result != directory.RunFailed || dead.Message == "" || dead.Ended.IsZero() {
+		t.Errorf("the run that broke off is %+v", dead)
 	}
 }
 
@@ -174,7 +198,7 @@ func TestOneReplicaRunsForATime(t *testing.T) {
 func TestALostLeaseEndsTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMapStore()
-		p := &Poller{cfg: Config{Source: "corp", Store: store, Holder: "me"}}
+		p := &Poller{cfg: Config{Source: "corp", Store: store, Holder: "me"}, turn: make(chan struct{}, 1)}
 		ctx, guard, release, err := p.lease(t.Context())
 		if err != nil || len(guard) != 1 {
 			t.Fatalf("lease: %v, %v", guard, err)
