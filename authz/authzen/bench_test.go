@@ -338,7 +338,7 @@ func BenchmarkCheck(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	handler := h.serve((*call).evaluation)
+	handler := h.serve(route{http.MethodPost, ScopeEvaluate}, (*call).evaluation)
 	body := []byte(`{"subject":{"type":"user","id":"user-7@example.com"},"action":{"name":"access"},"resource":{"type":"feature","id":"feature-7"}}`)
 	reader := bytes.NewReader(body)
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, PathEvaluation, io.NopCloser(reader))
@@ -382,7 +382,7 @@ func BenchmarkBatch(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	handler := h.serve((*call).evaluations)
+	handler := h.serve(route{http.MethodPost, ScopeEvaluate}, (*call).evaluations)
 	var text bytes.Buffer
 	text.WriteString(`{"subject":{"type":"user","id":"user-7@example.com"},"action":{"name":"access"},"evaluations":[`)
 	for i := range 100 {

@@ -43,7 +43,16 @@ type request struct {
 	top      evaluation   // of the single endpoint; defaults of a batch
 	items    []evaluation // of a batch; empty if there is none
 	semantic semantic
-	limit    int // of items; 0 if the endpoint knows no batches
+	page     page // of a search
+	limit    int  // of items; 0 if the endpoint knows no batches
+	paged    bool // the endpoint knows pages
+}
+
+// A page says which part of the results is wanted (AuthZEN 1.0, section 8.2).
+type page struct {
+	given bool
+	token string
+	limit int // 0 means no wish
 }
 
 // A refusal is a request that can't be answered as it stands, in words for the
@@ -54,7 +63,7 @@ func (r refusal) Error() string { return string(r) }
 
 // decode reads body into r. Whatever r held is gone.
 func (r *request) decode(body string, limit int) error {
-	r.top, r.items, r.semantic, r.limit = evaluation{}, r.items[:0], executeAll, limit
+	r.top, r.items, r.semantic, r.page, r.limit = evaluation{}, r.items[:0], executeAll, page{}, limit
 	p := &r.parser
 	return p.parse(body, func() error {
 		if p.next() == 0 {
@@ -76,6 +85,9 @@ func (r *request) member(name string) error {
 		case "options":
 			return r.options()
 		}
+	}
+	if r.paged && name == "page" {
+		return r.readPage()
 	}
 	return r.parser.part(name, &r.top)
 }
@@ -252,27 +264,40 @@ func (e *evaluation) inherit(top *evaluation) {
 	}
 }
 
+// A need says which parts an endpoint needs.
+type need uint8
+
+const (
+	subjectID need = 1 << iota
+	actionName
+	resourceID
+	whole = subjectID | actionName | resourceID
+)
+
 // wrong returns what is wrong with an evaluation, or "".
-func (e *evaluation) wrong() string {
+func (e *evaluation) wrong(needs need) string {
 	if e.fault != "" {
 		return e.fault
 	}
 	for _, part := range [...]struct {
 		*entity
+		id                    need
 		missing, noType, noID string
 	}{
-		{&e.subject, "subject is missing", "subject.type is missing", "subject.id is missing"},
-		{&e.action, "action is missing", "", "action.name is missing"},
-		{&e.resource, "resource is missing", "resource.type is missing", "resource.id is missing"},
+		{&e.subject, subjectID, "subject is missing", "subject.type is missing", "subject.id is missing"},
+		{&e.action, actionName, "action is missing", "", "action.name is missing"},
+		{&e.resource, resourceID, "resource is missing", "resource.type is missing", "resource.id is missing"},
 	} {
+		needed := needs&part.id != 0
 		switch {
+		case !needed && part.noType == "": // a search for actions ignores the one that is sent
 		case !part.given:
 			return part.missing
 		case part.fault != "":
 			return part.fault
 		case part.typ == "" && part.noType != "":
 			return part.noType
-		case part.id == "":
+		case part.entity.id == "" && needed:
 			return part.noID
 		}
 	}

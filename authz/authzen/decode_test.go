@@ -63,8 +63,8 @@ func TestDecodeReadsWhatIsAsked(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			e, err := decoded(t, tt.body)
-			if err != nil || e.wrong() != "" {
-				t.Fatalf("decode(%s) = %v, fault %q", tt.body, err, e.wrong())
+			if err != nil || e.wrong(whole) != "" {
+				t.Fatalf("decode(%s) = %v, fault %q", tt.body, err, e.wrong(whole))
 			}
 			if got, want := e.query(), with(tt.want); got != want {
 				t.Errorf("decode(%s) = %+v, want %+v", tt.body, got, want)
@@ -169,8 +169,8 @@ func TestWrongNamesTheMember(t *testing.T) {
 		{sub(`}}`, `},"context":{"project":["a"]}}`), "context.project must be a string"},
 	}
 	for _, tt := range tests {
-		if e, err := decoded(t, tt.body); err != nil || e.wrong() != tt.says {
-			t.Errorf("wrong(%s) = %q, %v; want %q", tt.body, e.wrong(), err, tt.says)
+		if e, err := decoded(t, tt.body); err != nil || e.wrong(whole) != tt.says {
+			t.Errorf("wrong(%s) = %q, %v; want %q", tt.body, e.wrong(whole), err, tt.says)
 		}
 	}
 }
@@ -280,8 +280,8 @@ func agree(t *testing.T, body string, ref json.RawMessage, e *entity, id string)
 func TestDecodingAllocatesNothing(t *testing.T) {
 	var r request
 	if n := testing.AllocsPerRun(100, func() {
-		if err := r.decode(valid, 0); err != nil || r.top.wrong() != "" {
-			t.Fatal(err, r.top.wrong())
+		if err := r.decode(valid, 0); err != nil || r.top.wrong(whole) != "" {
+			t.Fatal(err, r.top.wrong(whole))
 		}
 	}); n > 0 {
 		t.Errorf("decode allocates %v times, want 0", n)

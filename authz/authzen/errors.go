@@ -27,7 +27,7 @@ type failure struct {
 
 // The failures of HTTP itself.
 var (
-	errMethod   = &failure{status: http.StatusMethodNotAllowed, text: "the method must be POST"}
+	errMethod   = &failure{status: http.StatusMethodNotAllowed, text: "the method is not allowed here"}
 	errType     = &failure{status: http.StatusUnsupportedMediaType, text: "the content type must be application/json"}
 	errEncoding = &failure{status: http.StatusUnsupportedMediaType, text: "the body must not be encoded"}
 	errTooLarge = &failure{status: http.StatusRequestEntityTooLarge, text: "the body is too large"}

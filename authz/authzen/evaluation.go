@@ -27,7 +27,7 @@ func (c *call) evaluation() error {
 // single answers the evaluation at the top of the request.
 func (c *call) single() error {
 	top := &c.request.top
-	if fault := top.wrong(); fault != "" {
+	if fault := top.wrong(whole); fault != "" {
 		return refusal(fault)
 	}
 	if !c.by.MayAsk(top.resource.typ, top.resource.id) {

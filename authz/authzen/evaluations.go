@@ -39,7 +39,7 @@ func (c *call) resolve() []*failure {
 		e := &r.items[i]
 		e.inherit(&r.top)
 		var f *failure
-		if fault := e.wrong(); fault != "" {
+		if fault := e.wrong(whole); fault != "" {
 			f = &failure{status: http.StatusBadRequest, text: fault}
 		} else if !c.by.MayAsk(e.resource.typ, e.resource.id) {
 			f = toFailure(ErrForbidden)

@@ -2,6 +2,7 @@ package authzen
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"mime"
@@ -17,14 +18,32 @@ import (
 
 // The paths of the API (AuthZEN 1.0, section 10.1).
 const (
-	PathEvaluation  = "/access/v1/evaluation"
-	PathEvaluations = "/access/v1/evaluations"
+	PathEvaluation     = "/access/v1/evaluation"
+	PathEvaluations    = "/access/v1/evaluations"
+	PathSubjectSearch  = "/access/v1/search/subject"
+	PathResourceSearch = "/access/v1/search/resource"
+	PathActionSearch   = "/access/v1/search/action"
+	PathMetadata       = "/.well-known/authzen-configuration"
+	PathPermissions    = "/v1/users/{id}/permissions"
 )
 
 // A Config says what a [Handler] works with.
 type Config struct {
 	Evaluator     Evaluator     // required
 	Authenticator Authenticator // required
+
+	// Viewer is what searches and lists of permissions look at. Without it they
+	// are not served.
+	Viewer Viewer
+	// People are who a search for subjects looks through. Without it there is
+	// none.
+	People People
+	// PageKey seals the tokens of pages; replicas share it. Default: random, so
+	// that a page ends with the process.
+	PageKey []byte
+	// URL is the address of the daemon as applications know it. The metadata are
+	// served only if it is https.
+	URL string
 
 	// Record is told of every decision, for the decision log. It must not block
 	// or keep what it is given. May be nil.
@@ -59,15 +78,37 @@ func New(cfg Config) (*Handler, error) {
 		}
 	}
 	h := &Handler{cfg: cfg}
+	if len(cfg.PageKey) == 0 {
+		h.cfg.PageKey = []byte(rand.Text())
+	}
 	h.calls.New = func() any { return &call{h: h} }
 	return h, nil
 }
 
 // Register adds the routes of h to mux.
 func (h *Handler) Register(mux *http.ServeMux) {
-	mux.Handle(PathEvaluation, h.serve((*call).evaluation))
-	mux.Handle(PathEvaluations, h.serve((*call).evaluations))
+	post := func(path, scope string, f func(*call) error) {
+		mux.Handle(path, h.serve(route{http.MethodPost, scope}, f))
+	}
+	post(PathEvaluation, ScopeEvaluate, (*call).evaluation)
+	post(PathEvaluations, ScopeEvaluate, (*call).evaluations)
+	if h.cfg.Viewer != nil {
+		post(PathResourceSearch, ScopeSearch, (*call).searchResources)
+		post(PathActionSearch, ScopeSearch, (*call).searchActions)
+		mux.Handle(PathPermissions, h.serve(route{http.MethodGet, ScopePermissions}, (*call).permissions))
+	}
+	if h.searchesSubjects() {
+		post(PathSubjectSearch, ScopeSearch, (*call).searchSubjects)
+	}
+	if body := h.metadata(); body != nil {
+		mux.Handle(PathMetadata, serveMetadata(body))
+	}
 }
+
+func (h *Handler) searchesSubjects() bool { return h.cfg.Viewer != nil && h.cfg.People != nil }
+
+// A route says what a caller needs for an endpoint.
+type route struct{ method, scope string }
 
 // A call is one request under way, and the memory that the next one uses again.
 type call struct {
@@ -87,12 +128,12 @@ const keepBytes, keepItems = 64 << 10, MaxBatch
 
 // serve adapts f. It is the one place where an error becomes a status, and
 // where every answer gets its headers.
-func (h *Handler) serve(f func(*call) error) http.Handler {
+func (h *Handler) serve(to route, f func(*call) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := h.calls.Get().(*call)
 		c.w, c.r = w, r
 		c.headers()
-		if err := c.admit(); err != nil {
+		if err := c.admit(to); err != nil {
 			c.fail(err)
 		} else if err := f(c); err != nil {
 			c.fail(err)
@@ -103,7 +144,7 @@ func (h *Handler) serve(f func(*call) error) http.Handler {
 
 func (c *call) release() {
 	c.w, c.r, c.by, c.atLeast = nil, nil, nil, directory.Stamp{}
-	c.request.top = evaluation{}
+	c.request.top, c.request.page = evaluation{}, page{}
 	clear(c.request.items)
 	clear(c.queries)
 	clear(c.answers)
@@ -114,11 +155,10 @@ func (c *call) release() {
 
 // Values of headers that all answers share.
 var (
-	typeJSON    = []string{"application/json"}
-	noStore     = []string{"no-store"}
-	noSniff     = []string{"nosniff"}
-	challenge   = []string{`Bearer realm="usherd"`}
-	allowedPost = []string{http.MethodPost}
+	typeJSON  = []string{"application/json"}
+	noStore   = []string{"no-store"}
+	noSniff   = []string{"nosniff"}
+	challenge = []string{`Bearer realm="usherd"`}
 )
 
 // The names are canonical, so that they are set without looking for it.
@@ -144,16 +184,19 @@ func harmless(id string) bool {
 }
 
 // admit decides whether the body is read at all: the caller first.
-func (c *call) admit() (err error) {
-	if c.r.Method != http.MethodPost {
-		c.w.Header()["Allow"] = allowedPost
+func (c *call) admit(to route) (err error) {
+	if c.r.Method != to.method {
+		c.w.Header()["Allow"] = []string{to.method}
 		return errMethod
 	}
 	if c.by, err = c.h.cfg.Authenticator.Authenticate(c.r); err != nil {
 		return err
 	}
-	if !c.by.Has(ScopeEvaluate) {
+	if !c.by.Has(to.scope) {
 		return ErrForbidden
+	}
+	if c.atLeast, err = requiredStamp(c.r.Header["Usherd-At-Least"]); err != nil || to.method == http.MethodGet {
+		return err
 	}
 	if !isJSON(c.r.Header["Content-Type"]) {
 		return errType
@@ -161,8 +204,7 @@ func (c *call) admit() (err error) {
 	if len(c.r.Header["Content-Encoding"]) > 0 {
 		return errEncoding
 	}
-	c.atLeast, err = requiredStamp(c.r.Header["Usherd-At-Least"])
-	return err
+	return nil
 }
 
 // isJSON reports whether a content type is JSON in UTF-8.
