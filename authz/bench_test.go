@@ -104,3 +104,22 @@ func BenchmarkUpdate(b *testing.B) {
 		}
 	}
 }
+
+func TestDecideAllocatesNothing(t *testing.T) {
+	snap := authz.Compile(organization(200, 1000, 20))
+	for _, action := range []string{"access", "edit"} {
+		for _, allow := range []bool{true, false} {
+			if action == "edit" && allow {
+				continue // nobody may
+			}
+			subjects, asks := questions(snap, action, allow)
+			n := 0
+			if got := testing.AllocsPerRun(500, func() {
+				snap.Decide(&subjects[n], &asks[n])
+				n++
+			}); got != 0 {
+				t.Errorf("Decide(%s, allowed %v) allocates %v times, want 0", action, allow, got)
+			}
+		}
+	}
+}
