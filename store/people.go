@@ -44,46 +44,51 @@ func scanUser(row scanner) (u directory.User, err error) {
 	return u, err
 }
 
+// memberStretch is how many members are read at a time.
+const memberStretch = 1000
+
 // Members yields the direct members of a group, ordered by the value by which
-// the source names them. All are of one database snapshot, which is kept, with
-// a connection, until the loop ends.
+// the source names them. They are read in stretches, and no connection is kept
+// in between, because the loop may go at the pace of a slow client. Each member
+// that stays through the loop is yielded once.
 func (s *Store) Members(ctx context.Context, group directory.GroupID) iter.Seq2[directory.Member, error] {
 	return func(yield func(directory.Member, error) bool) {
-		some, err := s.yieldMembers(ctx, group, func(m directory.Member) bool { return yield(m, nil) })
-		if err == nil && !some {
-			_, err = one(ctx, s.read, groups, "", string(group))
-		}
-		if err != nil {
-			yield(directory.Member{}, fmt.Errorf("members of group %s: %w", group, err))
+		var last directory.Member
+		for {
+			some, err := s.membersAfter(ctx, group, last)
+			if err == nil && len(some) == 0 && last == (directory.Member{}) {
+				_, err = one(ctx, s.read, groups, "", string(group))
+			}
+			if err != nil {
+				yield(directory.Member{}, fmt.Errorf("members of group %s: %w", group, err))
+				return
+			}
+			for _, m := range some {
+				if !yield(m, nil) {
+					return
+				}
+			}
+			if len(some) < memberStretch {
+				return
+			}
+			last = some[len(some)-1]
 		}
 	}
 }
 
-// yieldMembers reports whether there was a member. It ends without an error
-// when yield says so.
-func (s *Store) yieldMembers(ctx context.Context, group directory.GroupID, yield func(directory.Member) bool) (some bool, err error) {
+// membersAfter reads the next members after one.
+func (s *Store) membersAfter(ctx context.Context, group directory.GroupID, after directory.Member) ([]directory.Member, error) {
 	if !storable(string(group)) {
-		return false, nil
+		return nil, nil
 	}
 	// The last term is no column, so that the index of what holds is used and not
 	// the primary key, which would lead through all that ever held.
-	rows, err := s.read.QueryContext(ctx, `SELECT kind, member_id, value, via FROM membership
-		WHERE group_id = $1 AND `+open+` ORDER BY value, via || ''`, string(group))
-	if err != nil {
-		return false, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var m directory.Member
-		if err := rows.Scan(&m.Kind, &m.ID, &m.Value, &m.Via); err != nil {
-			return true, err
-		}
-		some = true
-		if !yield(m) {
-			return true, nil
-		}
-	}
-	return some, rows.Err()
+	return collect(ctx, s.read, func(row scanner) (m directory.Member, err error) {
+		err = row.Scan(&m.Kind, &m.ID, &m.Value, &m.Via)
+		return m, err
+	}, `SELECT kind, member_id, value, via FROM membership
+		WHERE group_id = $1 AND `+open+` AND value >= $2 AND (value > $2 OR via || '' > $3)
+		ORDER BY value, via || '' LIMIT $4`, string(group), after.Value, string(after.Via), memberStretch)
 }
 
 // GroupsOf returns, for each identity, the groups of its source of which it is
