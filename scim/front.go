@@ -43,7 +43,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	t.Status = ans.status
 	h.finish(t)
-	if err := ans.write(w, r.Method == http.MethodHead); err != nil {
+	if err := ans.write(patient{w, http.NewResponseController(w), h.limits.Stall}, r.Method == http.MethodHead); err != nil {
 		h.log.Info("scim answer broke off", zap.String("request", id), zap.Error(err))
 		panic(http.ErrAbortHandler) // an answer cut short must not look whole
 	}
@@ -116,7 +116,7 @@ func (c *call) takeBody(r *http.Request, path []string) (func(), error) {
 	if r.ContentLength >= 0 && r.ContentLength < reserved {
 		reserved = r.ContentLength
 	}
-	done, err := c.reserve(c.ctx, reserved)
+	done, err := c.reserve(c.ctx, c.source(), reserved)
 	if err != nil {
 		return nil, err
 	}

@@ -112,12 +112,19 @@ func (c *call) patchGroup() (answer, error) {
 // commit.
 func (c *call) rewriteGroup(change func(map[string]any) (map[string]any, error), members []directory.Change) (directory.Group, error) {
 	var none directory.Group
-	if change != nil {
-		lock := c.locks.of(c.id)
-		lock.Lock()
-		defer lock.Unlock()
+	stripe := c.locks.of(c.id)
+	if change == nil {
+		stripe.still.RLock()
+		defer stripe.still.RUnlock()
+	} else {
+		stripe.turn.Lock()
+		defer stripe.turn.Unlock()
 	}
-	for range attempts {
+	for attempt := range attempts {
+		if change != nil && attempt == 1 {
+			stripe.still.Lock()
+			defer stripe.still.Unlock()
+		}
 		old, err := c.read.Group(c.ctx, c.source(), c.groupID())
 		if err != nil {
 			return none, c.missing(err)

@@ -104,7 +104,7 @@ func New(cfg Config) (*Handler, error) {
 		url: strings.TrimRight(cfg.URL, "/"), auth: cfg.Auth, read: cfg.Read, write: cfg.Apply, seal: cfg.Seal,
 		record: cfg.Record, log: cfg.Log, limits: limits, now: cfg.Now,
 		inFlight: semaphore.NewWeighted(limits.InFlight),
-		turns:    turns{limit: limits.Requests, wait: limits.Wait},
+		turns:    turns{limit: limits.Requests, bytes: limits.InFlight / sourceShare, wait: limits.Wait},
 		locks:    locks{seed: maphash.MakeSeed()},
 	}, nil
 }

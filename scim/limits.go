@@ -20,10 +20,15 @@ type Limits struct {
 	Page       int           // resources of a page when count is not given; default 100
 	MaxPage    int           // resources of a page at most; default 1,000
 	Scan       int           // resources that a filter without index may look at; default 100,000
-	InFlight   int64         // bytes of bodies in work at a time; default 32 MiB
+	InFlight   int64         // bytes of bodies in work at a time, half of it for one source; default 32 MiB
 	Requests   int           // requests of one source in work at a time; default 32
 	Wait       time.Duration // how long a request waits for its turn; default 10 s
+	Stall      time.Duration // how long a client may let an answer wait before it takes more; default 30 s
 }
+
+// sourceShare is the part of InFlight that one source may have: a half, so that
+// no source alone can keep the others waiting.
+const sourceShare = 2
 
 func (l Limits) withDefaults() Limits {
 	set := func(field *int, value int) {
@@ -43,9 +48,12 @@ func (l Limits) withDefaults() Limits {
 	if l.InFlight <= 0 {
 		l.InFlight = 32 << 20
 	}
-	l.InFlight = max(l.InFlight, int64(l.GroupBody), int64(l.UserBody))
+	l.InFlight = max(l.InFlight, sourceShare*int64(l.GroupBody), sourceShare*int64(l.UserBody))
 	if l.Wait <= 0 {
 		l.Wait = 10 * time.Second
+	}
+	if l.Stall <= 0 {
+		l.Stall = 30 * time.Second
 	}
 	l.Filter.Loose = true
 	return l

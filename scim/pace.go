@@ -2,35 +2,51 @@ package scim
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"net/http"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/usherd/usherd/directory"
 )
 
 // turns gives each source a fair share: so many requests of it are in work at
-// a time, the others wait. A provider is slowed before it is refused.
+// a time, with bodies of so many bytes; the others wait. A provider is slowed
+// before it is refused, and one that sends slowly slows nobody else.
 type turns struct {
-	limit int
-	wait  time.Duration
-	mu    sync.Mutex // guards slots
-	slots map[directory.SourceName]chan struct{}
+	limit  int
+	bytes  int64
+	wait   time.Duration
+	mu     sync.Mutex // guards shares
+	shares map[directory.SourceName]*share
+}
+
+// A share is what one source may have in work.
+type share struct {
+	slots chan struct{}
+	bytes *semaphore.Weighted
+}
+
+func (t *turns) of(src directory.SourceName) *share {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s, ok := t.shares[src]
+	if !ok {
+		if t.shares == nil {
+			t.shares = map[directory.SourceName]*share{}
+		}
+		s = &share{slots: make(chan struct{}, t.limit), bytes: semaphore.NewWeighted(t.bytes)}
+		t.shares[src] = s
+	}
+	return s
 }
 
 // enter waits for a turn and returns the function that ends it.
 func (t *turns) enter(ctx context.Context, src directory.SourceName) (func(), error) {
-	t.mu.Lock()
-	slot, ok := t.slots[src]
-	if !ok {
-		if t.slots == nil {
-			t.slots = map[directory.SourceName]chan struct{}{}
-		}
-		slot = make(chan struct{}, t.limit)
-		t.slots[src] = slot
-	}
-	t.mu.Unlock()
+	slot := t.of(src).slots
 	leave := func() { <-slot }
 	select {
 	case slot <- struct{}{}:
@@ -49,14 +65,39 @@ func (t *turns) enter(ctx context.Context, src directory.SourceName) (func(), er
 	}
 }
 
-// reserve waits until n bytes of bodies fit beside those in work.
-func (h *Handler) reserve(ctx context.Context, n int64) (func(), error) {
+// reserve waits until n bytes of bodies fit beside those of the source and of
+// all sources that are in work.
+func (h *Handler) reserve(ctx context.Context, src directory.SourceName, n int64) (func(), error) {
 	ctx, cancel := context.WithTimeout(ctx, h.limits.Wait)
 	defer cancel()
-	if err := h.inFlight.Acquire(ctx, n); err != nil {
-		return nil, &Error{Status: http.StatusServiceUnavailable, Detail: "too much is in work", Err: err, retry: 1}
+	busy := func(err error) error {
+		return &Error{Status: http.StatusServiceUnavailable, Detail: "too much is in work", Err: err, retry: 1}
 	}
-	return func() { h.inFlight.Release(n) }, nil
+	own := h.turns.of(src).bytes
+	if err := own.Acquire(ctx, n); err != nil {
+		return nil, busy(err)
+	}
+	if err := h.inFlight.Acquire(ctx, n); err != nil {
+		own.Release(n)
+		return nil, busy(err)
+	}
+	return func() { h.inFlight.Release(n); own.Release(n) }, nil
+}
+
+// A patient writer ends an answer that the client has stopped to take; what is
+// taken slowly goes on.
+type patient struct {
+	http.ResponseWriter
+	conn  *http.ResponseController
+	stall time.Duration
+}
+
+// Write implements [http.ResponseWriter].
+func (w patient) Write(p []byte) (int, error) {
+	if err := w.conn.SetWriteDeadline(time.Now().Add(w.stall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	return w.ResponseWriter.Write(p)
 }
 
 // locks let the writers of one resource in this process go one after the
@@ -64,9 +105,18 @@ func (h *Handler) reserve(ctx context.Context, n int64) (func(), error) {
 // depend on them: versions are compared in the store.
 type locks struct {
 	seed    maphash.Seed
-	stripes [64]sync.Mutex
+	stripes [64]stripe
 }
 
-func (l *locks) of(id string) *sync.Mutex {
+// A stripe is shared by the resources whose ids hash alike.
+type stripe struct {
+	turn sync.Mutex // held by who compares versions
+
+	// still is shared by those who change members alone, which moves the version
+	// too, and held by a writer of attributes whom they have outrun before.
+	still sync.RWMutex
+}
+
+func (l *locks) of(id string) *stripe {
 	return &l.stripes[maphash.String(l.seed, id)%uint64(len(l.stripes))]
 }

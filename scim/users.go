@@ -154,9 +154,9 @@ func (c *call) patchUser() (answer, error) {
 // and writes it if nobody else wrote in between; else it begins again. Only
 // If-Match makes that the client's concern (RFC 7644, section 3.14).
 func (c *call) rewriteUser(change func(old map[string]any) (map[string]any, error)) (answer, error) {
-	lock := c.locks.of(c.id)
-	lock.Lock()
-	defer lock.Unlock()
+	stripe := c.locks.of(c.id)
+	stripe.turn.Lock()
+	defer stripe.turn.Unlock()
 	for range attempts {
 		old, err := c.read.Identity(c.ctx, c.source(), c.userID())
 		if err != nil {
