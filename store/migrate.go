@@ -56,7 +56,7 @@ func migrateAlone(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return fmt.Errorf("beginning the migration: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // it only held the lock
+	defer tx.Rollback() // it only held the lock
 	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(migrationLock)); err != nil {
 		return fmt.Errorf("waiting for another replica's migration: %w", err)
 	}

@@ -52,7 +52,7 @@ func TestRootKeyIsMadeWrapped(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s, err = store.Open(t.Context(), store.Config{DSN: dsn}); err == nil {
-		s.Close()
+		_ = s.Close()
 		t.Error("Open without the secret of a new store = nil, want an error")
 	}
 }

@@ -49,7 +49,7 @@ func (s *Store) snapshot(ctx context.Context, f func(querier) error) error {
 	if err != nil {
 		return fmt.Errorf("beginning to read: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
+	defer tx.Rollback() // nothing was written
 	return f(tx)
 }
 

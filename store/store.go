@@ -72,7 +72,11 @@ func (s *Store) Close() error {
 	if s.w != nil {
 		s.w.close()
 	}
-	errs := []error{s.read.Close(), s.write.Close()}
+	var errs []error
+	for _, prepared := range s.subject {
+		errs = append(errs, prepared.Close())
+	}
+	errs = append(errs, s.read.Close(), s.write.Close())
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close())
 	}

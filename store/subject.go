@@ -97,7 +97,7 @@ func (s *Store) prepareSubject(ctx context.Context) error {
 		return nil
 	}
 	for kind := range whoSQL {
-		prepared, err := s.read.PrepareContext(ctx, subjectSQL(kind))
+		prepared, err := s.read.PrepareContext(ctx, subjectSQL(kind)) //nolint:sqlclosecheck // Close does
 		if err != nil {
 			return fmt.Errorf("preparing to read subjects: %w", err)
 		}

@@ -317,7 +317,7 @@ func testFactsAreOneRevision(t *testing.T, s directory.Store) {
 	var readers sync.WaitGroup
 	readers.Go(func() { readWhole(t, s, done) })
 	readers.Go(func() { followAlong(t, s, done) })
-	for i := range 20 {
+	for i := range 12 {
 		g := directory.CreateGroup{ID: directory.GroupID(directory.NewID()), Source: okta, Name: fmt.Sprint("group ", i)}
 		f.apply(g,
 			directory.PutGrant{Grant: directory.Grant{Group: g.ID, Role: "viewer", Origin: directory.ByHand}},

@@ -292,8 +292,10 @@ func testQueryInvalid(t *testing.T, s directory.Store) {
 
 // texts that conditions are made of: parts of the crowd's names, and wildcards.
 var (
-	someTexts = []string{"", "a", "an", "ANN", "ann", "nn", "_", "%", `\`, "e1", "E1", "7%", "ä", "ss", "straße", "k", "\u212a",
-		"@corp.test", "ann@corp.test", "b.test", "eng", "ENG 2", "alpha", "active", "blocked", "service", "pending%", "'", " "}
+	someTexts = []string{
+		"", "a", "an", "ANN", "ann", "nn", "_", "%", `\`, "e1", "E1", "7%", "ä", "ss", "straße", "k", "\u212a",
+		"@corp.test", "ann@corp.test", "b.test", "eng", "ENG 2", "alpha", "active", "blocked", "service", "pending%", "'", " ",
+	}
 	textOps = []directory.Op{
 		directory.Eq, directory.Ne, directory.Co, directory.Sw, directory.Ew, directory.Gt, directory.Ge, directory.Lt, directory.Le, directory.Pr,
 	}
@@ -348,27 +350,34 @@ func testIdentitiesAgree(t *testing.T, s directory.Store) {
 	for _, g := range page.Items {
 		more = append(more, string(g.ID))
 	}
+	attrs := []directory.Attribute{
+		directory.AttrID, directory.AttrUserName, directory.AttrName, directory.AttrExternalID, directory.AttrActive, directory.AttrEmail,
+		directory.AttrMemberOf, directory.AttrCreated, directory.AttrModified, directory.AttrUserType,
+	}
+	type scope struct {
+		source directory.SourceName
+		ids    []directory.UserID
+		all    []resource
+	}
+	var scopes []scope
 	for _, source := range []directory.SourceName{"", okta, corp} {
 		ids, all := everybody(f, source)
-		attrs := []directory.Attribute{
-			directory.AttrID, directory.AttrUserName, directory.AttrName, directory.AttrExternalID, directory.AttrActive, directory.AttrEmail,
-			directory.AttrMemberOf, directory.AttrCreated, directory.AttrModified, directory.AttrUserType,
-		}
-		gen := conditions(attrs, slices.Concat(more, texts(ids)), createdTimes(all))
-		rapid.Check(t, func(rt *rapid.T) {
-			where := gen.Draw(rt, "where")
-			var want []directory.UserID
-			for i, r := range all {
-				if holds(where, r) {
-					want = append(want, ids[i])
-				}
-			}
-			page, err := s.Identities(t.Context(), directory.Query{Source: source, Where: where, Limit: 100, Total: true})
-			if err != nil || page.Total != len(want) || !slices.EqualFunc(want, page.Items, isIdentity) {
-				rt.Errorf("Identities of %q where %+v = %q of %d, %v; want %q", source, where, names(page), page.Total, err, want)
-			}
-		})
+		scopes = append(scopes, scope{source, ids, all})
 	}
+	gen := conditions(attrs, slices.Concat(more, texts(scopes[0].ids)), createdTimes(scopes[0].all))
+	rapid.Check(t, func(rt *rapid.T) {
+		where, in := gen.Draw(rt, "where"), rapid.SampledFrom(scopes).Draw(rt, "scope")
+		var want []directory.UserID
+		for i, r := range in.all {
+			if holds(where, r) {
+				want = append(want, in.ids[i])
+			}
+		}
+		page, err := s.Identities(t.Context(), directory.Query{Source: in.source, Where: where, Limit: 100, Total: true})
+		if err != nil || page.Total != len(want) || !slices.EqualFunc(want, page.Items, isIdentity) {
+			rt.Errorf("Identities of %q where %+v = %q of %d, %v; want %q", in.source, where, names(page), page.Total, err, want)
+		}
+	})
 }
 
 func createdTimes(all []resource) (times []time.Time) {
@@ -381,41 +390,40 @@ func createdTimes(all []resource) (times []time.Time) {
 func testGroupsAgree(t *testing.T, s directory.Store) {
 	f := fill(t, s)
 	crowd(f)
-	for _, source := range []directory.SourceName{"", okta, directory.Local} {
-		page, err := s.Groups(t.Context(), directory.Query{Source: source, Limit: 100})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var all []resource
-		var more []string
-		for _, g := range page.Items {
-			of := members(t, s, g.ID)
-			all = append(all, groupResource(g, of))
-			more = append(more, string(g.ID))
-			for _, m := range of {
-				more = append(more, m.Value)
-			}
-		}
-		attrs := []directory.Attribute{
-			directory.AttrID, directory.AttrName, directory.AttrExternalID, directory.AttrMember, directory.AttrCreated,
-			directory.AttrModified, directory.AttrGroupStatus, directory.AttrProject,
-		}
-		gen := conditions(attrs, more, createdTimes(all))
-		rapid.Check(t, func(rt *rapid.T) {
-			where := gen.Draw(rt, "where")
-			var want, got []directory.GroupID
-			for i, r := range all {
-				if holds(where, r) {
-					want = append(want, page.Items[i].ID)
-				}
-			}
-			answer, err := s.Groups(t.Context(), directory.Query{Source: source, Where: where, Limit: 100, Total: true})
-			for _, g := range answer.Items {
-				got = append(got, g.ID)
-			}
-			if err != nil || answer.Total != len(want) || !slices.Equal(got, want) {
-				rt.Errorf("Groups of %q where %+v = %q of %d, %v; want %q", source, where, got, answer.Total, err, want)
-			}
-		})
+	page, err := s.Groups(t.Context(), directory.Query{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
 	}
+	var all []resource
+	var more []string
+	for _, g := range page.Items {
+		of := members(t, s, g.ID)
+		all = append(all, groupResource(g, of))
+		more = append(more, string(g.ID))
+		for _, m := range of {
+			more = append(more, m.Value)
+		}
+	}
+	attrs := []directory.Attribute{
+		directory.AttrID, directory.AttrName, directory.AttrExternalID, directory.AttrMember, directory.AttrCreated,
+		directory.AttrModified, directory.AttrGroupStatus, directory.AttrProject,
+	}
+	gen := conditions(attrs, more, createdTimes(all))
+	rapid.Check(t, func(rt *rapid.T) {
+		where := gen.Draw(rt, "where")
+		source := rapid.SampledFrom([]directory.SourceName{"", okta, directory.Local}).Draw(rt, "source")
+		var want, got []directory.GroupID
+		for i, r := range all {
+			if holds(where, r) && (source == "" || source == page.Items[i].Source) {
+				want = append(want, page.Items[i].ID)
+			}
+		}
+		answer, err := s.Groups(t.Context(), directory.Query{Source: source, Where: where, Limit: 100, Total: true})
+		for _, g := range answer.Items {
+			got = append(got, g.ID)
+		}
+		if err != nil || answer.Total != len(want) || !slices.Equal(got, want) {
+			rt.Errorf("Groups of %q where %+v = %q of %d, %v; want %q", source, where, got, answer.Total, err, want)
+		}
+	})
 }
