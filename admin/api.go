@@ -164,7 +164,24 @@ func (a *API) Register(mux *http.ServeMux) {
 	} {
 		mux.Handle(pattern, a.serve(f))
 	}
-	mux.Handle("/api/v1/", a.serve(func(c call) (answer, error) {
-		return answer{}, notFound("no such operation: %s %s", c.Method, strings.TrimPrefix(c.URL.Path, "/api/v1"))
-	}))
+	mux.Handle(anything, a.serve(func(c call) (answer, error) { return answer{}, a.noRoute(mux, c) }))
+}
+
+// anything is the pattern of what no other pattern is for.
+const anything = "/api/v1/"
+
+// noRoute tells an unknown path from a known one with another method.
+func (a *API) noRoute(mux *http.ServeMux, c call) error {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+		other := c.Clone(c.Context())
+		other.Method = method
+		if _, pattern := mux.Handler(other); pattern != anything {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) > 0 {
+		return &methodError{allowed}
+	}
+	return notFound("no such operation: %s %s", c.Method, strings.TrimPrefix(c.URL.Path, "/api/v1"))
 }

@@ -43,11 +43,11 @@ func (s *Service) LosesOwner(ctx context.Context, changes ...directory.Change) (
 	if err != nil {
 		return false, err
 	}
-	had, err := s.anOwner(ctx, f.now, func(sub directory.Subject) directory.Subject { return sub })
+	had, err := s.anOwner(ctx, f, f.now, func(sub directory.Subject) directory.Subject { return sub })
 	if err != nil || !had {
 		return false, err
 	}
-	has, err := s.anOwner(ctx, f.then, f.of)
+	has, err := s.anOwner(ctx, f, f.then, f.of)
 	return !has, err
 }
 
@@ -59,7 +59,7 @@ func owns(s *authz.Snapshot, sub directory.Subject) bool {
 // anOwner reports whether somebody owns the organization. It asks about those
 // who may: who has a grant of an owning Role, and who is in a group that gives
 // one.
-func (s *Service) anOwner(ctx context.Context, snapshot *authz.Snapshot, as func(directory.Subject) directory.Subject) (bool, error) {
+func (s *Service) anOwner(ctx context.Context, f *future, snapshot *authz.Snapshot, as func(directory.Subject) directory.Subject) (bool, error) {
 	ask := func(id directory.UserID) (bool, error) {
 		sub, err := s.subject(ctx, id)
 		return err == nil && owns(snapshot, as(sub)), err
@@ -81,9 +81,9 @@ func (s *Service) anOwner(ctx context.Context, snapshot *authz.Snapshot, as func
 		if !owns(snapshot, madeUp(g.Num)) {
 			continue
 		}
-		for m, err := range s.Store.Members(ctx, g.ID) {
+		for m, err := range s.members(ctx, f, g.ID) {
 			if err != nil {
-				return false, fmt.Errorf("members of an owning group: %w", err)
+				return false, err
 			}
 			if m.Kind != directory.UserMember {
 				continue

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/usherd/usherd/directory"
 	"go.uber.org/zap"
@@ -62,12 +63,19 @@ var problems = []struct {
 	{directory.ErrInvalid, http.StatusBadRequest, "invalid", "Not valid"},
 }
 
+// A methodError says that a path has other methods.
+type methodError struct{ allowed []string }
+
+func (e *methodError) Error() string { return "use " + strings.Join(e.allowed, ", ") }
+
 // ProblemOf turns an error into what is said of it. An unknown error is 500 and
 // no words.
 func ProblemOf(err error) *Problem {
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		_ = tooLarge
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &Problem{problemBase + "too-large", "Too large", http.StatusRequestEntityTooLarge, "the body is larger than 8 MiB", nil}
+	}
+	if wrong, ok := errors.AsType[*methodError](err); ok {
+		return &Problem{problemBase + "method", "Method not allowed", http.StatusMethodNotAllowed, wrong.Error(), nil}
 	}
 	for _, p := range problems {
 		if !errors.Is(err, p.err) {
@@ -87,6 +95,9 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Status >= http.StatusInternalServerError {
 		a.Log.Error("request failed", zap.String("request_id", w.Header().Get("X-Request-Id")),
 			zap.String("method", r.Method), zap.String("action", r.Pattern), zap.Error(err))
+	}
+	if wrong, ok := errors.AsType[*methodError](err); ok {
+		w.Header().Set("Allow", strings.Join(wrong.allowed, ", "))
 	}
 	if p.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")

@@ -22,6 +22,7 @@ type future struct {
 	alter  map[directory.UserID][]func(*directory.Subject)
 	born   map[directory.UserID]*directory.Subject
 	shaken map[directory.GroupID]bool // groups that differ, so that whoever is in them may
+	made   map[directory.GroupID]bool // groups that are not there yet
 }
 
 // foresee works out a future.
@@ -29,7 +30,7 @@ func (s *Service) foresee(ctx context.Context, facts directory.Facts, changes ..
 	f := &future{
 		now: authz.Compile(facts), facts: facts, groups: map[directory.GroupID]int{},
 		alter: map[directory.UserID][]func(*directory.Subject){}, born: map[directory.UserID]*directory.Subject{},
-		shaken: map[directory.GroupID]bool{},
+		shaken: map[directory.GroupID]bool{}, made: map[directory.GroupID]bool{},
 	}
 	f.facts.Groups = slices.Clone(facts.Groups)
 	f.facts.Policy.Sources = slices.Clone(facts.Policy.Sources)
@@ -142,7 +143,7 @@ func (f *future) createGroup(c directory.CreateGroup) {
 	if err != nil {
 		return // the store refuses it
 	}
-	f.groups[c.ID] = len(f.facts.Groups)
+	f.groups[c.ID], f.made[c.ID] = len(f.facts.Groups), true
 	f.facts.Groups = append(f.facts.Groups, directory.GroupFacts{
 		ID: c.ID, Num: num, Source: c.Source, Name: c.Name, NameKey: key, ExternalID: c.ExternalID, DN: c.DN, Project: c.Project,
 	})
@@ -218,9 +219,9 @@ func (s *Service) imagineMembers(ctx context.Context, f *future, c directory.Cha
 		for _, v := range c.Values {
 			stay[v] = true
 		}
-		for m, err := range s.Store.Members(ctx, c.Group) {
+		for m, err := range s.members(ctx, f, c.Group) {
 			if err != nil {
-				return fmt.Errorf("members of group %s: %w", c.Group, err)
+				return err
 			}
 			if m.Via == cmp.Or(c.Via, directory.ViaMember) && !stay[m.Value] {
 				leaves = append(leaves, m.Value)
@@ -238,6 +239,25 @@ func (s *Service) imagineMembers(ctx context.Context, f *future, c directory.Cha
 		}
 	}
 	return nil
+}
+
+// members yields the present members of a group; one that is not there yet has
+// none.
+func (s *Service) members(ctx context.Context, f *future, group directory.GroupID) iter.Seq2[directory.Member, error] {
+	return func(yield func(directory.Member, error) bool) {
+		if f.made[group] {
+			return
+		}
+		for m, err := range s.Store.Members(ctx, group) {
+			if err != nil {
+				yield(m, fmt.Errorf("members of group %s: %w", group, err))
+				return
+			}
+			if !yield(m, nil) {
+				return
+			}
+		}
+	}
 }
 
 func (s *Service) imagineMember(ctx context.Context, f *future, group directory.GroupID, source directory.SourceName, value string, comes bool) error {
@@ -328,9 +348,9 @@ func (s *Service) addMembers(ctx context.Context, f *future, ids map[directory.U
 	for len(todo) > 0 {
 		id := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		for m, err := range s.Store.Members(ctx, id) {
+		for m, err := range s.members(ctx, f, id) {
 			if err != nil {
-				return fmt.Errorf("members of group %s: %w", id, err)
+				return err
 			}
 			if m.Kind == directory.UserMember {
 				ids[directory.UserID(m.ID)] = true

@@ -65,32 +65,32 @@ const (
 
 // newDaemon opens the store and the listeners and puts the parts together.
 // Nothing is answered before run.
-func newDaemon(ctx context.Context, a *app, cfg *config.Config, level zap.AtomicLevel, log *zap.Logger) (d *daemon, err error) {
-	d = &daemon{app: a, log: log, level: level, metrics: prometheus.NewRegistry(), ready: make(chan struct{})}
+func newDaemon(ctx context.Context, a *app, cfg *config.Config, level zap.AtomicLevel, log *zap.Logger) (*daemon, error) {
+	d := &daemon{app: a, log: log, level: level, metrics: prometheus.NewRegistry(), ready: make(chan struct{})}
 	d.cfg.Store(cfg)
 	d.registerMetrics()
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, d.closeParts())
-		}
-	}()
-	if d.store, err = openStore(ctx, cfg, log); err != nil {
-		return nil, err
+	if err := d.open(ctx, cfg); err != nil {
+		return nil, errors.Join(err, d.closeParts())
+	}
+	return d, nil
+}
+
+// open opens the parts, the store first: its lock keeps other daemons out.
+func (d *daemon) open(ctx context.Context, cfg *config.Config) (err error) {
+	if d.store, err = openStore(ctx, cfg, d.log); err != nil {
+		return err
 	}
 	root, err := d.store.RootKey(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("reading the root key: %w", err)
+		return fmt.Errorf("reading the root key: %w", err)
 	}
 	if err := d.openCache(cfg, root); err != nil {
-		return nil, err
+		return err
 	}
 	if err := d.openListeners(ctx, cfg); err != nil {
-		return nil, err
+		return err
 	}
-	if err := d.assemble(root); err != nil {
-		return nil, err
-	}
-	return d, nil
+	return d.assemble(root)
 }
 
 // openCache makes the follower and the caches.
@@ -115,7 +115,8 @@ func (d *daemon) openCache(cfg *config.Config, root []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	d.visible = &visibleStore{Store: d.store, cache: d.cache, wait: visibleWait}
+	d.provlog = newProvisioningLog(d.store.LogRequests, d.log.Named("provisioning"))
+	d.visible = &visibleStore{Store: d.store, cache: d.cache, settle: d.provlog.settle, wait: visibleWait}
 	return nil
 }
 
@@ -134,7 +135,11 @@ func (d *daemon) openListeners(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	d.ops = &listening{"operations", ops, newServer(nil, d.log)}
-	socket, err := listenSocket(filepath.Join(cfg.Data, socketName))
+	path := filepath.Join(cfg.Data, socketName)
+	if conn, err := dialSocket(ctx, path); err == nil {
+		return errors.Join(fmt.Errorf("another daemon runs on %s", cfg.Data), conn.Close())
+	}
+	socket, err := listenSocket(path)
 	if err != nil {
 		return err
 	}
@@ -155,7 +160,6 @@ func (d *daemon) assemble(root []byte) error {
 	}
 	d.keys = &keyring{key: tokenKey, cache: d.cache, now: time.Now}
 	d.pdp = &pdp{cache: d.cache, metrics: newCheckMetrics(d.metrics)}
-	d.provlog = newProvisioningLog(d.store.LogRequests, d.log.Named("provisioning"))
 	d.sync = newSyncer(d.visible, d.log.Named("ldap"))
 	d.service, err = admin.New(admin.Config{
 		Store: d.visible, TokenKey: tokenKey, BaseURL: func() string { return d.url }, Sync: d.sync, PDP: d.pdp,
@@ -249,6 +253,7 @@ func (d *daemon) start(ctx, work context.Context) error {
 	notifyReady(d.log)
 	d.background.Go(func() { watchdog(work, d.healthy) })
 	d.background.Go(func() { d.watch(work) })
+	d.background.Go(func() { d.housekeep(work) })
 	return nil
 }
 
@@ -271,6 +276,7 @@ func (d *daemon) drain(stop func()) error {
 	}
 	stop()
 	d.background.Wait()
+	errs = append(errs, os.RemoveAll(d.addressFile()))
 	return errors.Join(append(errs, d.closeParts())...)
 }
 
@@ -286,7 +292,7 @@ func (d *daemon) closeParts() error {
 		errs = append(errs, d.redis.Close())
 	}
 	if d.store != nil {
-		errs = append(errs, os.RemoveAll(d.addressFile()), d.store.Close())
+		errs = append(errs, d.store.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -16,6 +16,7 @@ type provisioningLog struct {
 	write   func(ctx context.Context, entries ...directory.Request) error
 	log     *zap.Logger
 	entries chan directory.Request
+	now     chan chan struct{} // asks for what is there to be written now
 	dropped atomic.Int64
 }
 
@@ -26,7 +27,7 @@ const (
 )
 
 func newProvisioningLog(write func(context.Context, ...directory.Request) error, log *zap.Logger) *provisioningLog {
-	return &provisioningLog{write: write, log: log, entries: make(chan directory.Request, provisioningQueue)}
+	return &provisioningLog{write: write, log: log, entries: make(chan directory.Request, provisioningQueue), now: make(chan chan struct{})}
 }
 
 // record takes an entry without blocking.
@@ -50,12 +51,34 @@ func (p *provisioningLog) run(ctx context.Context) {
 				continue
 			}
 		case <-tick.C:
+		case done := <-p.now:
+			p.flush(ctx, p.rest(batch))
+			batch = nil
+			close(done)
+			continue
 		case <-ctx.Done():
 			p.flush(context.WithoutCancel(ctx), p.rest(batch))
 			return
 		}
 		p.flush(ctx, batch)
 		batch = nil
+	}
+}
+
+// settle returns when everything recorded so far is written, so that whoever
+// looks at the log sees what just happened.
+func (p *provisioningLog) settle(ctx context.Context) {
+	done := make(chan struct{})
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	select {
+	case p.now <- done:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-done:
+	case <-ctx.Done():
 	}
 }
 

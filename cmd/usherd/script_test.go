@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 // and applications do, against the real binary.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true,
+		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, ContinueOnError: os.Getenv("USHERD_TEST_CONTINUE") != "",
 		Setup: func(env *testscript.Env) error {
 			// A short folder of its own: the name of a socket has a limit.
 			env.Setenv("USHERD_DATA", filepath.Join(env.WorkDir, "data"))
@@ -41,7 +41,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"ready": cmdReady, "http": cmdHTTP, "json": cmdJSON, "jsonenv": cmdJSONEnv, "ask": cmdAsk,
-			"terminate": cmdTerminate, "until": cmdUntil, "status": cmdStatus,
+			"terminate": cmdTerminate, "until": cmdUntil, "status": cmdStatus, "metric": cmdMetric,
 			"postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], storetest.Postgres(t)) },
 			"redis":    func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], cachetest.Start(t).URL) },
 			"slapd":    func(ts *testscript.TestScript, _ bool, args []string) { cmdSlapd(ts, t, args) },
@@ -291,9 +291,38 @@ func cmdStatus(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// cmdUntil repeats a command until it succeeds: until usherd ARGS….
+// cmdUntil repeats a command until its output contains a text: until usherd
+// ARGS… -- TEXT.
 func cmdUntil(ts *testscript.TestScript, _ bool, args []string) {
-	eventually(ts, patience, strings.Join(args, " "), func() error { return ts.Exec(args[0], args[1:]...) })
+	n := len(args)
+	if n < 3 || args[n-2] != "--" {
+		ts.Fatalf("usage: until COMMAND… -- TEXT")
+	}
+	eventually(ts, patience, strings.Join(args, " "), func() error {
+		if err := ts.Exec(args[0], args[1:n-2]...); err != nil {
+			return err
+		}
+		if out := ts.ReadFile("stdout"); !strings.Contains(out, args[n-1]) {
+			return fmt.Errorf("no %q in %s", args[n-1], out)
+		}
+		return nil
+	})
+}
+
+// cmdMetric waits until a line is among the metrics at $OPS: metric LINE.
+func cmdMetric(ts *testscript.TestScript, _ bool, args []string) {
+	eventually(ts, patience, args[0], func() error {
+		resp, err := http.Get(ts.Getenv("OPS") + "/metrics")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err == nil && !strings.Contains(string(text), "\n"+args[0]+"\n") {
+			err = errors.New("no such line")
+		}
+		return err
+	})
 }
 
 // cmdSlapd starts an OpenLDAP server and sets LDAP_URL, LDAP_BASE, LDAP_BIND

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,13 @@ func openStore(ctx context.Context, cfg *config.Config, log *zap.Logger) (*store
 	} else if !cfg.Store.Password.IsZero() {
 		c.Password = cfg.Store.Password.Reveal()
 	}
+	if cfg.KeyFile != "" {
+		secret, err := os.ReadFile(cfg.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("key_file: %w", err)
+		}
+		c.KeySecret = bytes.TrimRight(secret, "\r\n")
+	}
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
@@ -55,8 +63,15 @@ func isLocked(path string) bool {
 // are answered from a view that contains the change.
 type visibleStore struct {
 	directory.Store
-	cache *cache.Cache[*authz.Snapshot]
-	wait  time.Duration
+	cache  *cache.Cache[*authz.Snapshot]
+	settle func(ctx context.Context) // writes what the provisioning log has queued
+	wait   time.Duration
+}
+
+// Requests implements [directory.Journal].
+func (s *visibleStore) Requests(ctx context.Context, source directory.SourceName, limit int) ([]directory.Request, error) {
+	s.settle(ctx)
+	return s.Store.Requests(ctx, source, limit)
 }
 
 // Apply implements [directory.Writer]. If the change is committed but does not
