@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/usherd/usherd/directory"
@@ -105,7 +104,7 @@ func prepare(c directory.Change) (op, error) {
 
 // edit performs one job inside tx. wrote says that there is something to
 // commit. A *brokenError means that the counter was not to be had.
-func (w *writer) edit(ctx context.Context, tx *sql.Tx, j *job) (a directory.Applied, wrote bool, err error) {
+func (w *writer) edit(ctx context.Context, tx session, j *job) (a directory.Applied, wrote bool, err error) {
 	e := newEdit(tx, w.d, j.by, w.now())
 	if j.staged {
 		if err := e.stage(ctx, j.ops); err != nil {

@@ -61,8 +61,10 @@ func prepareThing(role directory.RoleName, p directory.Privilege) (thing, error)
 }
 
 func prepareGrant(g directory.Grant) (grantRow, error) {
-	row := grantRow{id: g.ID, holder: "user", holderID: string(g.User), project: string(g.Project),
-		level: int64(g.Privilege.Level), origin: string(directory.ByHand), by: g.By}
+	row := grantRow{
+		id: g.ID, holder: "user", holderID: string(g.User), project: string(g.Project),
+		level: int64(g.Privilege.Level), origin: string(directory.ByHand), by: g.By,
+	}
 	if (g.User == "") == (g.Group == "") {
 		return row, fmt.Errorf("a grant is held either by a user or by a group: %w", directory.ErrInvalid)
 	}
@@ -175,7 +177,7 @@ func (e *edit) endGrantRow(ctx context.Context, g grantRow) error {
 
 // noteGrant notes the effect of a grant and names its holder in the feed.
 func (e *edit) noteGrant(ctx context.Context, what string, g grantRow) error {
-	f := effect{Type: what, Target: g.holderID, Project: g.project, Value: g.thing.String()}
+	f := effect{Type: what, Target: g.holderID, Project: g.project, Value: g.String()}
 	if g.kind == string(directory.IntegrationLevel) {
 		f.Value += "=" + directory.Level(g.level).String()
 	}

@@ -81,8 +81,10 @@ func (g *groupRow) setNames(name, externalID, dn *string) error {
 type createGroup struct{ groupRow }
 
 func prepareCreateGroup(c directory.CreateGroup) (op, error) {
-	g := groupRow{id: string(c.ID), source: string(c.Source), project: string(c.Project), version: 1,
-		status: string(directory.GroupActive), description: c.Description}
+	g := groupRow{
+		id: string(c.ID), source: string(c.Source), project: string(c.Project), version: 1,
+		status: string(directory.GroupActive), description: c.Description,
+	}
 	if err := newID(g.id); err != nil {
 		return nil, err
 	}

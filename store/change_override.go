@@ -46,8 +46,10 @@ func (o *setOverride) add(role directory.RoleName, p directory.Privilege) error 
 	if err != nil {
 		return err
 	}
-	g := grantRow{holder: "user", holderID: string(o.user), project: o.project, thing: t, level: int64(p.Level),
-		origin: string(directory.ByOverride)}
+	g := grantRow{
+		holder: "user", holderID: string(o.user), project: o.project, thing: t, level: int64(p.Level),
+		origin: string(directory.ByOverride),
+	}
 	i := slices.IndexFunc(o.grants, func(h grantRow) bool { return h.thing == t })
 	if i < 0 {
 		o.grants = append(o.grants, g)
@@ -89,8 +91,10 @@ func (o setOverride) into(ctx context.Context, e *edit) ([]edge, error) {
 	if g.project != o.project {
 		return nil, fmt.Errorf("group %s belongs to project %q, the override to %q: %w", g.id, g.project, o.project, directory.ErrInvalid)
 	}
-	return []edge{{group: g.id, groupNum: g.num, source: g.source, kind: directory.UserMember, member: string(o.user),
-		value: string(o.user), via: directory.ViaMember}}, nil
+	return []edge{{
+		group: g.id, groupNum: g.num, source: g.source, kind: directory.UserMember, member: string(o.user),
+		value: string(o.user), via: directory.ViaMember,
+	}}, nil
 }
 
 // replaceMemberships takes the local memberships in the scope away, and gives

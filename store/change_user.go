@@ -83,8 +83,10 @@ func (e *edit) insertUser(ctx context.Context, r identityRow) error {
 
 // values is all that an audit digest covers of an identity.
 func (r identityRow) values() []any {
-	return []any{r.id, r.user, r.source, r.presence, r.userName, r.externalID, r.dn, r.display, r.kind, r.active,
-		json.RawMessage(r.emails), r.attributes}
+	return []any{
+		r.id, r.user, r.source, r.presence, r.userName, r.externalID, r.dn, r.display, r.kind, r.active,
+		json.RawMessage(r.emails), r.attributes,
+	}
 }
 
 type replaceUser struct {

@@ -103,8 +103,11 @@ func (e *edit) deleteUsers(ctx context.Context, users []string) error {
 		return err
 	}
 	for _, table := range []struct{ name, column string }{
-		{"user_fact", "user_id"}, {"identity_fact", "user_id"}, {"email", "user_id"},
-		{"grants", "holder_id"}, {"overrides", "user_id"},
+		{"user_fact", "user_id"},
+		{"identity_fact", "user_id"},
+		{"email", "user_id"},
+		{"grants", "holder_id"},
+		{"overrides", "user_id"},
 	} {
 		if err := e.end(ctx, table.name, e.in(table.column, "$1"), ids); err != nil {
 			return err

@@ -168,8 +168,10 @@ func (e *edit) finishMembers(ctx context.Context) error {
 	}
 	for _, group := range slices.Sorted(maps.Keys(deltas)) {
 		d := deltas[group]
-		f := effect{Type: "group.members", Target: group, Source: d.source, Counts: &d.counts,
-			Added: d.added[:min(len(d.added), listedIDs)], Removed: d.removed[:min(len(d.removed), listedIDs)]}
+		f := effect{
+			Type: "group.members", Target: group, Source: d.source, Counts: &d.counts,
+			Added: d.added[:min(len(d.added), listedIDs)], Removed: d.removed[:min(len(d.removed), listedIDs)],
+		}
 		if err := e.note(f, d.lines); err != nil {
 			return err
 		}

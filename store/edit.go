@@ -17,7 +17,7 @@ const isOpen = "until = 9223372036854775807"
 
 // An edit is one Apply inside its transaction: what it has touched so far.
 type edit struct {
-	tx  *sql.Tx
+	tx  session
 	d   dialect
 	by  directory.Actor
 	now int64 // milliseconds
@@ -43,7 +43,7 @@ type edit struct {
 	removed []ruleKey
 }
 
-func newEdit(tx *sql.Tx, d dialect, by directory.Actor, now time.Time) *edit {
+func newEdit(tx session, d dialect, by directory.Actor, now time.Time) *edit {
 	return &edit{
 		tx: tx, d: d, by: by, now: ms(now),
 		keys: map[directory.SubjectKey]struct{}{}, users: map[string]struct{}{},

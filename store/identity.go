@@ -19,8 +19,10 @@ const identityColumns = `id, user_id, source, presence, user_name, user_name_key
 	display_name, display_key, type, active, emails, attributes, version`
 
 func (r *identityRow) dest() []any {
-	return []any{&r.id, &r.user, &r.source, &r.presence, &r.userName, &r.nameKey, &r.externalID, &r.dn, &r.dnKey,
-		&r.display, &r.displayKey, &r.kind, &r.active, &r.emails, &r.attributes, &r.version}
+	return []any{
+		&r.id, &r.user, &r.source, &r.presence, &r.userName, &r.nameKey, &r.externalID, &r.dn, &r.dnKey,
+		&r.display, &r.displayKey, &r.kind, &r.active, &r.emails, &r.attributes, &r.version,
+	}
 }
 
 // identity returns an identity of a source that is not deleted. One of another

@@ -65,7 +65,7 @@ func (e *edit) knownRole(ctx context.Context, name, project string) error {
 	case !found:
 		return fmt.Errorf("the policy has no Role %q: %w", name, directory.ErrInvalid)
 	case project != "" && role.HasOrganizationRight():
-		return fmt.Errorf("Role %s holds an organization right and is granted organization-wide only: %w", name, directory.ErrInvalid)
+		return fmt.Errorf("a Role with an organization right, %s, is granted organization-wide only: %w", name, directory.ErrInvalid)
 	}
 	return nil
 }

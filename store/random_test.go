@@ -61,8 +61,10 @@ func (h *history) begin() {
 	mustApply(h.T, h.s,
 		directory.PutSource{Source: directory.Source{Name: "okta", Kind: directory.KindSCIM}},
 		directory.PutSource{Source: directory.Source{Name: "corp", Kind: directory.KindLDAP}})
-	if _, err := h.s.Apply(h.Context(), system, directory.SetPolicy{Policy: testPolicy(),
-		Sections: []directory.Section{directory.SectionProjects, directory.SectionRoles}}); err != nil {
+	if _, err := h.s.Apply(h.Context(), system, directory.SetPolicy{
+		Policy:   testPolicy(),
+		Sections: []directory.Section{directory.SectionProjects, directory.SectionRoles},
+	}); err != nil {
 		h.Fatal(err)
 	}
 }
@@ -128,8 +130,10 @@ func (h *history) values() []string {
 }
 
 func (h *history) mapping() directory.Mapping {
-	m := directory.Mapping{Name: pick(h.r, []string{"m", "n"}), AllowAdmin: true,
-		Grants: []directory.GrantSet{{Roles: []directory.RoleName{pick(h.r, testRoles)}}}}
+	m := directory.Mapping{
+		Name: pick(h.r, []string{"m", "n"}), AllowAdmin: true,
+		Grants: []directory.GrantSet{{Roles: []directory.RoleName{pick(h.r, testRoles)}}},
+	}
 	m.When = pick(h.r, []directory.Selector{{ID: h.run + "1"}, {DN: "cn=" + h.run + "ann"}, {Name: h.run + "bob"}, {Pattern: h.run + "*"}})
 	m.When.Source = pick(h.r, testSources)
 	return m

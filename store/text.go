@@ -72,7 +72,7 @@ func list(values []string) string {
 
 // encodeTable encodes arrays of strings and numbers, which JSON always can.
 func encodeTable(table any) string {
-	b, _ := json.Marshal(table) //nolint:errcheck // strings and numbers always are JSON
+	b, _ := json.Marshal(table) // strings and numbers always are JSON
 	return string(b)
 }
 

@@ -26,6 +26,7 @@ type writer struct {
 	db   *sql.DB
 	d    dialect
 	now  func() time.Time
+	kept *prepared
 	jobs chan *job
 	quit chan struct{} // closed when no job is accepted any more
 	done chan struct{} // closed when the goroutine has ended
@@ -46,7 +47,10 @@ type answer struct {
 
 // newWriter starts a writer.
 func newWriter(db *sql.DB, d dialect, now func() time.Time) *writer {
-	w := &writer{db: db, d: d, now: now, jobs: make(chan *job), quit: make(chan struct{}), done: make(chan struct{})}
+	w := &writer{
+		db: db, d: d, now: now, kept: newPrepared(db, d), jobs: make(chan *job),
+		quit: make(chan struct{}), done: make(chan struct{}),
+	}
 	go w.run()
 	return w
 }
@@ -79,6 +83,7 @@ func (w *writer) apply(ctx context.Context, j *job) (directory.Applied, error) {
 
 func (w *writer) run() {
 	defer close(w.done)
+	defer w.kept.close()
 	for {
 		select {
 		case <-w.quit:
@@ -195,14 +200,15 @@ func (e *brokenError) Unwrap() error { return e.err }
 func (w *writer) transact(jobs []*job) ([]answer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), batchLimit)
 	defer cancel()
+	defer func() { w.kept.prepare(ctx) }() // after the rollback, which frees the connection
 	tx, err := w.db.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, &brokenError{whileBeginning, err}
 	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, and else there is nothing to lose
+	defer tx.Rollback() // after a commit it does nothing, and else there is nothing to lose
 	answers, wrote := make([]answer, len(jobs)), false
 	for i, j := range jobs {
-		did, err := w.one(ctx, tx, j, len(jobs) > 1, &answers[i])
+		did, err := w.one(ctx, session{tx, w.kept}, j, len(jobs) > 1, &answers[i])
 		if err != nil {
 			return nil, err
 		}
@@ -220,7 +226,7 @@ func (w *writer) transact(jobs []*job) ([]answer, error) {
 // one does one job, in a savepoint if it shares the transaction. What fails or
 // alters nothing is rolled back, its revision number with it; that the savepoint
 // is still there shows that the transaction stands.
-func (w *writer) one(ctx context.Context, tx *sql.Tx, j *job, shared bool, a *answer) (wrote bool, err error) {
+func (w *writer) one(ctx context.Context, tx session, j *job, shared bool, a *answer) (wrote bool, err error) {
 	if shared {
 		if _, err := tx.ExecContext(ctx, "SAVEPOINT job"); err != nil {
 			return false, &brokenError{whileApplying, err}

@@ -60,8 +60,10 @@ func mustApply(t *testing.T, s *Store, changes ...directory.Change) directory.Ap
 
 // createLocal is a change that makes a local user.
 func createLocal(name string) directory.CreateUser {
-	return directory.CreateUser{ID: directory.UserID(directory.NewID()), Source: directory.Local,
-		Profile: directory.Profile{UserName: name, Active: true}}
+	return directory.CreateUser{
+		ID: directory.UserID(directory.NewID()), Source: directory.Local,
+		Profile: directory.Profile{UserName: name, Active: true},
+	}
 }
 
 func createLocalGroup(name string) directory.CreateGroup {

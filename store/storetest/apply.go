@@ -106,8 +106,10 @@ func testApplyDropsNoOps(t *testing.T, s directory.Store) {
 	again := []directory.Change{
 		directory.PutSource{Source: directory.Source{Name: okta, Kind: directory.KindSCIM, Rank: 7, Settings: json.RawMessage(`{"a": [1, 2]}`)}},
 		directory.SetSourceState{Source: okta, State: directory.SourceDisabled},
-		directory.ReplaceUser{ID: ann, Source: okta, Profile: directory.Profile{UserName: "Ann", ExternalID: "7",
-			Emails: []directory.Email{{Value: "b@a.test"}}, Attributes: json.RawMessage(`{"title": "x", "nickName": "y"}`)}},
+		directory.ReplaceUser{ID: ann, Source: okta, Profile: directory.Profile{
+			UserName: "Ann", ExternalID: "7",
+			Emails: []directory.Email{{Value: "b@a.test"}}, Attributes: json.RawMessage(`{"title": "x", "nickName": "y"}`),
+		}},
 		directory.SetPresence{ID: ann, Source: okta, Presence: directory.Gone},
 		directory.SetBlock{User: ann, Blocked: true, Reason: "left"},
 		directory.UpdateGroup{ID: eng, Source: okta, Name: new("Engineering"), DN: new("cn=eng"), Attributes: json.RawMessage(`{}`)},

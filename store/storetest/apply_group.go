@@ -63,8 +63,10 @@ func testUpdateGroup(t *testing.T, s directory.Store) {
 	f.apply(directory.UpdateGroup{ID: c.ID, Source: corp, Name: new("b")})
 	f.apply(directory.UpdateGroup{ID: c.ID, Source: corp, ExternalID: new(""), DN: new("cn=b"), Attributes: []byte(`{}`)})
 	g, err := s.Group(t.Context(), corp, c.ID)
-	want := directory.Group{ID: c.ID, Num: 1, Source: corp, Name: "b", DN: "cn=b", Status: directory.GroupActive,
-		Attributes: []byte(`{}`), Version: 3, Created: g.Created, Modified: g.Modified}
+	want := directory.Group{
+		ID: c.ID, Num: 1, Source: corp, Name: "b", DN: "cn=b", Status: directory.GroupActive,
+		Attributes: []byte(`{}`), Version: 3, Created: g.Created, Modified: g.Modified,
+	}
 	if d := diff(want, g); err != nil || d != "" {
 		t.Errorf("Group: %v (-want +got):\n%s", err, d)
 	}

@@ -46,7 +46,8 @@ func testMemberValues(t *testing.T, s directory.Store) {
 	f := fill(t, s)
 	ann, bob, kid, eng := f.user(okta, "ann"), f.user(okta, "bob"), f.group(okta, "kid"), f.group(okta, "eng")
 	f.apply(directory.AddMembers{Group: eng, Source: okta, Values: []string{
-		strings.ToUpper(string(ann)), "x-ann", string(ann), "x-bob", string(kid), "x-kid", "X-BOB", "later", "later"}})
+		strings.ToUpper(string(ann)), "x-ann", string(ann), "x-bob", string(kid), "x-kid", "X-BOB", "later", "later",
+	}})
 	f.hasMembers(eng, "user "+string(ann), "user "+string(bob), "group "+string(kid), "pending X-BOB", "pending later")
 	f.unchanged(directory.AddMembers{Group: eng, Source: okta, Values: []string{"x-ann", string(bob), "later", "x-kid"}})
 }

@@ -25,8 +25,10 @@ var catalogue = directory.Policy{
 	Roles:        []directory.Role{{Name: "releaser", Rights: []directory.Right{directory.ManageSyncs}}},
 }
 
-var catalogueSections = []directory.Section{directory.SectionProjects, directory.SectionFeatures, directory.SectionOutputs,
-	directory.SectionIntegrations, directory.SectionResources, directory.SectionRoles}
+var catalogueSections = []directory.Section{
+	directory.SectionProjects, directory.SectionFeatures, directory.SectionOutputs,
+	directory.SectionIntegrations, directory.SectionResources, directory.SectionRoles,
+}
 
 func level(key string, l directory.Level) directory.Privilege {
 	return directory.Privilege{Kind: directory.IntegrationLevel, Key: key, Level: l}
@@ -61,8 +63,10 @@ func testGrantReplaced(t *testing.T, s directory.Store) {
 	f.apply(directory.PutGrant{Grant: directory.Grant{User: ann, Project: "alpha", Privilege: level("aws", directory.NoLevel)}})
 	f.apply(directory.PutGrant{Grant: directory.Grant{User: ann, Role: "releaser", Project: "alpha"}})
 	f.apply(directory.PutGrant{Grant: directory.Grant{User: ann, Privilege: directory.Privilege{Kind: directory.RolePrivilege, Key: "record:a:b:read"}}})
-	want := map[string]directory.GrantOrigin{"/integration aws=admin": directory.ByHand, "alpha/integration aws=none": directory.ByHand,
-		"alpha/releaser": directory.ByHand, "/role record:a:b:read": directory.ByHand}
+	want := map[string]directory.GrantOrigin{
+		"/integration aws=admin": directory.ByHand, "alpha/integration aws=none": directory.ByHand,
+		"alpha/releaser": directory.ByHand, "/role record:a:b:read": directory.ByHand,
+	}
 	if d := diff(want, f.own(ann)); d != "" {
 		t.Errorf("grants (-want +got):\n%s", d)
 	}
@@ -121,14 +125,17 @@ func testOverride(t *testing.T, s directory.Store) {
 	f := fill(t, s)
 	ann, groups := overridden(f)
 	set := directory.SetOverride{User: ann, Project: "alpha", Reason: "r", Grants: []directory.GrantSet{
-		{Project: "alpha", Roles: []directory.RoleName{"releaser"}, Privileges: []directory.Privilege{level("aws", directory.Consumer), level("aws", directory.Viewer)}}}}
+		{Project: "alpha", Roles: []directory.RoleName{"releaser"}, Privileges: []directory.Privilege{level("aws", directory.Consumer), level("aws", directory.Viewer)}},
+	}}
 	f.names(f.feed(set), keys(byID(ann)))
 	f.unchanged(set)
 	if d := diff(map[string]bool{"synced": true, "synced-alpha": true, "org": true, "beta": true}, f.memberOf(ann, groups)); d != "" {
 		t.Errorf("groups after an override in alpha (-want +got):\n%s", d)
 	}
-	want := map[string]directory.GrantOrigin{"/integration aws=viewer": directory.ByHand, "beta/integration aws=viewer": directory.ByHand,
-		"alpha/integration aws=consumer": directory.ByOverride, "alpha/releaser": directory.ByOverride}
+	want := map[string]directory.GrantOrigin{
+		"/integration aws=viewer": directory.ByHand, "beta/integration aws=viewer": directory.ByHand,
+		"alpha/integration aws=consumer": directory.ByOverride, "alpha/releaser": directory.ByOverride,
+	}
 	if d := diff(want, f.own(ann)); d != "" {
 		t.Errorf("grants after an override in alpha (-want +got):\n%s", d)
 	}
@@ -181,8 +188,10 @@ func testEndOverride(t *testing.T, s directory.Store) {
 	f.apply(directory.PutGrant{Grant: directory.Grant{User: ann, Project: "alpha", Privilege: level("gcp", directory.Viewer)}})
 	f.apply(directory.PutGrant{Grant: directory.Grant{User: ann, Project: "alpha", Role: "project-viewer"}}) // now by hand
 	f.names(f.feed(directory.EndOverride{User: ann, Project: "alpha"}), keys(byID(ann)))
-	want := map[string]directory.GrantOrigin{"/integration aws=viewer": directory.ByHand, "beta/integration aws=viewer": directory.ByHand,
-		"alpha/integration gcp=viewer": directory.ByHand, "alpha/project-viewer": directory.ByHand}
+	want := map[string]directory.GrantOrigin{
+		"/integration aws=viewer": directory.ByHand, "beta/integration aws=viewer": directory.ByHand,
+		"alpha/integration gcp=viewer": directory.ByHand, "alpha/project-viewer": directory.ByHand,
+	}
 	if d := diff(want, f.own(ann)); d != "" {
 		t.Errorf("grants after the override (-want +got):\n%s", d)
 	}

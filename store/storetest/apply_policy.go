@@ -71,8 +71,10 @@ func testPolicySections(t *testing.T, s directory.Store) {
 	all := catalogue
 	all.DefaultRole, all.Tests = "project-viewer", "- as: x"
 	f.apply(directory.SetPolicy{Policy: all, Sections: append(slices.Clone(catalogueSections), directory.SectionDefaultRole, directory.SectionTests)})
-	f.apply(directory.SetPolicy{Policy: directory.Policy{Features: []directory.Feature{{Key: "plan"}, {Key: "part-list", Title: "Parts"}}},
-		Sections: []directory.Section{directory.SectionFeatures, directory.SectionDefaultRole}})
+	f.apply(directory.SetPolicy{
+		Policy:   directory.Policy{Features: []directory.Feature{{Key: "plan"}, {Key: "part-list", Title: "Parts"}}},
+		Sections: []directory.Section{directory.SectionFeatures, directory.SectionDefaultRole},
+	})
 	want := all
 	want.Features, want.DefaultRole = []directory.Feature{{Key: "plan"}, {Key: "part-list", Title: "Parts"}}, ""
 	got, err := s.Policy(t.Context())

@@ -101,8 +101,10 @@ func testKeepPeople(t *testing.T, s directory.Store) {
 	f.names(r, keys(byID(ann), byExternal(okta, "x-ann"), byExternal(directory.Local, "x-ann")))
 	for _, k := range keys(byID(ann), byName("ann"), byEmail("a@a.test"), byExternal(directory.Local, "x-ann")) {
 		sub := f.subject(k, directory.Stamp{})
-		want := directory.Subject{At: f.head(), Found: directory.One, ID: ann, Type: directory.Standard, Sources: []directory.SourceName{directory.Local},
-			Memberships: []directory.Membership{{Group: f.num(eng), Local: true}}}
+		want := directory.Subject{
+			At: f.head(), Found: directory.One, ID: ann, Type: directory.Standard, Sources: []directory.SourceName{directory.Local},
+			Memberships: []directory.Membership{{Group: f.num(eng), Local: true}},
+		}
 		if d := diff(want, sub); d != "" {
 			t.Errorf("Subject(%v) (-want +got):\n%s", k, d)
 		}

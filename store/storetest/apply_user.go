@@ -245,11 +245,15 @@ func testUserFeed(t *testing.T, s directory.Store) {
 func testAuditIsImpersonal(t *testing.T, s directory.Store) {
 	f := fill(t, s)
 	at := f.head()
-	ann := createUser(okta, directory.Profile{UserName: "canary-1", ExternalID: "canary-2", DisplayName: "canary-3",
-		Emails: []directory.Email{{Value: "canary-4@a.test"}}, Attributes: json.RawMessage(`{"title":"canary-5"}`)})
+	ann := createUser(okta, directory.Profile{
+		UserName: "canary-1", ExternalID: "canary-2", DisplayName: "canary-3",
+		Emails: []directory.Email{{Value: "canary-4@a.test"}}, Attributes: json.RawMessage(`{"title":"canary-5"}`),
+	})
 	f.apply(ann)
-	f.apply(directory.ReplaceUser{ID: ann.ID, Source: okta, Profile: directory.Profile{UserName: "canary-6",
-		Attributes: json.RawMessage(`{"nickName":"canary-7","canary 8":1}`)}})
+	f.apply(directory.ReplaceUser{ID: ann.ID, Source: okta, Profile: directory.Profile{
+		UserName:   "canary-6",
+		Attributes: json.RawMessage(`{"nickName":"canary-7","canary 8":1}`),
+	}})
 	g := directory.CreateGroup{ID: directory.GroupID(directory.NewID()), Source: okta, Name: "g"}
 	f.apply(g, directory.AddMembers{Group: g.ID, Source: okta, Values: []string{"canary-9", string(ann.ID)}})
 	f.apply(directory.SetBlock{User: ann.ID, Blocked: true, Reason: "canary-10"})
