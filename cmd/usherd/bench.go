@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -13,11 +14,13 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/usherd/usherd/admin"
 	"github.com/usherd/usherd/directory"
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 )
 
 // The shape of the permissions in the benchmark.
@@ -39,6 +42,9 @@ type figure struct {
 	PerSecond int   `json:"per_second"`
 	P50       int64 `json:"p50_us"`
 	P99       int64 `json:"p99_us"`
+	// CPU is what an answer costs this process in µs, the load generator
+	// included: both endpoints carry the same one.
+	CPU float64 `json:"cpu_us"`
 }
 
 // A benchResult is the outcome of the benchmark.
@@ -47,6 +53,7 @@ type benchResult struct {
 	Bare     figure  `json:"bare"`
 	Ratio    float64 `json:"ratio"`     // checks per second, of the bare handler's
 	P99Ratio float64 `json:"p99_ratio"` // of the bare handler's p99
+	CPURatio float64 `json:"cpu_ratio"` // of the bare handler's CPU an answer
 	Verified int64   `json:"verified"`
 	Wrong    int64   `json:"wrong"`
 }
@@ -156,6 +163,7 @@ func (b *checkBench) makeGroups(ctx context.Context, d *daemon, rnd *rand.Rand) 
 // makeUsers returns, for each user, the things that the user may use.
 func (b *checkBench) makeUsers(ctx context.Context, d *daemon, rnd *rand.Rand, groups []directory.GroupID, gives [][]int) ([]map[int]bool, error) {
 	may := make([]map[int]bool, b.users)
+	members := make([][]string, len(groups))
 	const batch = 200
 	for begin := 0; begin < b.users; begin += batch {
 		var changes []directory.Change
@@ -167,7 +175,7 @@ func (b *checkBench) makeUsers(ctx context.Context, d *daemon, rnd *rand.Rand, g
 			})
 			may[u] = map[int]bool{}
 			for _, g := range rnd.Perm(len(groups))[:min(benchGroupsPerUser, len(groups))] {
-				changes = append(changes, directory.AddMembers{Group: groups[g], Source: directory.Local, Values: []string{id}})
+				members[g] = append(members[g], id)
 				for _, t := range gives[g] {
 					may[u][t] = true
 				}
@@ -175,6 +183,11 @@ func (b *checkBench) makeUsers(ctx context.Context, d *daemon, rnd *rand.Rand, g
 		}
 		if _, err := d.visible.Apply(ctx, byDemo, changes...); err != nil {
 			return nil, fmt.Errorf("making users: %w", err)
+		}
+	}
+	for g, values := range members {
+		if _, err := d.visible.Apply(ctx, byDemo, directory.AddMembers{Group: groups[g], Source: directory.Local, Values: values}); err != nil {
+			return nil, fmt.Errorf("filling a group: %w", err)
 		}
 	}
 	return may, nil
@@ -192,23 +205,18 @@ func render(token string, user, thing int) []byte {
 func (b *checkBench) measure(ctx context.Context, a *app, check, bare string, questions []benchQuestion) (benchResult, error) {
 	var checks, bares []sample
 	var result benchResult
-	warm := b.round / 2
-	for round := -1; round < b.rounds; round++ {
-		length := b.round
-		if round < 0 {
-			length = warm
-		}
+	if err := b.warm(ctx, check, questions); err != nil {
+		return result, err
+	}
+	for round := range b.rounds {
 		for _, target := range []struct {
 			addr   string
 			verify bool
 			into   *[]sample
 		}{{bare, false, &bares}, {check, true, &checks}} {
-			s, err := b.load(ctx, target.addr, target.verify, length, questions)
+			s, err := b.load(ctx, target.addr, target.verify, questions)
 			if err != nil {
 				return result, err
-			}
-			if round < 0 {
-				continue // warming up
 			}
 			*target.into = append(*target.into, s)
 			result.Wrong += s.wrong
@@ -216,12 +224,11 @@ func (b *checkBench) measure(ctx context.Context, a *app, check, bare string, qu
 				result.Verified += s.answers
 			}
 		}
-		if round >= 0 {
-			fmt.Fprintf(a.stderr, "round %d: bare %.0f/s, check %.0f/s\n", round+1, bares[round].perSecond, checks[round].perSecond)
-		}
+		fmt.Fprintf(a.stderr, "round %d: bare %.0f/s, check %.0f/s\n", round+1, bares[round].perSecond, checks[round].perSecond)
 	}
 	result.Check, result.Bare = medians(checks), medians(bares)
 	result.Ratio = rounded(float64(result.Check.PerSecond) / float64(max(1, result.Bare.PerSecond)))
+	result.CPURatio = rounded(result.Check.CPU / max(0.01, result.Bare.CPU))
 	result.P99Ratio = rounded(float64(result.Check.P99) / float64(max(1, result.Bare.P99)))
 	if result.Wrong > 0 {
 		return result, fmt.Errorf("%d answers were wrong", result.Wrong)
@@ -234,7 +241,7 @@ func rounded(f float64) float64 { return float64(int(f*100+0.5)) / 100 }
 // A sample is one round of one endpoint.
 type sample struct {
 	perSecond      float64
-	p50, p99       time.Duration
+	p50, p99, cpu  time.Duration
 	answers, wrong int64
 }
 
@@ -251,22 +258,39 @@ func medians(samples []sample) figure {
 		PerSecond: int(median(func(s sample) float64 { return s.perSecond })),
 		P50:       int64(median(func(s sample) float64 { return float64(s.p50.Microseconds()) })),
 		P99:       int64(median(func(s sample) float64 { return float64(s.p99.Microseconds()) })),
+		CPU:       rounded(median(func(s sample) float64 { return float64(s.cpu.Nanoseconds()) / 1000 })),
 	}
 }
 
+// warm asks every question once, so that everybody is in memory.
+func (b *checkBench) warm(ctx context.Context, addr string, questions []benchQuestion) error {
+	var clients errgroup.Group
+	for n := range b.clients {
+		clients.Go(func() error {
+			share := questions[n*len(questions)/b.clients : (n+1)*len(questions)/b.clients]
+			_, wrong, err := askAll(ctx, addr, true, share, 0, len(share))
+			if err == nil && wrong > 0 {
+				err = fmt.Errorf("%d answers were wrong", wrong)
+			}
+			return err
+		})
+	}
+	return clients.Wait()
+}
+
 // load asks questions over all connections for a while.
-func (b *checkBench) load(ctx context.Context, addr string, verify bool, length time.Duration, questions []benchQuestion) (sample, error) {
-	ctx, cancel := context.WithTimeout(ctx, length)
+func (b *checkBench) load(ctx context.Context, addr string, verify bool, questions []benchQuestion) (sample, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.round)
 	defer cancel()
 	var all []time.Duration
 	var mu sync.Mutex // guards all and first
 	var first error
 	var wrong atomic.Int64
 	var clients sync.WaitGroup
-	begun := time.Now()
+	begun, busy := time.Now(), cpuTime()
 	for n := range b.clients {
 		clients.Go(func() {
-			took, bad, err := askAll(ctx, addr, verify, questions, n)
+			took, bad, err := askAll(ctx, addr, verify, questions, n*37, math.MaxInt)
 			wrong.Add(bad)
 			mu.Lock()
 			defer mu.Unlock()
@@ -277,7 +301,7 @@ func (b *checkBench) load(ctx context.Context, addr string, verify bool, length 
 		})
 	}
 	clients.Wait()
-	spent := time.Since(begun).Seconds()
+	spent, busy := time.Since(begun).Seconds(), cpuTime()-busy
 	if first != nil {
 		return sample{}, first
 	}
@@ -287,19 +311,28 @@ func (b *checkBench) load(ctx context.Context, addr string, verify bool, length 
 	slices.Sort(all)
 	return sample{
 		perSecond: float64(len(all)) / spent, p50: all[len(all)/2], p99: all[len(all)*99/100],
-		answers: int64(len(all)), wrong: wrong.Load(),
+		answers: int64(len(all)), wrong: wrong.Load(), cpu: busy / time.Duration(len(all)),
 	}, nil
 }
 
-// askAll asks over one connection until ctx ends.
-func askAll(ctx context.Context, addr string, verify bool, questions []benchQuestion, n int) (took []time.Duration, wrong int64, err error) {
+// cpuTime is what this process has used so far.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// askAll asks at most most questions over one connection, until ctx ends.
+func askAll(ctx context.Context, addr string, verify bool, questions []benchQuestion, first, most int) (took []time.Duration, wrong int64, err error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, 0, fmt.Errorf("connecting: %w", err)
 	}
 	defer conn.Close()
 	r := bufio.NewReader(conn)
-	for i := n * 37; ctx.Err() == nil; i++ {
+	for i := first; ctx.Err() == nil && i-first < most; i++ {
 		q := questions[i%len(questions)]
 		begun := time.Now()
 		if _, err := conn.Write(q.request); err != nil {

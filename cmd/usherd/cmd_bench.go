@@ -41,7 +41,7 @@ in the same process and moment, with the load generator beside them.`,
 				return fmt.Errorf("printing: %w", err)
 			}
 			return a.print(text, columns("CHECKS_PER_SECOND=check.per_second P50_µs=check.p50_us P99_µs=check.p99_us BARE_PER_SECOND=bare.per_second "+
-				"BARE_P50_µs=bare.p50_us BARE_P99_µs=bare.p99_us RATIO=ratio P99_RATIO=p99_ratio VERIFIED=verified WRONG=wrong"))
+				"BARE_P50_µs=bare.p50_us BARE_P99_µs=bare.p99_us CPU_µs=check.cpu_us BARE_CPU_µs=bare.cpu_us RATIO=ratio CPU_RATIO=cpu_ratio P99_RATIO=p99_ratio VERIFIED=verified WRONG=wrong"))
 		},
 	}
 	f := check.Flags()
