@@ -20,6 +20,8 @@ var (
 		"application_name":                    "usherd",
 		"statement_timeout":                   "30s",
 		"idle_in_transaction_session_timeout": "60s",
+		// What is read has one good plan, by indexes; planning takes longer than it.
+		"plan_cache_mode": "force_generic_plan",
 	}
 	writeSettings = map[string]string{
 		"application_name":                    "usherd",
@@ -74,7 +76,7 @@ func postgresPool(c Config, settings map[string]string, size int) (*sql.DB, erro
 		cfg.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	for name, value := range settings {
-		if _, given := cfg.RuntimeParams[name]; !given {
+		if _, given := cfg.RuntimeParams[name]; !given && !pooled(cfg) {
 			cfg.RuntimeParams[name] = value
 		}
 	}
@@ -84,6 +86,13 @@ func postgresPool(c Config, settings map[string]string, size int) (*sql.DB, erro
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(time.Hour)
 	return db, nil
+}
+
+// pooled reports whether the URL says, by default_query_exec_mode, that a
+// pooler stands before the database which gives every transaction another
+// session. It refuses settings of a session and forgets prepared statements.
+func pooled(cfg *pgx.ConnConfig) bool {
+	return cfg.DefaultQueryExecMode == pgx.QueryExecModeExec || cfg.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol
 }
 
 // durable makes a commit mean stable storage on a server that is set not to.

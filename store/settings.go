@@ -57,11 +57,15 @@ func (s *Store) Grants(ctx context.Context, user directory.UserID, group directo
 
 // Overrides returns the overrides of a user, or all if none is named.
 func (s *Store) Overrides(ctx context.Context, user directory.UserID) ([]directory.Override, error) {
-	if !storable(string(user)) {
+	where, args := "", []any(nil)
+	switch {
+	case !storable(string(user)):
 		return nil, nil
+	case user != "":
+		where, args = " AND user_id = $1", []any{string(user)}
 	}
 	all, err := collect(ctx, s.read, scanOverride, `SELECT user_id, project, group_id, by_actor, reason, created FROM overrides
-		WHERE `+open+` AND (user_id = $1 OR $1 = '') ORDER BY created, user_id, project`, string(user))
+		WHERE `+open+where+` ORDER BY created, user_id, project`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading overrides: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,7 +18,8 @@ import (
 // A Config says where the directory is kept.
 type Config struct {
 	// DSN is "sqlite:PATH", a plain path to a SQLite file, or a postgres:// URL.
-	// Required.
+	// Behind a pooler that shares sessions between transactions the URL ends
+	// with default_query_exec_mode=exec. Required.
 	DSN string
 
 	// Password of PostgreSQL; it wins over one in DSN.
@@ -61,14 +63,21 @@ type Store struct {
 
 	historyKeep, feedKeep, logKeep time.Duration
 
-	lock io.Closer // what keeps other processes out, or nil
+	lock    io.Closer // what keeps other processes out, or nil
+	closing sync.Once
+	closed  error // of Close
 }
 
 // forever is the until of rows that hold.
 const forever = math.MaxInt64
 
-// Close ends the store after what is being applied.
+// Close ends the store after what is being applied. Closing again does nothing.
 func (s *Store) Close() error {
+	s.closing.Do(func() { s.closed = s.close() })
+	return s.closed
+}
+
+func (s *Store) close() error {
 	if s.w != nil {
 		s.w.close()
 	}

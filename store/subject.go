@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -119,6 +120,35 @@ func (s *Store) Subject(ctx context.Context, key directory.SubjectKey, at direct
 		return directory.Subject{}, fmt.Errorf("reading a subject: %w", err)
 	}
 	return subjectOf(rows, at)
+}
+
+// Warm makes the first look-ups as fast as the later ones: it opens some
+// connections and has each prepare the statements. Call it before saying ready.
+func (s *Store) Warm(ctx context.Context) error {
+	const connections = 4
+	held := make([]*sql.Conn, 0, connections)
+	defer func() {
+		for _, conn := range held {
+			_ = conn.Close() // gives it back
+		}
+	}()
+	for range connections {
+		conn, err := s.read.Conn(ctx)
+		if err != nil {
+			return fmt.Errorf("warming the pool: %w", err)
+		}
+		held = append(held, conn)
+		for kind := range whoSQL {
+			args := []any{int64(0), "", ""}
+			if kind != directory.KeyExternal {
+				args = args[:2]
+			}
+			if _, err := collect(ctx, conn, scanSubjectRow, subjectSQL(kind), args...); err != nil {
+				return fmt.Errorf("warming the pool: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // subjectOf makes the subject of its rows.
