@@ -30,7 +30,11 @@ func open(t testing.TB, s *cachetest.Server, alter func(*RedisConfig)) *Redis {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { r.Close() })
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return r
 }
 

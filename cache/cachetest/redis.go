@@ -35,7 +35,7 @@ func Start(t testing.TB) *Server {
 		}
 		t.Skip("redis-server is missing: apt-get install redis-server")
 	}
-	dir, err := os.MkdirTemp("", "redis") // t.TempDir may be too long for the name of a socket
+	dir, err := os.MkdirTemp("", "redis") //nolint:usetesting // t.TempDir may be too long for the name of a socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,9 @@ func Start(t testing.TB) *Server {
 	s.URL = "unix://" + s.socket
 	t.Cleanup(func() {
 		s.Kill()
-		os.RemoveAll(dir)
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
 	})
 	s.Restart()
 	return s
