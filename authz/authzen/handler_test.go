@@ -97,8 +97,22 @@ func serve(t testing.TB, ev Evaluator, alter func(*Config)) http.Handler {
 	return mux
 }
 
+// A reply is what came back.
+type reply struct {
+	StatusCode int
+	Header     http.Header
+	Body       string
+}
+
+// do lets h answer r.
+func do(h http.Handler, r *http.Request) reply {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return reply{w.Code, w.Header(), w.Body.String()}
+}
+
 // post sends body as the application "app" does.
-func post(t testing.TB, h http.Handler, path, body string, alter func(*http.Request)) *http.Response {
+func post(t testing.TB, h http.Handler, path, body string, alter func(*http.Request)) reply {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
@@ -106,18 +120,7 @@ func post(t testing.TB, h http.Handler, path, body string, alter func(*http.Requ
 	if alter != nil {
 		alter(r)
 	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w.Result()
-}
-
-func read(t testing.TB, r *http.Response) string {
-	t.Helper()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
+	return do(h, r)
 }
 
 func TestEvaluation(t *testing.T) {
@@ -146,7 +149,7 @@ func TestEvaluation(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := post(t, h, PathEvaluation, tt.body, nil)
-			got := read(t, r)
+			got := r.Body
 			if r.StatusCode != tt.status || got != tt.want || r.Header.Get("Content-Type") != "application/json" {
 				t.Errorf("POST %s = %d %s (%s), want %d %s", tt.body, r.StatusCode, got, r.Header.Get("Content-Type"), tt.status, tt.want)
 			}
@@ -209,7 +212,7 @@ func TestHTTP(t *testing.T) {
 				}
 			})
 			if r.StatusCode != tt.status {
-				t.Errorf("status %d %s, want %d", r.StatusCode, read(t, r), tt.status)
+				t.Errorf("status %d %s, want %d", r.StatusCode, r.Body, tt.status)
 			}
 			if r.Header.Get("X-Request-ID") != "a-1" || r.Header.Get("Content-Type") != "application/json" {
 				t.Errorf("headers %v, want the request's id and JSON whatever the status", r.Header)
@@ -224,7 +227,7 @@ func TestHTTP(t *testing.T) {
 	if r := post(t, h, PathEvaluation, valid, header("Usherd-At-Least", "13-0000000000000abc")); r.Header.Get("Retry-After") != "2" {
 		t.Errorf("Retry-After %q, want 2: seconds, rounded up", r.Header.Get("Retry-After"))
 	}
-	if r := post(t, h, PathEvaluation, valid, header("Usherd-At-Least", "99-0000000000000abc")); read(t, r) != "\"revision_lost\"\n" {
+	if r := post(t, h, PathEvaluation, valid, header("Usherd-At-Least", "99-0000000000000abc")); r.Body != "\"revision_lost\"\n" {
 		t.Error("the body of a 409 does not say revision_lost")
 	}
 	if r := post(t, h, PathEvaluation, valid, header("X-Request-Id", "a\x7fb")); r.Header.Get("X-Request-Id") != "" || r.StatusCode != 200 {
@@ -337,7 +340,7 @@ func TestEvaluations(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := post(t, h, PathEvaluations, tt.body, nil)
-			got := read(t, r)
+			got := r.Body
 			if r.StatusCode != tt.status || tt.want != "" && got != tt.want {
 				t.Errorf("POST %s = %d %s, want %d %s", tt.body, r.StatusCode, got, tt.status, tt.want)
 			}
@@ -348,7 +351,7 @@ func TestEvaluations(t *testing.T) {
 	}
 	limited := post(t, h, PathEvaluations, `{`+rest+`,"evaluations":[{},{"resource":{"type":"output","id":"x"}}]}`,
 		func(r *http.Request) { r.Header.Set("Authorization", "Bearer records") })
-	if got, want := read(t, limited), list(yes, fault(403, "the token does not allow to ask this")); got != want {
+	if got, want := limited.Body, list(yes, fault(403, "the token does not allow to ask this")); got != want {
 		t.Errorf("a batch beyond the token's limits = %s, want %s", got, want)
 	}
 }
@@ -365,12 +368,12 @@ func TestCallsShareNothing(t *testing.T) {
 	var all []result
 	for _, path := range []string{PathEvaluation, PathEvaluations} {
 		for _, b := range bodies {
-			all = append(all, result{path, b, read(t, post(t, serve(t, evaluator(fixture), nil), path, b, nil))})
+			all = append(all, result{path, b, post(t, serve(t, evaluator(fixture), nil), path, b, nil).Body})
 		}
 	}
 	for i := range 20 * len(all) {
 		a := all[i*7%len(all)]
-		if got := read(t, post(t, h, a.path, a.body, nil)); got != a.want {
+		if got := post(t, h, a.path, a.body, nil).Body; got != a.want {
 			t.Fatalf("POST %s %s = %s after others, want %s", a.path, a.body, got, a.want)
 		}
 	}

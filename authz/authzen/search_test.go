@@ -129,7 +129,7 @@ func serveWorld(t testing.TB, w *world, alter func(*Config)) http.Handler {
 func search(t testing.TB, h http.Handler, path, body string) (status int, text string) {
 	t.Helper()
 	r := post(t, h, path, body, func(r *http.Request) { r.Header.Set("Authorization", "Bearer searcher") })
-	return r.StatusCode, read(t, r)
+	return r.StatusCode, r.Body
 }
 
 const (
@@ -212,7 +212,7 @@ func TestSearchAgreesWithEvaluation(t *testing.T) {
 				subject := fmt.Sprintf(`"subject":{"type":"user","id":%q}`, who)
 				doing := fmt.Sprintf(`"action":{"name":%q}`, action)
 				thing := fmt.Sprintf(`"resource":{"type":"record","id":%q}`, id)
-				want := read(t, post(t, h, PathEvaluation, object(subject, doing, thing), nil)) == allowed
+				want := post(t, h, PathEvaluation, object(subject, doing, thing), nil).Body == allowed
 				_, byThing := search(t, h, PathResourceSearch, object(subject, doing, records))
 				_, byAction := search(t, h, PathActionSearch, object(subject, thing))
 				_, bySubject := search(t, h, PathSubjectSearch, object(`"subject":{"type":"user"}`, doing, thing))
@@ -306,7 +306,7 @@ func TestAStaleViewFindsNothing(t *testing.T) {
 	}
 }
 
-func permissionsOf(t testing.TB, h http.Handler, user, token string, alter func(*http.Request)) *http.Response {
+func permissionsOf(t testing.TB, h http.Handler, user, token string, alter func(*http.Request)) reply {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/v1/users/"+user, nil)
 	r.URL.Path = "/v1/users/" + user + "/permissions"
@@ -314,9 +314,7 @@ func permissionsOf(t testing.TB, h http.Handler, user, token string, alter func(
 	if alter != nil {
 		alter(r)
 	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w.Result()
+	return do(h, r)
 }
 
 func TestPermissions(t *testing.T) {
@@ -328,7 +326,7 @@ func TestPermissions(t *testing.T) {
 	}
 	r := permissionsOf(t, h, "alice", "home", nil)
 	var got authz.Permissions
-	if err := json.NewDecoder(r.Body).Decode(&got); err != nil || r.StatusCode != 200 {
+	if err := json.Unmarshal([]byte(r.Body), &got); err != nil || r.StatusCode != 200 {
 		t.Fatalf("status %d, %v", r.StatusCode, err)
 	}
 	if want := []string{"parts", "archive"}; !slices.Equal(got.Access, want) || got.Code != authz.Granted {
@@ -336,26 +334,24 @@ func TestPermissions(t *testing.T) {
 	}
 	tag := r.Header.Get("ETag")
 	again := permissionsOf(t, h, "alice", "home", func(r *http.Request) { r.Header.Set("If-None-Match", tag) })
-	if tag == "" || again.StatusCode != 304 || read(t, again) != "" || again.Header.Get("Usherd-Revision") != now.Stamp.String() {
+	if tag == "" || again.StatusCode != 304 || again.Body != "" || again.Header.Get("Usherd-Revision") != now.Stamp.String() {
 		t.Errorf("with the ETag %q: status %d, want 304", tag, again.StatusCode)
 	}
 	if r := permissionsOf(t, h, "bob", "home", func(r *http.Request) { r.Header.Set("If-None-Match", tag) }); r.StatusCode != 200 {
 		t.Errorf("another's ETag: status %d, want 200", r.StatusCode)
 	}
 	unknown := permissionsOf(t, h, "eve", "home", nil)
-	if err := json.NewDecoder(unknown.Body).Decode(&got); err != nil || got.Code != authz.UnknownSubject {
+	if err := json.Unmarshal([]byte(unknown.Body), &got); err != nil || got.Code != authz.UnknownSubject {
 		t.Errorf("permissions of nobody = %+v, %v; want none, with the reason", got, err)
 	}
 }
 
 func TestMetadata(t *testing.T) {
-	get := func(h http.Handler, method string) *http.Response {
+	get := func(h http.Handler, method string) reply {
 		r := httptest.NewRequest(method, PathMetadata, nil)
 		r.Host = "evil.example.com"
 		r.Header.Set("X-Request-ID", "a-1")
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		return w.Result()
+		return do(h, r)
 	}
 	r := get(serveWorld(t, certification(), nil), http.MethodGet)
 	want := `{"policy_decision_point":"https://pdp.example.com",` +
@@ -364,14 +360,14 @@ func TestMetadata(t *testing.T) {
 		`"search_subject_endpoint":"https://pdp.example.com/access/v1/search/subject",` +
 		`"search_resource_endpoint":"https://pdp.example.com/access/v1/search/resource",` +
 		`"search_action_endpoint":"https://pdp.example.com/access/v1/search/action"}` + "\n"
-	if got := read(t, r); r.StatusCode != 200 || got != want || r.Header.Get("Cache-Control") == "" || r.Header.Get("X-Request-ID") != "a-1" {
+	if got := r.Body; r.StatusCode != 200 || got != want || r.Header.Get("Cache-Control") == "" || r.Header.Get("X-Request-ID") != "a-1" {
 		t.Errorf("GET metadata = %d %s %v, want %s", r.StatusCode, got, r.Header, want)
 	}
 	if r := get(serveWorld(t, certification(), nil), http.MethodPost); r.StatusCode != 405 {
 		t.Errorf("POST metadata: status %d, want 405", r.StatusCode)
 	}
 	bare := get(serve(t, certification(), func(c *Config) { c.URL = "https://pdp.example.com" }), http.MethodGet)
-	if got := read(t, bare); strings.Contains(got, "search") {
+	if got := bare.Body; strings.Contains(got, "search") {
 		t.Errorf("metadata without searches = %s", got)
 	}
 	plain := get(serveWorld(t, certification(), func(c *Config) { c.URL = "http://127.0.0.1:8080" }), http.MethodGet)
@@ -387,11 +383,16 @@ func TestCertificationDecisions(t *testing.T) {
 		who, action, id string
 		want            bool
 	}{
-		{"alice", "read", "record-1", true}, {"alice", "write", "record-1", true}, {"bob", "read", "record-1", true}, {"bob", "write", "record-1", false},
-		{"alice", "read", "record-2", true}, {"alice", "write", "record-2", false}, {"bob", "write", "record-2", true},
+		{"alice", "read", "record-1", true},
+		{"alice", "write", "record-1", true},
+		{"bob", "read", "record-1", true},
+		{"bob", "write", "record-1", false},
+		{"alice", "read", "record-2", true},
+		{"alice", "write", "record-2", false},
+		{"bob", "write", "record-2", true},
 	} {
 		body := object(fmt.Sprintf(`"subject":{"type":"user","id":%q}`, tt.who), fmt.Sprintf(`"action":{"name":%q}`, tt.action), fmt.Sprintf(`"resource":{"type":"record","id":%q}`, tt.id))
-		if got := read(t, post(t, h, PathEvaluation, body, nil)); got != fmt.Sprintf(`{"decision":%v}`, tt.want) {
+		if got := post(t, h, PathEvaluation, body, nil).Body; got != fmt.Sprintf(`{"decision":%v}`, tt.want) {
 			t.Errorf("%s %s %s = %s, want %v", tt.who, tt.action, tt.id, got, tt.want)
 		}
 	}
