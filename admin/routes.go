@@ -40,13 +40,14 @@ func (a *API) addSource(c call) (answer, error) {
 func (a *API) setSourceState(c call) (answer, error) {
 	var body struct {
 		State directory.SourceState `json:"state"`
+		From  directory.SourceState `json:"from"`
 	}
 	if err := c.body(&body); err != nil {
 		return answer{}, err
 	}
 	switch body.State {
 	case directory.SourceActive, directory.SourcePaused, directory.SourceDisabled:
-		return outcome(a.Service.SetSourceState(c.Context(), c.by, c.source(), body.State))
+		return outcome(a.Service.SetSourceState(c.Context(), c.by, c.source(), body.State, body.From))
 	}
 	return answer{}, invalid("state %q is not one of active, paused, disabled", body.State)
 }

@@ -136,9 +136,13 @@ func (s *Service) Sources(ctx context.Context) ([]ListedSource, error) {
 	return out, nil
 }
 
-// SetSourceState pauses, resumes, disables or enables a source.
-func (s *Service) SetSourceState(ctx context.Context, by directory.Actor, name directory.SourceName, state directory.SourceState) (Outcome, error) {
+// SetSourceState pauses, resumes, disables or enables a source. If from is
+// given, the source has to be in that state, or in the new one already.
+func (s *Service) SetSourceState(ctx context.Context, by directory.Actor, name directory.SourceName, state, from directory.SourceState) (Outcome, error) {
 	if err := s.mayChangeSource(ctx, name); err != nil {
+		return Outcome{}, err
+	}
+	if err := s.mayTurn(ctx, name, state, from); err != nil {
 		return Outcome{}, err
 	}
 	change := directory.SetSourceState{Source: name, State: state}
@@ -146,6 +150,24 @@ func (s *Service) SetSourceState(ctx context.Context, by directory.Actor, name d
 		return s.apply(ctx, by, change)
 	}
 	return s.keepingAnOwner(ctx, by, change)
+}
+
+// mayTurn keeps who pauses or resumes a source from giving back what somebody
+// took from its people by disabling it.
+func (s *Service) mayTurn(ctx context.Context, name directory.SourceName, state, from directory.SourceState) error {
+	src, err := s.source(ctx, name)
+	if err != nil || src.State == state {
+		return err
+	}
+	switch {
+	case src.State == directory.SourceDisabled && (state == directory.SourcePaused || from == directory.SourcePaused):
+		return invalid("source %s is disabled; its people get their access back by: usherd source enable %s", name, name)
+	case src.State == directory.SourcePaused && from == directory.SourceDisabled:
+		return invalid("source %s is paused, not disabled; take from it again by: usherd source resume %s", name, name)
+	case from != "" && src.State != from:
+		return invalid("source %s is %s, not %s", name, src.State, from)
+	}
+	return nil
 }
 
 // RemoveSource ends a disabled source. Its people are deleted, or kept as local

@@ -17,10 +17,10 @@ import (
 func (a *app) sourceCommand() *cobra.Command {
 	return parent("source", "Add sources and see to them",
 		a.sourceAdd(), a.sourceList(), a.sourceTest(), a.sourceLog(),
-		a.sourceState("pause", "paused", "Take nothing from a source for a while; access stays"),
-		a.sourceState("resume", "active", "Take from a paused source again"),
-		a.sourceState("disable", "disabled", "Let a source count for nothing"),
-		a.sourceState("enable", "active", "Let a disabled source count again"),
+		a.sourceState("pause", "active", "paused", "Take nothing from a source for a while; access stays"),
+		a.sourceState("resume", "paused", "active", "Take from a paused source again"),
+		a.sourceState("disable", "", "disabled", "Let a source count for nothing"),
+		a.sourceState("enable", "disabled", "active", "Let a disabled source count again"),
 		a.sourceRemove(),
 	)
 }
@@ -51,7 +51,7 @@ func (l *ldapFlags) register(cmd *cobra.Command) {
 	f.StringVar(&s.KeyFile, "client-key", "", "ldap: key of the client certificate, PEM")
 	f.BoolVar(&s.External, "external", false, "ldap: authenticate by the client certificate (SASL EXTERNAL)")
 	f.BoolVar(&s.AllowPlaintextBind, "allow-plaintext-bind", false, "ldap: send the password over ldap:// without TLS to another machine")
-	f.StringArrayVar(&s.IgnoreReferrals, "ignore-referral", nil, "ldap: DN whose referral does not make a read incomplete; * for all")
+	f.StringArrayVar(&s.IgnoreReferrals, "ignore-referral", nil, "ldap: DN in the URL of a referral that does not make a read incomplete; * for all")
 }
 
 // object is the settings in the store's form. File names become absolute,
@@ -174,13 +174,13 @@ func (a *app) sourceLog() *cobra.Command {
 	return cmd
 }
 
-func (a *app) sourceState(verb, state, short string) *cobra.Command {
+func (a *app) sourceState(verb, from, state, short string) *cobra.Command {
 	return &cobra.Command{
 		Use: verb + " NAME", Short: short, Example: "  usherd source " + verb + " okta", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.ask(cmd.Context(), question{
 				http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/state",
-				map[string]any{"state": state},
+				map[string]any{"state": state, "from": from},
 				outcomeColumns, false,
 			})
 		},
