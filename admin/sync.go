@@ -36,13 +36,41 @@ func (s *Service) ldap(ctx context.Context, name directory.SourceName) (Syncer, 
 	return s.Sync, nil
 }
 
+// A SyncRun is a run as scripts read it: counts and a revision are always
+// there.
+type SyncRun struct {
+	directory.Run
+	Counts   map[string]int64   `json:"counts"`
+	Revision directory.Revision `json:"revision"` // the present one, if the run changed nothing
+}
+
+// syncRun completes a run.
+func (s *Service) syncRun(ctx context.Context, run directory.Run, err error) (SyncRun, error) {
+	if err != nil {
+		return SyncRun{}, err
+	}
+	out := SyncRun{Run: run, Counts: run.Counts, Revision: run.Revision}
+	if out.Counts == nil {
+		out.Counts = map[string]int64{}
+	}
+	if out.Revision == 0 {
+		head, err := s.Store.Head(ctx, directory.Stamp{})
+		if err != nil {
+			return SyncRun{}, fmt.Errorf("reading the revision: %w", err)
+		}
+		out.Revision = head.Stamp.Revision
+	}
+	return out, nil
+}
+
 // RunSync reads an LDAP source now and applies what it may.
-func (s *Service) RunSync(ctx context.Context, name directory.SourceName) (directory.Run, error) {
+func (s *Service) RunSync(ctx context.Context, name directory.SourceName) (SyncRun, error) {
 	ldap, err := s.ldap(ctx, name)
 	if err != nil {
-		return directory.Run{}, err
+		return SyncRun{}, err
 	}
-	return ldap.Run(ctx, name)
+	run, err := ldap.Run(ctx, name)
+	return s.syncRun(ctx, run, err)
 }
 
 // PlanSync reads an LDAP source and says what a run would do.
@@ -133,16 +161,17 @@ func (s *Service) Hold(ctx context.Context, name directory.SourceName) (director
 
 // ApproveHold applies what is held. The hash says which plan was looked at; if
 // it is empty, the one that waits now is meant.
-func (s *Service) ApproveHold(ctx context.Context, by directory.Actor, name directory.SourceName, hash string) (directory.Run, error) {
+func (s *Service) ApproveHold(ctx context.Context, by directory.Actor, name directory.SourceName, hash string) (SyncRun, error) {
 	hold, err := s.heldAs(ctx, name, hash)
 	if err != nil {
-		return directory.Run{}, err
+		return SyncRun{}, err
 	}
 	ldap, err := s.ldap(ctx, name)
 	if err != nil {
-		return directory.Run{}, err
+		return SyncRun{}, err
 	}
-	return ldap.Approve(ctx, name, hold.Hash, by.Kind+":"+by.Name)
+	run, err := ldap.Approve(ctx, name, hold.Hash, by.Kind+":"+by.Name)
+	return s.syncRun(ctx, run, err)
 }
 
 // DiscardHold forgets what is held. If the directory still says so at the next
