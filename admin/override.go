@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/usherd/usherd/directory"
@@ -117,6 +118,9 @@ func (s *Service) EndOverride(ctx context.Context, by directory.Actor, name stri
 		return Outcome{}, err
 	}
 	out, err := s.keepingAnOwner(ctx, by, directory.EndOverride{User: sub.ID, Project: project})
+	if errors.Is(err, directory.ErrNotFound) {
+		return Outcome{}, notFound("%s has no override%s (usherd override list)", name, in(project))
+	}
 	if err != nil {
 		return Outcome{}, fmt.Errorf("override of %s%s: %w", name, in(project), err)
 	}

@@ -38,7 +38,7 @@ func (a *app) remote() (*client, error) {
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, usage("--server: %q is not an address such as https://usherd.example.com", a.server)
 	}
-	token := cmp.Or(a.token, a.getenv("USHERD_TOKEN"))
+	token := a.token
 	if token == "" && a.tokenFile != "" {
 		text, err := os.ReadFile(a.tokenFile)
 		if err != nil {
@@ -46,6 +46,7 @@ func (a *app) remote() (*client, error) {
 		}
 		token = strings.TrimSpace(string(text))
 	}
+	token = cmp.Or(token, a.getenv("USHERD_TOKEN"))
 	if token == "" {
 		return nil, usage("--server needs an admin token: --token-file FILE, $USHERD_TOKEN or --token TOKEN")
 	}

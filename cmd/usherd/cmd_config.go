@@ -40,8 +40,7 @@ func (a *app) configCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = a.stdout.Write(text)
-			return err
+			return a.printFile(text)
 		},
 	}
 	show.Flags().BoolVar(&origins, "origins", false, "say where each value was set")

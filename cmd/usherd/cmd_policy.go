@@ -196,6 +196,10 @@ func (a *app) printPlan(text []byte) error {
 	for _, f := range plan.Failing {
 		fmt.Fprintln(out, "  "+f.String())
 	}
+	if len(plan.Failing) > 0 {
+		fmt.Fprintln(out, "An apply would be refused, because tests fail.")
+		return nil
+	}
 	fmt.Fprintf(out, "Apply exactly this: usherd policy apply FILE --if-revision %d\n", max(plan.Revision, 1))
 	return nil
 }

@@ -57,7 +57,7 @@ func (a *app) checkFormat() error {
 	if slices.Contains([]string{"table", "json", "yaml", "csv"}, a.format) {
 		return nil
 	}
-	return usage("--output %q is not one of table, json, yaml, csv", a.format)
+	return usage("-o %q is not one of table, json, yaml, csv", a.format)
 }
 
 func listItems(text json.RawMessage) (json.RawMessage, bool) {
@@ -87,6 +87,26 @@ func (a *app) printYAML(text json.RawMessage) error {
 		return fmt.Errorf("printing YAML: %w", err)
 	}
 	_, err = a.stdout.Write(b.Bytes())
+	return err
+}
+
+// printFile prints a configuration file, in JSON if that was asked for.
+func (a *app) printFile(text []byte) error {
+	if err := a.checkFormat(); err != nil {
+		return err
+	}
+	if a.format == "json" {
+		var v any
+		if err := yaml.Unmarshal(text, &v); err != nil {
+			return fmt.Errorf("reading the configuration: %w", err)
+		}
+		enc, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Errorf("printing JSON: %w", err)
+		}
+		text = append(enc, '\n')
+	}
+	_, err := a.stdout.Write(text)
 	return err
 }
 
