@@ -63,7 +63,7 @@ func (s *Store) openSQLiteFile(ctx context.Context, path string) error {
 	readers := max(4, 2*runtime.GOMAXPROCS(0))
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	s.write, s.read = write, read
+	s.write, s.read, s.path = write, read, path
 	return nil
 }
 

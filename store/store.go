@@ -63,6 +63,7 @@ type Store struct {
 
 	historyKeep, feedKeep, logKeep time.Duration
 
+	path    string    // of the SQLite file
 	lock    io.Closer // what keeps other processes out, or nil
 	closing sync.Once
 	closed  error // of Close
