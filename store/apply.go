@@ -14,6 +14,7 @@ func (s *Store) Apply(ctx context.Context, by directory.Actor, changes ...direct
 	}
 	j := &job{by: by, answer: make(chan answer, 1)}
 	rows := 0
+	var conditions []op // on what was before the changes beside them
 	for _, c := range changes {
 		if err := mayAsk(by, c); err != nil {
 			return directory.Applied{}, err
@@ -22,11 +23,16 @@ func (s *Store) Apply(ctx context.Context, by directory.Actor, changes ...direct
 		if err != nil {
 			return directory.Applied{}, err
 		}
-		if m, ok := o.(*changeMembers); ok {
-			rows += len(m.values)
+		switch o := o.(type) {
+		case requireVersion, requirePolicy, requireLease:
+			conditions = append(conditions, o)
+			continue
+		case *changeMembers:
+			rows += len(o.values)
 		}
 		j.ops = append(j.ops, o)
 	}
+	j.ops = append(conditions, j.ops...)
 	j.staged = rows > stagedRows
 	return s.w.apply(ctx, j)
 }

@@ -217,5 +217,26 @@ func (o confirmMapping) run(ctx context.Context, e *edit) error {
 		return err
 	}
 	bindings[i].state = directory.Bound
-	return e.bind(ctx, bindings[i])
+	if err := e.bind(ctx, bindings[i]); err != nil {
+		return err
+	}
+	return e.unbindDead(ctx, slices.Delete(bindings, i, i+1))
+}
+
+// unbindDead ends bindings to groups that ended, which the binding of a living
+// one replaces.
+func (e *edit) unbindDead(ctx context.Context, bindings []bindingRow) error {
+	for _, b := range bindings {
+		living, err := e.groupsWhere(ctx, `id = $1`, b.group)
+		if err != nil {
+			return err
+		}
+		if len(living) > 0 {
+			continue
+		}
+		if err := e.unbind(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -34,7 +34,7 @@ func (p *prepared) prepare(ctx context.Context) {
 		if _, again := p.kept[query]; again || len(p.kept) == keptStatements {
 			continue
 		}
-		stmt, err := p.db.PrepareContext(ctx, query)
+		stmt, err := p.db.PrepareContext(ctx, query) //nolint:sqlclosecheck // close closes it
 		if err != nil {
 			continue
 		}
@@ -72,7 +72,7 @@ func (s session) statement(ctx context.Context, query string) *sql.Stmt {
 
 // ExecContext runs a statement.
 func (s session) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if stmt := s.statement(ctx, query); stmt != nil {
+	if stmt := s.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // the transaction's end closes it
 		return stmt.ExecContext(ctx, args...)
 	}
 	return s.tx.ExecContext(ctx, query, args...)
@@ -80,7 +80,7 @@ func (s session) ExecContext(ctx context.Context, query string, args ...any) (sq
 
 // QueryContext runs a query.
 func (s session) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if stmt := s.statement(ctx, query); stmt != nil {
+	if stmt := s.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // the transaction's end closes it
 		return stmt.QueryContext(ctx, args...)
 	}
 	return s.tx.QueryContext(ctx, query, args...)
@@ -88,7 +88,7 @@ func (s session) QueryContext(ctx context.Context, query string, args ...any) (*
 
 // QueryRowContext runs a query for one row.
 func (s session) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if stmt := s.statement(ctx, query); stmt != nil {
+	if stmt := s.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // the transaction's end closes it
 		return stmt.QueryRowContext(ctx, args...)
 	}
 	return s.tx.QueryRowContext(ctx, query, args...)

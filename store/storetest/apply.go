@@ -323,7 +323,10 @@ func testConditions(t *testing.T, s directory.Store) {
 	f.refused(directory.ErrVersion, tester, do("b"), directory.RequireVersion{ID: directory.NewID(), Version: 1})
 	f.refused(directory.ErrVersion, tester, directory.ReplaceUser{ID: ann, Source: okta, IfVersion: 1, Profile: profile("ann")})
 	f.refused(directory.ErrVersion, tester, directory.UpdateGroup{ID: eng, Source: okta, IfVersion: 1, Name: new("x")})
-	f.apply(directory.ReplaceUser{ID: ann, Source: okta, IfVersion: 2, Profile: profile("ann")},
+	// A condition is on what was before, wherever it stands.
+	f.apply(directory.SetPresence{ID: ann, Source: okta, Presence: directory.Present},
+		directory.SetPresence{ID: ann, Source: okta, Presence: directory.Gone}, directory.RequireVersion{ID: string(ann), Version: 2})
+	f.apply(directory.ReplaceUser{ID: ann, Source: okta, IfVersion: 4, Profile: profile("ann")},
 		directory.UpdateGroup{ID: eng, Source: okta, IfVersion: 2, Name: new("x")})
 
 	at := f.apply(directory.SetPolicy{Policy: catalogue, Sections: catalogueSections})
