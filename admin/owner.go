@@ -10,7 +10,7 @@ import (
 	"github.com/usherd/usherd/directory"
 )
 
-// ErrLastOwner: nobody active would hold the Role owner any more.
+// ErrLastOwner says that nobody active would hold the Role owner any more.
 var ErrLastOwner = errors.New("the last active owner")
 
 // keepingAnOwner applies changes unless they would leave the organization

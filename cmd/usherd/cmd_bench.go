@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -31,9 +32,8 @@ in the same process and moment, with the load generator beside them.`,
 			if err != nil {
 				return fmt.Errorf("making a folder: %w", err)
 			}
-			defer os.RemoveAll(dir)
 			result, err := b.run(cmd.Context(), a, dir)
-			if err != nil {
+			if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
 				return err
 			}
 			text, err := json.Marshal(result)

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/usherd/usherd/ldapsync"
@@ -27,9 +26,7 @@ func (a *app) sourceCommand() *cobra.Command {
 
 // ldapFlags are the flags of an LDAP source.
 type ldapFlags struct {
-	settings       ldapsync.Settings
-	userFilter     string
-	requestTimeout time.Duration
+	settings ldapsync.Settings
 }
 
 func (l *ldapFlags) register(cmd *cobra.Command) {

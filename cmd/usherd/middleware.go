@@ -37,7 +37,7 @@ func recovered(log *zap.Logger, next http.Handler) http.Handler {
 			if p == nil {
 				return
 			}
-			if p == http.ErrAbortHandler {
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p)
 			}
 			log.Error("handler panicked", zap.String("action", r.Pattern), zap.Any("panic", p), zap.Stack("stack"))

@@ -82,7 +82,7 @@ func (s *syncer) reconcile(ctx context.Context, sources []directory.Source) {
 		}
 		poller, err := s.poller(src)
 		if err == nil {
-			err = s.schedule.Put(ctx, poller, s.lastComplete(ctx, src.Name))
+			err = s.schedule.Put(ctx, poller, s.since(ctx, src))
 		}
 		if err != nil {
 			s.log.Error("source is not read", zap.String("source", string(src.Name)), zap.Error(err))
@@ -96,6 +96,15 @@ func (s *syncer) reconcile(ctx context.Context, sources []directory.Source) {
 			delete(s.pollers, name)
 		}
 	}
+}
+
+// since is when a source was last read to the end, or made: a new one is read
+// at its first time, unless somebody asks before.
+func (s *syncer) since(ctx context.Context, src directory.Source) time.Time {
+	if last := s.lastComplete(ctx, src.Name); !last.IsZero() {
+		return last
+	}
+	return src.Created
 }
 
 // lastComplete is when a source was last read to the end.
@@ -179,11 +188,31 @@ func (s *syncer) Run(ctx context.Context, name directory.SourceName) (directory.
 	if err != nil {
 		return directory.Run{}, err
 	}
-	run, err := p.Run(ctx)
-	if errors.Is(err, ldapsync.ErrBusy) {
-		err = fmt.Errorf("%w: %w", directory.ErrInUse, err)
+	return s.afterOthers(ctx, func() (directory.Run, error) { return p.Run(ctx) })
+}
+
+// patienceWithOthers is how long somebody who asks for a run waits for one that
+// is under way, here or on another replica.
+const patienceWithOthers = 2 * time.Minute
+
+// afterOthers runs a source once no other run of it is under way.
+func (s *syncer) afterOthers(ctx context.Context, run func() (directory.Run, error)) (directory.Run, error) {
+	late := time.After(patienceWithOthers)
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		r, err := run()
+		if !errors.Is(err, ldapsync.ErrBusy) {
+			return r, err
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			return r, fmt.Errorf("%w: %w", directory.ErrInUse, err)
+		case <-ctx.Done():
+			return r, fmt.Errorf("waiting for another run: %w", ctx.Err())
+		}
 	}
-	return run, err
 }
 
 // Plan implements [admin.Syncer].
@@ -205,11 +234,8 @@ func (s *syncer) Approve(ctx context.Context, name directory.SourceName, hash, b
 	if err != nil {
 		return directory.Run{}, err
 	}
-	run, err := p.Approve(ctx, hash, by)
-	switch {
-	case errors.Is(err, ldapsync.ErrBusy):
-		err = fmt.Errorf("%w: %w", directory.ErrInUse, err)
-	case errors.Is(err, ldapsync.ErrNotHeld):
+	run, err := s.afterOthers(ctx, func() (directory.Run, error) { return p.Approve(ctx, hash, by) })
+	if errors.Is(err, ldapsync.ErrNotHeld) {
 		err = fmt.Errorf("%w: %w", directory.ErrNotFound, err)
 	}
 	return run, err
