@@ -85,6 +85,7 @@ type Cache[S any] struct {
 	flights singleflight.Group      // loads by key and stamp
 	slots   chan struct{}           // one for each load under way
 	metrics *metrics
+	piece   int                  // of the feed that is read at once; the follower's
 	now     func() time.Duration // for ages: Config.Clock, or as good
 }
 
@@ -113,6 +114,7 @@ func New[S any](cfg Config[S]) (*Cache[S], error) {
 		wake:    make(chan struct{}, 1),
 		slots:   make(chan struct{}, cfg.Loads),
 		metrics: m,
+		piece:   cfg.Stretch,
 		now:     cfg.Clock,
 	}
 	if cfg.Clock == nil {

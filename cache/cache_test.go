@@ -174,6 +174,48 @@ func TestAStretchIsAppliedInOrderUpToTheHead(t *testing.T) {
 	}
 }
 
+func TestAStretchThatTakesTooLongIsReadInPieces(t *testing.T) {
+	m := ann()
+	c := stopped(t, m, nil)
+	step(t, c)
+	for range 50 {
+		m.apply(func(e *edit) { e.setGroups("u-ann") })
+	}
+	m.set(func() { m.slow = 10 })
+	var errs int
+	eventually(t, "the view is at the head", func() bool {
+		if c.step(t.Context()) != nil {
+			errs++
+		}
+		return c.view.Load().Stamp == m.head()
+	})
+	if errs == 0 {
+		t.Error("no step failed: the stretch was not too long")
+	}
+	want(t, c, "ann", false, Store)
+	m.set(func() { m.slow = 0 })
+	for range 10 {
+		m.apply(func(e *edit) { e.setGroups("u-ann") })
+		step(t, c)
+	}
+	if c.piece < 500 {
+		t.Errorf("%d records are read at once after ten good reads, want the pieces to grow again", c.piece)
+	}
+}
+
+func TestAFeedThatLacksARevisionIsLoadedAnew(t *testing.T) {
+	m := ann()
+	c := stopped(t, m, nil)
+	step(t, c)
+	m.apply(func(e *edit) { e.setGroups("u-ann") })
+	m.apply(func(e *edit) { e.setGroups("u-ann", vault) })
+	m.set(func() { m.points[2].record.Stamp.Revision = 7; m.keep = 1 })
+	if v := step(t, c); v.Stamp != m.head() {
+		t.Errorf("view at %v, want %v", v.Stamp, m.head())
+	}
+	want(t, c, "ann", false, Store)
+}
+
 func TestAFeedWithAGapIsNotApplied(t *testing.T) {
 	m := ann()
 	c := stopped(t, m, nil)

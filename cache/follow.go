@@ -106,6 +106,9 @@ func (c *Cache[S]) advance(ctx context.Context, v *View[S], to mark) error {
 		switch {
 		case errors.Is(err, directory.ErrHistoryLost):
 			return c.lost(ctx, v, to.head)
+		case errors.Is(err, errGap):
+			c.cfg.Log.Error("the feed is not whole; everything is loaded anew", zap.Error(err))
+			return c.reload(ctx)
 		case err != nil:
 			return err
 		case len(stretch.Records) == 0:
@@ -124,16 +127,31 @@ func (c *Cache[S]) advance(ctx context.Context, v *View[S], to mark) error {
 	return ctx.Err()
 }
 
-// stretch reads what comes after since and proves that it has no gap.
+// errGap says that the feed lacks a revision.
+var errGap = errors.New("it has a gap")
+
+// stretch reads what comes after since and proves that it has no gap. What
+// can't be read in time is read in smaller pieces; a single record may take as
+// long as everything.
 func (c *Cache[S]) stretch(ctx context.Context, since directory.Stamp) (directory.Stretch, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.PollTimeout)
+	limit, timeout := c.piece, c.cfg.PollTimeout
+	if limit == 1 {
+		timeout = c.cfg.ReloadTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	st, err := c.cfg.History.Stretch(ctx, since, c.cfg.Stretch)
+	st, err := c.cfg.History.Stretch(ctx, since, limit)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		c.piece = max(1, limit/4)
+	case err == nil:
+		c.piece = min(c.cfg.Stretch, 2*limit)
+	}
 	if err != nil {
 		return st, fmt.Errorf("reading the feed after %s: %w", since, err)
 	}
 	if !dense(since.Revision, st.Records) || len(st.Records) == 0 && st.Head != since {
-		return st, fmt.Errorf("reading the feed after %s: it has a gap", since)
+		return st, fmt.Errorf("reading the feed after %s: %w", since, errGap)
 	}
 	return st, nil
 }

@@ -27,6 +27,8 @@ type model struct {
 	fail error
 	// calls counts the calls of a method.
 	calls map[string]int
+	// slow is how many records are too many to be read in time; 0 means none.
+	slow int
 	// keep is how many records the feed keeps; 0 means all.
 	keep int
 }
@@ -182,6 +184,9 @@ func (m *model) Stretch(ctx context.Context, since directory.Stamp, limit int) (
 	err = m.read(ctx, "Stretch", func() (directory.Stamp, error) {
 		if !m.knows(since) || int(since.Revision)+1 < m.oldest() {
 			return since, directory.ErrHistoryLost
+		}
+		if m.slow > 0 && limit >= m.slow {
+			return since, context.DeadlineExceeded
 		}
 		st.Head = m.points[len(m.points)-1].record.Stamp
 		last := since
