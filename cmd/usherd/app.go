@@ -76,7 +76,7 @@ there, on the store itself; with --server, on a daemon elsewhere.`,
 		a.policyCommand(), a.sourceCommand(), a.tokenCommand(),
 		a.userCommand(), a.groupCommand(), a.overrideCommand(), a.mappingCommand(),
 		a.syncCommand(), a.holdCommand(), a.auditCommand(),
-		a.configCommand(), a.migrateCommand(), a.doctorCommand(), a.healthcheckCommand(),
+		a.configCommand(), a.migrateCommand(), a.backupCommand(), a.doctorCommand(), a.healthcheckCommand(),
 		a.benchCommand(), a.versionCommand(),
 	)
 	usageErrors(root)

@@ -202,6 +202,7 @@ func (d *daemon) socketHandler() http.Handler {
 	mux := http.NewServeMux()
 	(&admin.API{Service: d.service, Log: d.log.Named("api")}).Register(mux)
 	mux.HandleFunc("GET /daemon", d.describe)
+	mux.HandleFunc("POST /backup", backupHandler(d.store, d.log))
 	return withRequestID(asLocalAdministrator(logged(d.log.Named("api"), recovered(d.log, mux))))
 }
 

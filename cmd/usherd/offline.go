@@ -61,6 +61,7 @@ func (a textAddr) String() string { return string(a) }
 func (o *offline) socketHandler() http.Handler {
 	mux := http.NewServeMux()
 	(&admin.API{Service: o.service, Log: o.log}).Register(mux)
+	mux.HandleFunc("POST /backup", backupHandler(o.store, o.log))
 	return withRequestID(asLocalAdministrator(recovered(o.log, mux)))
 }
 
