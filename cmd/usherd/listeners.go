@@ -18,6 +18,7 @@ import (
 const (
 	headerTimeout = 5 * time.Second
 	bodyTimeout   = 60 * time.Second
+	answerTimeout = 60 * time.Second // of the public listener, for a client that does not read
 	idleTimeout   = 120 * time.Second
 	maxHeader     = 32 << 10
 )
