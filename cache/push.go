@@ -61,13 +61,16 @@ func (r *Redis) subscribe(ctx context.Context, wake func(directory.Stamp)) {
 			return
 		case errors.As(err, &timeout) && timeout.Timeout() && !asked:
 			if sub.Ping(ctx) != nil {
+				r.deaf.Store(true)
 				return
 			}
 			asked = true
 			continue
 		case err != nil:
+			r.deaf.Store(true)
 			return
 		}
+		r.deaf.Store(false)
 		asked = false
 		r.heard(msg, wake)
 	}

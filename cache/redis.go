@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -38,6 +39,7 @@ type Redis struct {
 	timeout time.Duration
 	ttl     time.Duration
 	breaker *gobreaker.CircuitBreaker[string]
+	deaf    atomic.Bool // the last word from the subscription was an error
 	errands chan errand // bounded; what does not fit is dropped
 	metrics *redisMetrics
 }
@@ -134,7 +136,9 @@ func (r *Redis) Close() error { return r.client.Close() }
 
 // Up reports whether Redis answers, as far as is known: for readiness, where
 // Redis down is degraded and no more.
-func (r *Redis) Up() bool { return r.breaker.State() == gobreaker.StateClosed }
+func (r *Redis) Up() bool {
+	return r.breaker.State() == gobreaker.StateClosed && !r.deaf.Load()
+}
 
 // get returns what Redis holds for key, nil if that is nothing or nothing of
 // ours, and which entry it is. The caller admits it.
