@@ -175,9 +175,11 @@ func (d *daemon) assemble(root []byte) error {
 	if err != nil {
 		return err
 	}
-	if d.public.server.Handler, err = d.publicHandler(front); err != nil {
+	public, err := d.publicHandler(front)
+	if err != nil {
 		return err
 	}
+	d.public.server.Handler, d.public.server.WriteTimeout = d.withFarewell(public), answerTimeout
 	d.socket.server.Handler = d.socketHandler()
 	d.ops.server.Handler = d.opsHandler()
 	return nil
@@ -193,7 +195,7 @@ func (d *daemon) publicHandler(front *scim.Handler) (http.Handler, error) {
 	}
 	api := http.NewServeMux()
 	(&admin.API{Service: d.service, Log: d.log.Named("api")}).Register(api)
-	mux.Handle("/api/v1/", withRequestID(d.keys.adminOnly(logged(d.log.Named("api"), recovered(d.log, api)))))
+	mux.Handle("/api/v1/", withRequestID(d.keys.adminOnly(patient(logged(d.log.Named("api"), recovered(d.log, api))))))
 	return mux, nil
 }
 
@@ -264,9 +266,7 @@ func (d *daemon) drain(stop func()) error {
 	d.state.Store(draining)
 	notifyStopping(d.log)
 	d.log.Info("stopping")
-	if delay := time.Duration(d.cfg.Load().DrainDelay); delay > 0 {
-		time.Sleep(delay)
-	}
+	time.Sleep(max(farewell, time.Duration(d.cfg.Load().DrainDelay)))
 	limit, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	errs := []error{d.sync.stop(limit)}
