@@ -107,11 +107,13 @@ func (s *syncer) since(ctx context.Context, src directory.Source) time.Time {
 	return src.Created
 }
 
-// lastComplete is when a source was last read to the end.
+// lastComplete is when a source was last read to the end. One that never was
+// counts as read now: whoever adds a source may look at a plan before its first
+// run, which comes at its time or when somebody asks.
 func (s *syncer) lastComplete(ctx context.Context, name directory.SourceName) time.Time {
 	runs, err := s.store.Runs(ctx, name, 20)
 	if err != nil {
-		return time.Time{}
+		return time.Now()
 	}
 	for _, run := range runs {
 		switch run.Result {
@@ -120,7 +122,7 @@ func (s *syncer) lastComplete(ctx context.Context, name directory.SourceName) ti
 		case directory.RunRunning, directory.RunIncomplete, directory.RunFailed:
 		}
 	}
-	return time.Time{}
+	return time.Now()
 }
 
 func (s *syncer) poller(src directory.Source) (*ldapsync.Poller, error) {
