@@ -1,10 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"github.com/usherd/usherd/store"
 	"go.uber.org/zap"
 )
 
@@ -29,20 +30,41 @@ before go on. A schema newer than this program is refused.`,
 		},
 	}
 	status := &cobra.Command{
-		Use: "status", Short: "Say whether a daemon has the schema up to date", Args: cobra.NoArgs,
-		Example: "  usherd migrate status",
+		Use: "status", Short: "Compare the schema of the store with what this program brings", Args: cobra.NoArgs,
+		Example: "  usherd migrate status\n  usherd migrate status --store postgres://usherd@db/usherd -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.load()
 			if err != nil {
 				return err
 			}
-			conn, err := dialSocket(cmd.Context(), filepath.Join(cfg.Data, socketName))
+			c, err := storeConfig(cfg, zap.NewNop())
 			if err != nil {
-				return unreachable(fmt.Errorf("no daemon runs on %s; usherd migrate up brings the schema up to date", cfg.Data))
+				return err
 			}
-			fmt.Fprintln(a.stdout, "up to date: a daemon runs on it")
-			return conn.Close()
+			schema, err := store.SchemaOf(cmd.Context(), c)
+			if err != nil {
+				return unreachable(err)
+			}
+			text, err := json.Marshal(schemaStatus(schema))
+			if err != nil {
+				return err
+			}
+			return a.print(text, columns("have=have newest=newest state=state"))
 		},
 	}
 	return parent("migrate", "Bring the schema of the store up to date", up, status)
+}
+
+// schemaStatus says what to do about a schema.
+func schemaStatus(s store.Schema) map[string]any {
+	state := "up to date"
+	switch {
+	case s.Have == 0:
+		state = "new: usherd serve or usherd migrate up makes it"
+	case s.Have < s.Newest:
+		state = "behind: usherd serve or usherd migrate up brings it up to date"
+	case s.Have > s.Newest:
+		state = "newer than this program: start a newer usherd"
+	}
+	return map[string]any{"have": s.Have, "newest": s.Newest, "state": state}
 }

@@ -24,8 +24,8 @@ const databaseName = "usherd.db"
 // errLocked says that another process has the embedded database.
 var errLocked = errors.New("another process has the database open")
 
-// openStore opens the database that the configuration names.
-func openStore(ctx context.Context, cfg *config.Config, log *zap.Logger) (*store.Store, error) {
+// storeConfig translates what the configuration says of the store.
+func storeConfig(cfg *config.Config, log *zap.Logger) (store.Config, error) {
 	c := store.Config{DSN: cfg.Store.URL, Log: log.Named("store"), HistoryKeep: time.Duration(cfg.History.Keep)}
 	if cfg.Store.SQLite() {
 		c.DSN = "sqlite:" + filepath.Join(cfg.Data, databaseName)
@@ -35,9 +35,18 @@ func openStore(ctx context.Context, cfg *config.Config, log *zap.Logger) (*store
 	if cfg.KeyFile != "" {
 		secret, err := os.ReadFile(cfg.KeyFile)
 		if err != nil {
-			return nil, fmt.Errorf("key_file: %w", err)
+			return c, fmt.Errorf("key_file: %w", err)
 		}
 		c.KeySecret = bytes.TrimRight(secret, "\r\n")
+	}
+	return c, nil
+}
+
+// openStore opens the database that the configuration names.
+func openStore(ctx context.Context, cfg *config.Config, log *zap.Logger) (*store.Store, error) {
+	c, err := storeConfig(cfg, log)
+	if err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
