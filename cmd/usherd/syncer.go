@@ -98,8 +98,9 @@ func (s *syncer) reconcile(ctx context.Context, sources []directory.Source) {
 	}
 }
 
-// since is when a source was last read to the end, or made: a new one is read
-// at its first time, unless somebody asks before.
+// since is when a source was last read to the end. One that never was counts
+// from when it was made: whoever adds a source may look at a plan before its
+// first run, which comes at its time or when somebody asks.
 func (s *syncer) since(ctx context.Context, src directory.Source) time.Time {
 	if last := s.lastComplete(ctx, src.Name); !last.IsZero() {
 		return last
@@ -107,13 +108,12 @@ func (s *syncer) since(ctx context.Context, src directory.Source) time.Time {
 	return src.Created
 }
 
-// lastComplete is when a source was last read to the end. One that never was
-// counts as read now: whoever adds a source may look at a plan before its first
-// run, which comes at its time or when somebody asks.
+// lastComplete is when a source was last read to the end; the zero time if it
+// never was, or nobody knows.
 func (s *syncer) lastComplete(ctx context.Context, name directory.SourceName) time.Time {
 	runs, err := s.store.Runs(ctx, name, 20)
 	if err != nil {
-		return time.Now()
+		return time.Time{}
 	}
 	for _, run := range runs {
 		switch run.Result {
@@ -122,7 +122,7 @@ func (s *syncer) lastComplete(ctx context.Context, name directory.SourceName) ti
 		case directory.RunRunning, directory.RunIncomplete, directory.RunFailed:
 		}
 	}
-	return time.Now()
+	return time.Time{}
 }
 
 func (s *syncer) poller(src directory.Source) (*ldapsync.Poller, error) {
