@@ -156,17 +156,16 @@ func (c *call) release() {
 // Values of headers that all answers share.
 var (
 	typeJSON  = []string{"application/json"}
-	noStore   = []string{"no-store"}
 	noSniff   = []string{"nosniff"}
 	challenge = []string{`Bearer realm="usherd"`}
 )
 
-// The names are canonical, so that they are set without looking for it.
+// headers sets those of every answer. The names are canonical, so that they are
+// set without looking for it. Answers to POST are not kept by caches without
+// being told to (RFC 9110, section 9.3.3), so nothing tells them not to.
 func (c *call) headers() {
 	header := c.w.Header()
 	header["Content-Type"] = typeJSON
-	header["Cache-Control"] = noStore
-	header["X-Content-Type-Options"] = noSniff
 	if id := c.r.Header["X-Request-Id"]; len(id) == 1 && harmless(id[0]) {
 		header["X-Request-Id"] = id
 	}
