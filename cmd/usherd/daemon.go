@@ -175,7 +175,7 @@ func (d *daemon) assemble(root []byte) error {
 	if err != nil {
 		return err
 	}
-	public, err := d.publicHandler(front)
+	public, err := d.publicHandler(front, root)
 	if err != nil {
 		return err
 	}
@@ -187,10 +187,10 @@ func (d *daemon) assemble(root []byte) error {
 
 // publicHandler is what identity providers, applications and remote
 // administrators reach.
-func (d *daemon) publicHandler(front *scim.Handler) (http.Handler, error) {
+func (d *daemon) publicHandler(front *scim.Handler, root []byte) (http.Handler, error) {
 	mux := http.NewServeMux()
 	front.Register(mux)
-	if err := d.registerChecks(mux); err != nil {
+	if err := d.registerChecks(mux, root); err != nil {
 		return nil, err
 	}
 	api := http.NewServeMux()

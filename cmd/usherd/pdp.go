@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -89,9 +92,46 @@ func (p *pdp) Look(ctx context.Context, key directory.SubjectKey) (admin.Look, e
 	return admin.Look{Snapshot: view.Snapshot, Subject: subject, Stamp: view.Stamp}, nil
 }
 
+// View implements [authzen.Viewer].
+func (p *pdp) View(ctx context.Context, atLeast directory.Stamp) (authzen.View, error) {
+	view, err := p.cache.AtLeast(ctx, atLeast)
+	if err != nil {
+		return nil, err
+	}
+	return &shownView{p, view}, nil
+}
+
+// A shownView is one view, for what lists instead of deciding.
+type shownView struct {
+	pdp  *pdp
+	view *cache.View[*authz.Snapshot]
+}
+
+// Snapshot implements [authzen.View].
+func (v *shownView) Snapshot() *authz.Snapshot { return v.view.Snapshot }
+
+// Subject implements [authzen.View].
+func (v *shownView) Subject(ctx context.Context, key directory.SubjectKey) (*directory.Subject, error) {
+	subject, _, err := v.pdp.subject(ctx, v.view, key)
+	return subject, err
+}
+
+// Point implements [authzen.View].
+func (v *shownView) Point() (authzen.Point, error) {
+	age, err := v.pdp.cache.Age(v.view)
+	return authzen.Point{Stamp: v.view.Stamp, Age: age}, err
+}
+
 // registerChecks adds the routes of the check API.
-func (d *daemon) registerChecks(mux *http.ServeMux) error {
-	h, err := authzen.New(authzen.Config{Evaluator: d.pdp, Authenticator: checkCallers{d.keys}, Log: d.log.Named("check")})
+func (d *daemon) registerChecks(mux *http.ServeMux, root []byte) error {
+	pages, err := hkdf.Key(sha256.New, root, nil, "usherd check pages v1", 32)
+	if err != nil {
+		return fmt.Errorf("deriving the page key: %w", err)
+	}
+	h, err := authzen.New(authzen.Config{
+		Evaluator: d.pdp, Authenticator: checkCallers{d.keys}, Viewer: d.pdp, People: d.store, PageKey: pages, URL: d.url,
+		Log: d.log.Named("check"),
+	})
 	if err != nil {
 		return err
 	}
