@@ -53,7 +53,7 @@ func TestEnginesAgree(t *testing.T) {
 			t.Errorf("seed %d: the engines differ (-SQLite +PostgreSQL):\n%s", seed, diff)
 		}
 	}
-	if h := seen.Facts.At.Revision; h < 50 {
+	if h := seen.Facts.At.Revision; h < 20 { // most of what the dice ask is refused
 		t.Errorf("seed %d: only %d of the steps altered anything", seed, h)
 	}
 }
