@@ -5,7 +5,8 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"sync"
+	"maps"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -34,9 +35,15 @@ type tokenIndex struct {
 	facts *directory.PolicyFacts
 	byID  map[string]*knownToken
 
-	// proved has, by id, the secrets that were shown to be right, so that a
-	// token is hashed once and not at every request.
-	proved sync.Map // string → string
+	// proved has, by id, the texts that were shown to be right, so that a token
+	// is taken apart and hashed once and not at every request.
+	proved atomic.Pointer[map[string]provedText]
+}
+
+// A provedText is the text of a token that was shown to be right.
+type provedText struct {
+	text  string
+	token *knownToken
 }
 
 // A knownToken is a token and, if it is a check token, whom it stands for.
@@ -55,14 +62,12 @@ func (k *keyring) find(text string) (*knownToken, *cache.View[*authz.Snapshot], 
 	if _, err := k.cache.Age(view); err != nil {
 		return nil, nil, err
 	}
-	kind, id, secret, err := directory.ParseToken(text)
-	if err != nil {
-		return nil, nil, errBadToken
-	}
 	idx := k.indexOf(view.Snapshot.Policy())
-	kept := idx.byID[id]
-	if kept == nil || kept.Kind != kind || !kept.Revoked.IsZero() || !k.now().Before(kept.Expires) ||
-		!idx.proves(kept, secret, k.key) {
+	kept := idx.shown(text)
+	if kept == nil {
+		kept = idx.prove(text, k.key)
+	}
+	if kept == nil || !kept.Revoked.IsZero() || !k.now().Before(kept.Expires) {
 		return nil, nil, errBadToken
 	}
 	return kept, view, nil
@@ -84,16 +89,51 @@ func (k *keyring) indexOf(facts *directory.PolicyFacts) *tokenIndex {
 	return idx
 }
 
-// proves compares in constant time.
-func (idx *tokenIndex) proves(kept *knownToken, secret string, key []byte) bool {
-	if known, ok := idx.proved.Load(kept.ID); ok {
-		return subtle.ConstantTimeCompare([]byte(known.(string)), []byte(secret)) == 1
+// shown returns the token if exactly this text was proved before. It compares
+// in constant time.
+func (idx *tokenIndex) shown(text string) *knownToken {
+	proved := idx.proved.Load()
+	if proved == nil {
+		return nil
 	}
-	if subtle.ConstantTimeCompare(directory.HashToken(key, kept.Kind, kept.ID, secret), kept.Hash) != 1 {
-		return false
+	p, ok := (*proved)[idOf(text)]
+	if !ok || subtle.ConstantTimeCompare([]byte(p.text), []byte(text)) != 1 {
+		return nil
 	}
-	idx.proved.Store(kept.ID, secret)
-	return true
+	return p.token
+}
+
+// idOf is the part of a token's text that says which it is; what it returns for
+// any other text is of no use.
+func idOf(text string) string {
+	_, rest, _ := strings.Cut(text, "_")
+	_, rest, _ = strings.Cut(rest, "_")
+	id, _, _ := strings.Cut(rest, "_")
+	return id
+}
+
+// prove takes a text apart, compares its secret in constant time and remembers
+// the text if it is right.
+func (idx *tokenIndex) prove(text string, key []byte) *knownToken {
+	kind, id, secret, err := directory.ParseToken(text)
+	if err != nil {
+		return nil
+	}
+	kept := idx.byID[id]
+	if kept == nil || kept.Kind != kind || subtle.ConstantTimeCompare(directory.HashToken(key, kind, id, secret), kept.Hash) != 1 {
+		return nil
+	}
+	for {
+		old := idx.proved.Load()
+		next := map[string]provedText{}
+		if old != nil {
+			maps.Copy(next, *old)
+		}
+		next[id] = provedText{text, kept}
+		if idx.proved.CompareAndSwap(old, &next) {
+			return kept
+		}
+	}
 }
 
 // caller returns the holder of a check token.
