@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
 
@@ -62,6 +63,31 @@ func (s *Service) PlanPolicy(ctx context.Context, p PolicyFile) (PolicyPlan, err
 		plan.People = append(plan.People, person)
 	}
 	return plan, nil
+}
+
+// Seats counts the seats of billable features: every user is looked at.
+func (s *Service) Seats(ctx context.Context) (map[string]int, error) {
+	facts, err := s.Store.Facts(ctx, 0)
+	if err != nil {
+		return nil, fmt.Errorf("reading facts: %w", err)
+	}
+	seats := map[string]int{}
+	for _, f := range facts.Policy.Policy.Features {
+		if f.Seat != nil {
+			seats[f.Key] = 0
+		}
+	}
+	if len(seats) == 0 {
+		return seats, nil
+	}
+	snapshot := authz.Compile(facts)
+	var rerr error
+	for sub := range s.everybody(ctx, &rerr) {
+		for _, key := range snapshot.Seats(&sub) {
+			seats[key]++
+		}
+	}
+	return seats, rerr
 }
 
 func names(holdings []authz.Holding) []string {

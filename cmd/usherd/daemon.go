@@ -45,6 +45,7 @@ type daemon struct {
 	service *admin.Service
 	sync    *syncer
 	provlog *provisioningLog
+	work    *workMetrics
 
 	public, ops, socket *listening
 	certs               certificate
@@ -116,7 +117,7 @@ func (d *daemon) openCache(cfg *config.Config, root []byte) (err error) {
 		return err
 	}
 	d.provlog = newProvisioningLog(d.store.LogRequests, d.log.Named("provisioning"))
-	d.visible = &visibleStore{Store: d.store, cache: d.cache, settle: d.provlog.settle, wait: visibleWait}
+	d.visible = &visibleStore{Store: d.store, cache: d.cache, settle: d.provlog.settle, ran: d.work.run, wait: visibleWait}
 	return nil
 }
 
@@ -170,7 +171,7 @@ func (d *daemon) assemble(root []byte) error {
 	}
 	d.sync.service = d.service
 	front, err := scim.New(scim.Config{
-		URL: d.url, Auth: d.keys, Read: d.store, Apply: d.visible, Seal: seal, Record: d.provlog.record, Log: d.log.Named("scim"),
+		URL: d.url, Auth: d.keys, Read: d.store, Apply: d.visible, Seal: seal, Record: d.recordRequest, Log: d.log.Named("scim"),
 	})
 	if err != nil {
 		return err
@@ -257,6 +258,7 @@ func (d *daemon) start(ctx, work context.Context) error {
 	d.background.Go(func() { watchdog(work, d.healthy) })
 	d.background.Go(func() { d.watch(work) })
 	d.background.Go(func() { d.housekeep(work) })
+	d.background.Go(func() { d.countSeats(work) })
 	return nil
 }
 

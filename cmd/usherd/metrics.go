@@ -22,6 +22,7 @@ func (d *daemon) registerMetrics() {
 		ConstLabels: prometheus.Labels{"version": version(), "go": runtime.Version()},
 	})
 	build.Set(1)
+	d.work = newWorkMetrics(d.metrics)
 	d.metrics.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		d.reloadResult, build, &storeCollector{d},

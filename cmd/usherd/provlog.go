@@ -39,6 +39,12 @@ func (p *provisioningLog) record(r directory.Request) {
 	}
 }
 
+// recordRequest counts a request of an identity provider and has it logged.
+func (d *daemon) recordRequest(r directory.Request) {
+	d.work.request(r)
+	d.provlog.record(r)
+}
+
 // run writes until ctx ends, and then what is left.
 func (p *provisioningLog) run(ctx context.Context) {
 	tick := time.NewTicker(provisioningPause)

@@ -74,6 +74,7 @@ type visibleStore struct {
 	directory.Store
 	cache  *cache.Cache[*authz.Snapshot]
 	settle func(ctx context.Context) // writes what the provisioning log has queued
+	ran    func(directory.Run)       // is told of runs
 	wait   time.Duration
 }
 
@@ -81,6 +82,15 @@ type visibleStore struct {
 func (s *visibleStore) Requests(ctx context.Context, source directory.SourceName, limit int) ([]directory.Request, error) {
 	s.settle(ctx)
 	return s.Store.Requests(ctx, source, limit)
+}
+
+// PutRun implements [directory.Journal].
+func (s *visibleStore) PutRun(ctx context.Context, run directory.Run) error {
+	if err := s.Store.PutRun(ctx, run); err != nil {
+		return err
+	}
+	s.ran(run)
+	return nil
 }
 
 // Apply implements [directory.Writer]. If the change is committed but does not
