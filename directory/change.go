@@ -33,9 +33,9 @@ type (
 // Users. ID is always the identity's id, which the caller makes by [NewID] for
 // a new one.
 type (
-	// CreateUser makes a user with its first identity. A taken userName or
-	// externalId is a [*TakenError]. A userName or externalId that another
-	// source holds is one too.
+	// CreateUser makes a user with its first identity. A userName that a living
+	// user of any source has, and an externalId that the source has given
+	// already, are a [*TakenError].
 	CreateUser struct {
 		ID      UserID
 		Source  SourceName
