@@ -26,8 +26,15 @@ func (w *world) server(known bool) *httptest.Server {
 	return srv
 }
 
+// An answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   map[string]any
+}
+
 // call sends a request and decodes the answer.
-func call(t *testing.T, srv *httptest.Server, method, path, body string) (*http.Response, map[string]any) {
+func call(t *testing.T, srv *httptest.Server, method, path, body string) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, srv.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -38,11 +45,11 @@ func call(t *testing.T, srv *httptest.Server, method, path, body string) (*http.
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	answer := map[string]any{}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+	a := answer{resp.StatusCode, resp.Header, map[string]any{}}
+	if err := json.NewDecoder(resp.Body).Decode(&a.body); err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
-	return resp, answer
+	return a
 }
 
 func TestErrorsAreProblems(t *testing.T) {
@@ -73,12 +80,12 @@ func TestErrorsAreProblems(t *testing.T) {
 		{"incomplete question", "POST", "/api/v1/check", `{"user":"ann"}`, 400, "invalid"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			resp, answer := call(t, srv, tt.method, tt.path, tt.body)
-			typ, _ := answer["type"].(string)
-			if resp.StatusCode != tt.status || !strings.HasSuffix(typ, "/problems/"+tt.code) {
-				t.Errorf("%s %s = %d %v, want %d %s", tt.method, tt.path, resp.StatusCode, answer, tt.status, tt.code)
+			a := call(t, srv, tt.method, tt.path, tt.body)
+			typ, _ := a.body["type"].(string)
+			if a.status != tt.status || !strings.HasSuffix(typ, "/problems/"+tt.code) {
+				t.Errorf("%s %s = %d %v, want %d %s", tt.method, tt.path, a.status, a.body, tt.status, tt.code)
 			}
-			if got := resp.Header.Get("Content-Type"); got != "application/problem+json" {
+			if got := a.header.Get("Content-Type"); got != "application/problem+json" {
 				t.Errorf("Content-Type is %s", got)
 			}
 		})
@@ -89,9 +96,8 @@ func TestNobodyGetsNothing(t *testing.T) {
 	w := newWorld(t)
 	srv := w.server(false)
 	for _, path := range []string{"/api/v1/users", "/api/v1/tokens", "/api/v1/policy", "/api/v1/nothing"} {
-		resp, answer := call(t, srv, "GET", path, "")
-		if resp.StatusCode != http.StatusForbidden {
-			t.Errorf("GET %s without a principal = %d %v, want 403", path, resp.StatusCode, answer)
+		if a := call(t, srv, "GET", path, ""); a.status != http.StatusForbidden {
+			t.Errorf("GET %s without a principal = %d %v, want 403", path, a.status, a.body)
 		}
 	}
 }
@@ -100,14 +106,14 @@ func TestWritesSayTheirRevision(t *testing.T) {
 	w := newWorld(t)
 	w.user("ann")
 	srv := w.server(true)
-	resp, answer := call(t, srv, "PUT", "/api/v1/users/ann/block", `{"blocked":true}`)
-	stamp, err := directory.ParseStamp(resp.Header.Get("Usherd-Revision"))
-	if err != nil || answer["revision"] != float64(stamp.Revision) || answer["stamp"] != stamp.String() || answer["changed"] != true {
-		t.Errorf("the answer is %v with Usherd-Revision %s, %v", answer, resp.Header.Get("Usherd-Revision"), err)
+	a := call(t, srv, "PUT", "/api/v1/users/ann/block", `{"blocked":true}`)
+	stamp, err := directory.ParseStamp(a.header.Get("Usherd-Revision"))
+	if err != nil || a.body["revision"] != float64(stamp.Revision) || a.body["stamp"] != stamp.String() || a.body["changed"] != true {
+		t.Errorf("the answer is %v with Usherd-Revision %s, %v", a.body, a.header.Get("Usherd-Revision"), err)
 	}
-	_, answer = call(t, srv, "PUT", "/api/v1/users/ann/block", `{"blocked":true}`)
-	if answer["changed"] != false || answer["revision"] != float64(stamp.Revision) {
-		t.Errorf("the same again is %v, want no change at revision %d", answer, stamp.Revision)
+	a = call(t, srv, "PUT", "/api/v1/users/ann/block", `{"blocked":true}`)
+	if a.body["changed"] != false || a.body["revision"] != float64(stamp.Revision) {
+		t.Errorf("the same again is %v, want no change at revision %d", a.body, stamp.Revision)
 	}
 }
 
@@ -120,13 +126,13 @@ func TestListsGoOn(t *testing.T) {
 	srv := w.server(true)
 	var got []string
 	for path := "/api/v1/users?limit=2"; path != ""; {
-		_, answer := call(t, srv, "GET", path, "")
-		items, _ := answer["items"].([]any)
+		a := call(t, srv, "GET", path, "")
+		items, _ := a.body["items"].([]any)
 		for _, item := range items {
 			got = append(got, item.(map[string]any)["userName"].(string))
 		}
 		path = ""
-		if next, ok := answer["next_cursor"].(string); ok {
+		if next, ok := a.body["next_cursor"].(string); ok {
 			path = "/api/v1/users?limit=2&cursor=" + next
 		}
 	}

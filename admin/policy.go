@@ -128,6 +128,9 @@ func (s *Service) ApplyPolicy(ctx context.Context, by directory.Actor, p PolicyF
 	if err != nil {
 		return AppliedPolicy{}, err
 	}
+	if err := s.mayApply(by, d.file); err != nil {
+		return AppliedPolicy{}, err
+	}
 	failed := testFaults(p.Name, d.results, authz.Failed)
 	if len(failed) > 0 && !p.SkipTests {
 		return AppliedPolicy{}, &FaultsError{Kind: ErrTests, Faults: failed}
@@ -155,6 +158,21 @@ func (s *Service) ApplyPolicy(ctx context.Context, by directory.Actor, p PolicyF
 		Sections: d.file.Sections, Tests: len(d.results), Outcome: done,
 		Warnings: append(d.warnings, failed...),
 	}, nil
+}
+
+// mayApply keeps sections that a configured file manages from being altered
+// elsewhere: the next reload would take the change back.
+func (s *Service) mayApply(by directory.Actor, file *authz.File) error {
+	if s.ManagedSections == nil || by.Kind == "system" {
+		return nil
+	}
+	managed := s.ManagedSections()
+	for _, section := range file.Sections {
+		if name := managed[section]; name != "" {
+			return fmt.Errorf("%w: the section %s is managed by %s; change it there", directory.ErrNotOwner, section, name)
+		}
+	}
+	return nil
 }
 
 // skipping makes the audit record say that tests were skipped.

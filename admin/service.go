@@ -33,6 +33,9 @@ type Config struct {
 	// ManagedBy names the configuration that a source is read-only under, empty
 	// if it is not. Nil means that none is.
 	ManagedBy func(directory.SourceName) string
+	// ManagedSections names, for the sections of the policy that a configured
+	// file manages, that file. Nil means that none is managed.
+	ManagedSections func() map[directory.Section]string
 	// CheckSettings validates and completes the settings of an LDAP source.
 	// Nil accepts any object.
 	CheckSettings func(kind directory.SourceKind, settings []byte) error

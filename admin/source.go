@@ -180,6 +180,9 @@ func (s *Service) RemoveSource(ctx context.Context, by directory.Actor, name dir
 	if err != nil {
 		return Outcome{}, err
 	}
+	if s.ManagedBy != nil && s.ManagedBy(name) != "" {
+		return Outcome{}, fmt.Errorf("%w: source %s is named in the %s; take it out there first", directory.ErrNotOwner, name, s.ManagedBy(name))
+	}
 	if src.State != directory.SourceDisabled {
 		return Outcome{}, fmt.Errorf("%w: source %s is %s; disable it first (usherd source disable %s)", directory.ErrInUse, name, src.State, name)
 	}

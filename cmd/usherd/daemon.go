@@ -49,7 +49,8 @@ type daemon struct {
 
 	public, ops, socket *listening
 	certs               certificate
-	url                 string // see publicURL
+	url                 string                                       // see publicURL
+	managed             atomic.Pointer[map[directory.Section]string] // see managedSections
 	state               atomic.Int32
 	ready               chan struct{} // closed when it serves
 	background          sync.WaitGroup
@@ -164,7 +165,7 @@ func (d *daemon) assemble(root []byte) error {
 	d.sync = newSyncer(d.visible, d.log.Named("ldap"))
 	d.service, err = admin.New(admin.Config{
 		Store: d.visible, TokenKey: tokenKey, BaseURL: func() string { return d.url }, Sync: d.sync, PDP: d.pdp,
-		CheckSettings: checkSettings, ManagedBy: d.managedBy,
+		CheckSettings: checkSettings, ManagedBy: d.managedBy, ManagedSections: d.managedSections,
 	})
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/directory"
 	"go.uber.org/zap"
 )
 
@@ -13,6 +14,7 @@ import (
 // that says what holds already alters nothing.
 func (d *daemon) configurePolicy(ctx context.Context, file string) error {
 	if file == "" {
+		d.managed.Store(nil)
 		return nil
 	}
 	text, err := os.ReadFile(file)
@@ -23,11 +25,24 @@ func (d *daemon) configurePolicy(ctx context.Context, file string) error {
 	if err != nil {
 		return fmt.Errorf("policy file: %w", err)
 	}
+	managed := map[directory.Section]string{}
+	for _, section := range done.Sections {
+		managed[section] = file
+	}
+	d.managed.Store(&managed)
 	for _, w := range done.Warnings {
 		d.log.Warn("policy file", zap.String("at", w.String()))
 	}
 	if done.Changed {
 		d.log.Info("policy file applied", zap.Int64("revision", int64(done.Revision)))
+	}
+	return nil
+}
+
+// managedSections names the file that manages each section of the policy.
+func (d *daemon) managedSections() map[directory.Section]string {
+	if managed := d.managed.Load(); managed != nil {
+		return *managed
 	}
 	return nil
 }
