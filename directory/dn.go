@@ -51,8 +51,8 @@ func foldDNValue(value string) string {
 			raw = append(raw, value[i])
 			continue
 		}
-		if hi, lo := unhex(value[i+1]), -1; hi >= 0 && i+2 < len(value) {
-			if lo = unhex(value[i+2]); lo >= 0 {
+		if hi := unhex(value[i+1]); hi >= 0 && i+2 < len(value) {
+			if lo := unhex(value[i+2]); lo >= 0 {
 				raw = append(raw, byte(hi<<4|lo))
 				i += 2
 				continue

@@ -24,9 +24,11 @@ func TestStampRoundTrip(t *testing.T) {
 }
 
 func TestParseStampIsStrict(t *testing.T) {
-	for _, text := range []string{"", "7", "7-", "-7-0000000000000000", "+7-0000000000000000", "07-0000000000000000",
+	for _, text := range []string{
+		"", "7", "7-", "-7-0000000000000000", "+7-0000000000000000", "07-0000000000000000",
 		"7-00000000000000", "7-000000000000000G", "7-000000000000000A", "7-+00000000000000a", " 7-0000000000000000",
-		"9223372036854775808-0000000000000000"} {
+		"9223372036854775808-0000000000000000",
+	} {
 		if s, err := directory.ParseStamp(text); err == nil {
 			t.Errorf("ParseStamp(%q) = %v, want an error", text, s)
 		}

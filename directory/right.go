@@ -34,9 +34,11 @@ const (
 // OrganizationRights and ProjectRights list all rights in the order of the
 // documentation.
 var (
-	OrganizationRights = []Right{IntegrationsViewAll, IntegrationsUseAll, IntegrationsManageAll, IntegrationsCreate,
+	OrganizationRights = []Right{
+		IntegrationsViewAll, IntegrationsUseAll, IntegrationsManageAll, IntegrationsCreate,
 		DirectoryRead, UsersManage, GroupsManage, GrantsManage, PolicyManage, SourcesManage, SyncOperate, TokensManage,
-		AuditRead, OrganizationOwn}
+		AuditRead, OrganizationOwn,
+	}
 	ProjectRights = []Right{ProjectRead, ManageSyncs, ProjectManage}
 )
 
