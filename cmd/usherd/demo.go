@@ -68,12 +68,13 @@ func (a *app) demo(ctx context.Context, dir string, once bool) (err error) {
 		stop()
 		return errors.Join(err, <-ended)
 	}
+	verdict := show.verdict()
 	if !once {
 		show.repeat(dir)
 		<-ctx.Done()
 	}
 	stop()
-	return errors.Join(show.verdict(), <-ended)
+	return errors.Join(verdict, <-ended)
 }
 
 // An embedding says how a daemon inside a command is to run.

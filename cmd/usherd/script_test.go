@@ -37,6 +37,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("USHERD_DATA", filepath.Join(env.WorkDir, "data"))
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("CI", os.Getenv("CI"))
+			// A race ends the daemon and so the story; no command waits a second at its end.
+			env.Setenv("GORACE", "halt_on_error=1 atexit_sleep_ms=0")
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
