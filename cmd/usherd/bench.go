@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -356,7 +358,7 @@ func readAnswer(r *bufio.Reader) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading an answer: %w", err)
 	}
-	if !strings.HasPrefix(string(status), "HTTP/1.1 200 ") {
+	if !bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")) {
 		return "", fmt.Errorf("the answer is %s", strings.TrimSpace(string(status)))
 	}
 	length := -1
@@ -368,8 +370,8 @@ func readAnswer(r *bufio.Reader) (string, error) {
 		if len(line) <= 2 {
 			break
 		}
-		if name, value, _ := strings.Cut(string(line), ":"); strings.EqualFold(name, "Content-Length") {
-			if _, err := fmt.Sscan(value, &length); err != nil {
+		if name, value, _ := bytes.Cut(line, []byte(":")); bytes.EqualFold(name, []byte("Content-Length")) {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
 				return "", fmt.Errorf("reading an answer: %w", err)
 			}
 		}
