@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	_ "time/tzdata" // summer time is known wherever the test runs
 
 	"github.com/usherd/usherd/directory"
 	"github.com/usherd/usherd/ldapsync/ldaptest"
@@ -46,7 +47,7 @@ func TestTimesAreUTC(t *testing.T) {
 	}
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
-		t.Skip("no time zones here")
+		t.Fatal(err)
 	}
 	got := w.Next(time.Date(2025, 3, 30, 0, 0, 0, 0, berlin)) // the day summer time begins
 	if want := time.Date(2025, 3, 30, 2, 30, 0, 0, time.UTC); !got.Equal(want) {
