@@ -46,6 +46,11 @@ type History interface {
 	// An unknown subject is no error. ErrHistoryLost if at is not a point of
 	// this history, ErrHistoryExpired if it is too old.
 	Subject(ctx context.Context, key SubjectKey, at Stamp) (Subject, error)
+
+	// Subjects returns living users, ascending by ID, as of a stamp; the zero
+	// stamp means the head. All are of one database snapshot, whose stamp each
+	// has as At. Errors are those of Subject.
+	Subjects(ctx context.Context, who People, at Stamp) ([]Subject, error)
 }
 
 // A Catalog reads present facts for protocols and people. A source of "" means

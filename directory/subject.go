@@ -70,3 +70,16 @@ type Subject struct {
 	Grants      []Grant      `json:"grants,omitempty"`      // own grants
 	Overrides   []ProjectKey `json:"overrides,omitempty"`   // scopes with an override; "" is the organization
 }
+
+// People selects users by what they have at the revision that is asked about.
+// The parts add up: whoever is in one of them is selected.
+type People struct {
+	IDs        []UserID   // these users, by a user's id only
+	Groups     []GroupNum // direct members of these groups
+	Granted    bool       // who has an own grant
+	Overridden bool       // who has an override
+	Everyone   bool
+
+	After UserID // leaves out who comes up to this one, and it
+	Limit int    // at most so many; 0 means all
+}

@@ -24,6 +24,8 @@ var subjectCases = []testCase{
 	{"own grants and overrides belong to the subject", testSubjectOwn},
 	{"a subject as of a stamp of another history is lost", testSubjectLost},
 	{"a subject is of one single revision", testSubjectIsOneRevision},
+	{"many subjects are what one by one they are", testSubjectsAgree},
+	{"people are selected by what they have, in order and in pages", testSubjectsSelect},
 }
 
 func testSubjectKeys(t *testing.T, s directory.Store) {
@@ -307,5 +309,71 @@ func testSubjectIsOneRevision(t *testing.T, s directory.Store) {
 	readers.Wait()
 	if len(seen) < 2 {
 		t.Logf("the readers saw %d revisions only", len(seen))
+	}
+}
+
+// testSubjectsAgree reads people together and one by one, now and as they were.
+func testSubjectsAgree(t *testing.T, s directory.Store) {
+	f := fill(t, s)
+	ann, bob, cid := f.user(okta, "ann"), f.user(corp, "bob"), f.user(okta, "cid")
+	f.group(corp, "eng", bob)
+	f.group(directory.Local, "ours", ann, bob)
+	before := f.apply(
+		directory.PutGrant{Grant: directory.Grant{User: ann, Role: "viewer", Origin: directory.ByHand}},
+		directory.SetBlock{User: ann, Blocked: true},
+	)
+	f.apply(
+		directory.SetOverride{User: bob, Reason: "r"}, directory.SetBlock{User: ann},
+		directory.DeleteUser{ID: cid, Source: okta}, directory.SetPresence{ID: bob, Source: corp, Presence: directory.Gone},
+	)
+	for at, want := range map[directory.Stamp][]directory.UserID{before: {ann, bob, cid}, f.head(): {ann, bob}} {
+		got, err := s.Subjects(t.Context(), directory.People{Everyone: true}, at)
+		if err != nil || len(got) != len(want) {
+			t.Fatalf("Subjects(everyone) at %s = %+v, %v; want %d", at, got, err, len(want))
+		}
+		for i, id := range want {
+			if d := diff(f.subject(byID(id), at), got[i]); d != "" {
+				t.Errorf("subject %d at %s (-alone +together):\n%s", i, at, d)
+			}
+		}
+	}
+	lost := directory.Stamp{Revision: before.Revision, Fingerprint: before.Fingerprint + 1}
+	if _, err := s.Subjects(t.Context(), directory.People{Everyone: true}, lost); !errors.Is(err, directory.ErrHistoryLost) {
+		t.Errorf("Subjects at a stamp of another history: %v, want ErrHistoryLost", err)
+	}
+}
+
+func testSubjectsSelect(t *testing.T, s directory.Store) {
+	f := fill(t, s)
+	ann, bob, cid, dan := f.user(okta, "ann"), f.user(corp, "bob"), f.user(okta, "cid"), f.user(okta, "dan")
+	eng := f.group(corp, "eng", bob)
+	ops := f.group(okta, "ops", ann, cid)
+	f.apply(
+		directory.AddMembers{Group: ops, Source: okta, Values: []string{string(dan)}},
+		directory.PutGrant{Grant: directory.Grant{User: dan, Role: "viewer", Origin: directory.ByHand}},
+		directory.SetOverride{User: cid, Reason: "r"},
+	)
+	for name, tt := range map[string]struct {
+		who  directory.People
+		want []directory.UserID
+	}{
+		"nobody":                 {directory.People{}, nil},
+		"one by id, once":        {directory.People{IDs: []directory.UserID{bob, bob, "nobody"}}, []directory.UserID{bob}},
+		"members of two groups":  {directory.People{Groups: []directory.GroupNum{f.num(eng), f.num(ops)}}, []directory.UserID{ann, bob, cid, dan}},
+		"who has own grants":     {directory.People{Granted: true}, []directory.UserID{dan}},
+		"who has an override":    {directory.People{Overridden: true}, []directory.UserID{cid}},
+		"the parts add up":       {directory.People{IDs: []directory.UserID{ann}, Granted: true, Overridden: true}, []directory.UserID{ann, cid, dan}},
+		"the first page":         {directory.People{Everyone: true, Limit: 2}, []directory.UserID{ann, bob}},
+		"the page after a user":  {directory.People{Everyone: true, After: bob, Limit: 1}, []directory.UserID{cid}},
+		"after the last: nobody": {directory.People{Everyone: true, After: dan}, nil},
+	} {
+		got, err := s.Subjects(t.Context(), tt.who, directory.Stamp{})
+		var ids []directory.UserID
+		for _, sub := range got {
+			ids = append(ids, sub.ID)
+		}
+		if err != nil || !slices.Equal(ids, tt.want) {
+			t.Errorf("%s: Subjects = %q, %v; want %q", name, ids, err, tt.want)
+		}
 	}
 }
