@@ -17,6 +17,7 @@ type Store interface {
 	directory.History
 	directory.Catalog
 	directory.Journal
+	directory.Keeper
 }
 
 // Config is what a [Service] is made of.

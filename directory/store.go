@@ -103,6 +103,7 @@ type Store interface {
 	History
 	Catalog
 	Journal
+	Keeper
 
 	// RootKey returns the deployment's root key, 32 bytes, made at first start.
 	RootKey(ctx context.Context) ([]byte, error)

@@ -21,7 +21,7 @@ var historical = []string{
 }
 
 // Prune forgets what is older than is to be kept: rows that ended, feed
-// records, and log entries. Audit records stay. Call it once a day; any number
+// records, log entries, and kept records that have expired. Audit records stay. Call it once a day; any number
 // of replicas may.
 func (s *Store) Prune(ctx context.Context) error {
 	now := s.now()
@@ -41,6 +41,7 @@ func (s *Store) Prune(ctx context.Context) error {
 		s.deleteSome(ctx, "request_log", "time < $1", ms(now.Add(-s.logKeep))),
 		s.pruneLongLogs(ctx),
 		s.deleteSome(ctx, "sync_run", "started < $1", ms(now.Add(-s.logKeep))),
+		s.deleteSome(ctx, "kept", "expires > 0 AND expires <= $1", ms(now)),
 	)
 }
 

@@ -134,3 +134,37 @@ func TestPruneForgetsOldLogs(t *testing.T) {
 		})
 	}
 }
+
+func TestPruneForgetsExpiredRecords(t *testing.T) {
+	for _, engine := range engines {
+		t.Run(engine.name, func(t *testing.T) {
+			c := &clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+			s, err := store.Open(t.Context(), store.Config{DSN: engine.dsn(t), Now: c.Now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			put := func(key string, expires time.Time) int64 {
+				t.Helper()
+				k, err := s.PutKept(t.Context(), directory.Kept{Space: "session", Key: key, Value: []byte(`1`), Expires: expires})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return k.Version
+			}
+			put("hour", c.now.Add(time.Hour))
+			put("day", c.now.Add(24*time.Hour))
+			put("ever", time.Time{})
+			c.now = c.now.Add(2 * time.Hour)
+			if err := s.Prune(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if all, err := s.ListKept(t.Context(), "session", "", 10); err != nil || len(all) != 2 || all[0].Key != "day" {
+				t.Errorf("ListKept after Prune = %+v, %v; want day and ever", all, err)
+			}
+			if v := put("hour", time.Time{}); v != 1 {
+				t.Errorf("the pruned record comes back with version %d, want 1: its row is gone", v)
+			}
+		})
+	}
+}
