@@ -95,6 +95,18 @@ type Journal interface {
 	Audit(ctx context.Context, after Revision, limit int) ([]AuditRecord, error)
 }
 
+// A Timeline tells which revision was the present when. Audit records say when
+// each was made.
+type Timeline interface {
+	// RevisionAt returns the last revision made at or before a time, in whole
+	// milliseconds; 0 if there was none yet. It may be too old to be read.
+	RevisionAt(ctx context.Context, at time.Time) (Revision, error)
+
+	// Horizon returns the oldest revision that [History] can read; 0 if it can
+	// read all.
+	Horizon(ctx context.Context) (Revision, error)
+}
+
 // A Store keeps the directory on stable storage. Its methods are safe for
 // concurrent use and share no memory with their callers. Package
 // store/storetest checks every statement made here; change the two together.
@@ -104,6 +116,7 @@ type Store interface {
 	Catalog
 	Journal
 	Keeper
+	Timeline
 
 	// RootKey returns the deployment's root key, 32 bytes, made at first start.
 	RootKey(ctx context.Context) ([]byte, error)
