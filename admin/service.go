@@ -18,6 +18,7 @@ type Store interface {
 	directory.Catalog
 	directory.Journal
 	directory.Keeper
+	directory.Timeline
 }
 
 // Config is what a [Service] is made of.
