@@ -3,6 +3,7 @@ package authzen
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"mime"
@@ -118,6 +119,8 @@ type call struct {
 	by      *Caller
 	atLeast directory.Stamp
 	request request
+	place   string            // of a search: where the page begins
+	bound   [sha256.Size]byte // of a search: what tokens are bound to
 	buf     []byte // body, then answer
 	queries []Query
 	answers []Answer
@@ -144,7 +147,7 @@ func (h *Handler) serve(to route, f func(*call) error) http.Handler {
 
 func (c *call) release() {
 	c.w, c.r, c.by, c.atLeast = nil, nil, nil, directory.Stamp{}
-	c.request.top, c.request.page = evaluation{}, page{}
+	c.request.top, c.request.page, c.place = evaluation{}, page{}, ""
 	clear(c.request.items)
 	clear(c.queries)
 	clear(c.answers)

@@ -5,9 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"time"
-
-	"github.com/usherd/usherd/directory"
+	"encoding/json"
+	"fmt"
+	"strings"
 )
 
 // readPage reads the page member of a search. What it does not know is ignored.
@@ -48,49 +48,85 @@ func (r *request) readLimit() error {
 		if c < '0' || c > '9' {
 			return refusal("page.limit must be a whole number, not negative")
 		}
-		r.page.limit = min(10*r.page.limit+int(c-'0'), pagePeople)
+		r.page.limit = min(10*r.page.limit+int(c-'0'), maxResults)
 	}
 	return nil
 }
 
 const sealLen = 16
 
+// errOtherSearch refuses a token that does not go on with this search.
+const errOtherSearch = refusal("page.token is not of this search")
+
 // sealPage returns the token of the page that begins after a place, "" after
-// the last one. It is good for the same search only.
-func (h *Handler) sealPage(after *directory.Place, of *evaluation) string {
-	if after == nil {
+// the last one. It is good for the same caller and the same search only.
+func (c *call) sealPage(place string) string {
+	if place == "" {
 		return ""
 	}
-	place := binary.BigEndian.AppendUint64(nil, uint64(after.Created.UnixNano()))
-	place = append(place, after.ID...)
-	return base64.RawURLEncoding.EncodeToString(append(h.seal(place, of), place...))
+	return base64.RawURLEncoding.EncodeToString(append(c.seal(place), place...))
 }
 
-// openPage returns the place in a token; none for the first page.
-func (h *Handler) openPage(token string, of *evaluation) (*directory.Place, error) {
+// openPage notes what a token is bound to and returns the place in the one
+// that came, "" for the first page.
+func (c *call) openPage(body string, needs need) (string, error) {
+	var err error
+	if c.bound, err = boundTo(body, whole&^needs); err != nil {
+		return "", err
+	}
+	token := c.request.page.token
 	if token == "" {
-		return nil, nil
+		return "", nil
 	}
 	text, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(text) < sealLen+8 || !hmac.Equal(text[:sealLen], h.seal(text[sealLen:], of)) {
-		return nil, refusal("page.token is not of this search")
+	if err != nil || len(text) <= sealLen || !hmac.Equal(text[:sealLen], c.seal(string(text[sealLen:]))) {
+		return "", errOtherSearch
 	}
-	place := text[sealLen:]
-	return &directory.Place{
-		Created: time.Unix(0, int64(binary.BigEndian.Uint64(place))), //nolint:gosec // what was written above
-		ID:      string(place[8:]),
-	}, nil
+	return string(text[sealLen:]), nil
 }
 
-// seal binds a place to all that decides which results there are.
-func (h *Handler) seal(place []byte, of *evaluation) []byte {
-	m := hmac.New(sha256.New, h.cfg.PageKey)
+// seal binds a place to who asks, where, and for what.
+func (c *call) seal(place string) []byte {
+	m := hmac.New(sha256.New, c.h.cfg.PageKey)
 	var b []byte
-	for _, s := range []string{
-		string(place), of.subject.typ, of.action.id, of.resource.typ, of.resource.id, of.resource.project, of.context.project,
-	} {
+	for _, s := range []string{place, c.by.ID, c.r.URL.Path, string(c.bound[:])} {
 		b = binary.AppendUvarint(b[:0], uint64(len(s)))
 		m.Write(append(b, s...))
 	}
 	return m.Sum(nil)[:sealLen]
+}
+
+// boundTo is a digest of everything in a search that stays the same from page
+// to page (AuthZEN 1.0, section 8.2): not the token, and nothing that is
+// ignored. The order of members and white space make no difference.
+func boundTo(body string, ignored need) ([sha256.Size]byte, error) {
+	d := json.NewDecoder(strings.NewReader(body))
+	d.UseNumber()
+	var sent map[string]any // exact names, none twice: it was decoded strictly before
+	if err := d.Decode(&sent); err != nil {
+		return [sha256.Size]byte{}, fmt.Errorf("reading a search again: %w", err)
+	}
+	bound := map[string]any{}
+	for _, part := range []struct {
+		name, without string
+		of            need
+	}{{"subject", "id", subjectID}, {"action", "", actionName}, {"resource", "id", resourceID}, {"context", "", 0}, {"page", "token", 0}} {
+		value := sent[part.name]
+		members, _ := value.(map[string]any)
+		switch {
+		case part.of == actionName && ignored&part.of != 0:
+			continue
+		case part.name == "page" || ignored&part.of != 0:
+			delete(members, part.without)
+		}
+		if value == nil || members != nil && len(members) == 0 {
+			continue
+		}
+		bound[part.name] = value
+	}
+	text, err := json.Marshal(bound)
+	if err != nil {
+		return [sha256.Size]byte{}, fmt.Errorf("writing a search again: %w", err)
+	}
+	return sha256.Sum256(text), nil
 }

@@ -66,17 +66,36 @@ func (w *world) Evaluate(ctx context.Context, atLeast directory.Stamp, queries [
 	return w.Point()
 }
 
-// Identities implements People: in the order of creation.
-func (w *world) Identities(_ context.Context, q directory.Query) (page directory.Page[directory.Identity], _ error) {
+// Subjects implements People: by id.
+func (w *world) Subjects(_ context.Context, who directory.People, at directory.Stamp) (found []directory.Subject, _ error) {
+	if at != now.Stamp {
+		return nil, fmt.Errorf("stamp %v: %w", at, directory.ErrHistoryLost)
+	}
 	for _, p := range w.people {
-		if q.After != nil && !p.Created.After(q.After.Created) {
-			continue
+		s := w.subjects[p.UserName]
+		in := slices.ContainsFunc(s.Memberships, func(m directory.Membership) bool { return slices.Contains(who.Groups, m.Group) })
+		if s.ID > who.After && (who.Everyone || in || who.Granted && len(s.Grants) > 0) && (who.Limit == 0 || len(found) < who.Limit) {
+			found = append(found, s)
 		}
-		if len(page.Items) < q.Limit {
-			page.Items = append(page.Items, p)
+	}
+	return found, nil
+}
+
+// Identities implements People, for ids alone.
+func (w *world) Identities(_ context.Context, q directory.Query) (page directory.Page[directory.Identity], _ error) {
+	for _, one := range q.Where.(directory.Or) {
+		for _, p := range w.people {
+			if string(p.ID) == one.(directory.Compare).Value {
+				page.Items = append(page.Items, p)
+			}
 		}
 	}
 	return page, nil
+}
+
+// User implements People.
+func (w *world) User(_ context.Context, id directory.UserID) (directory.User, error) {
+	return directory.User{}, fmt.Errorf("user %s: %w", id, directory.ErrNotFound)
 }
 
 func certification() *world {
@@ -163,7 +182,7 @@ func TestSearch(t *testing.T) {
 		{"resources of one action", PathResourceSearch, object(bobIs, writes, records), 200, entities("record", "record-2")},
 		{"features, in the order of the catalogue", PathResourceSearch, object(aliceIs, `"action":{"name":"access"}`, `"resource":{"type":"feature"}`), 200, entities("feature", "parts", "archive")},
 		{"the id of what is searched is ignored", PathResourceSearch, object(bobIs, writes, record1), 200, entities("record", "record-2")},
-		{"a page is not needed", PathResourceSearch, object(aliceIs, reads, records, `"page":{"limit":1,"x":2}`), 200, entities("record", "record-1", "record-2")},
+		{"a page that holds all", PathResourceSearch, object(aliceIs, reads, records, `"page":{"limit":2,"x":2}`), 200, `{"page":{"next_token":""},` + entities("record", "record-1", "record-2")[1:]},
 		{"an unknown type", PathResourceSearch, object(aliceIs, reads, `"resource":{"type":"boat"}`), 200, none},
 		{"an unknown subject", PathResourceSearch, object(`"subject":{"type":"user","id":"eve"}`, reads, records), 200, none},
 		{"an unknown type of subject", PathResourceSearch, object(`"subject":{"type":"device","id":"alice"}`, reads, records), 200, none},

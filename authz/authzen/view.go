@@ -23,11 +23,6 @@ type View interface {
 	Point() (Point, error)
 }
 
-// People lists the identities of the present; a [directory.Catalog] does.
-type People interface {
-	Identities(ctx context.Context, q directory.Query) (directory.Page[directory.Identity], error)
-}
-
 // nobody is whom a name that nobody can have leads to.
 var nobody = directory.Subject{}
 
