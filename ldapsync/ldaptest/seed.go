@@ -1,7 +1,9 @@
 package ldaptest
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -174,27 +176,33 @@ ou: remote
 ref: ldap://127.0.0.1:1/dc=other,dc=test
 `
 
-// seedLDIF is the small seed, what c adds to it, and its bulk.
-func seedLDIF(c Config) string {
-	var b strings.Builder
-	b.WriteString(strings.ReplaceAll(smallSeed, "BASE", Base))
+// writeSeed writes the small seed, what c adds to it, and its bulk.
+func writeSeed(out io.Writer, c Config) error {
+	b := bufio.NewWriter(out)
+	fmt.Fprint(b, strings.ReplaceAll(smallSeed, "BASE", Base))
 	if c.Referral {
-		b.WriteString(strings.ReplaceAll(referralSeed, "BASE", Base))
+		fmt.Fprint(b, strings.ReplaceAll(referralSeed, "BASE", Base))
 	}
 	if c.Extra != "" {
-		b.WriteString("\n" + c.Extra)
+		fmt.Fprint(b, "\n", c.Extra)
 	}
 	for i := 1; i <= c.Users; i++ {
-		fmt.Fprintf(&b, "\ndn: %s\nobjectClass: inetOrgPerson\nuid: u%04d\ncn: User %d\nsn: Family%d\ngivenName: Given%d\n"+
+		fmt.Fprintf(b, "\ndn: %s\nobjectClass: inetOrgPerson\nuid: u%04d\ncn: User %d\nsn: Family%d\ngivenName: Given%d\n"+
 			"mail: u%04d@example.test\ndepartmentNumber: %d\ntitle: Title %d\n", UserDN(i), i, i, i, i, i, i%20, i%7)
 	}
 	for g := 1; g <= c.Groups && c.Users > 0; g++ {
-		fmt.Fprintf(&b, "\ndn: %s\nobjectClass: groupOfNames\ncn: g%04d\n", GroupDN(g), g)
+		fmt.Fprintf(b, "\ndn: %s\nobjectClass: groupOfNames\ncn: g%04d\n", GroupDN(g), g)
 		for k := range min(100, c.Users) {
-			fmt.Fprintf(&b, "member: %s\n", UserDN((g*31+k)%c.Users+1))
+			fmt.Fprintf(b, "member: %s\n", UserDN((g*31+k)%c.Users+1))
 		}
 	}
-	return b.String()
+	if c.Whole {
+		fmt.Fprintf(b, "\ndn: cn=everybody,%s\nobjectClass: groupOfNames\ncn: everybody\n", Groups)
+		for i := 1; i <= c.Users; i++ {
+			fmt.Fprintf(b, "member: %s\n", UserDN(i))
+		}
+	}
+	return b.Flush()
 }
 
 // UserDN is the DN of the i-th bulk user, from 1.

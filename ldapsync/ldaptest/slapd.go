@@ -28,6 +28,7 @@ const (
 type Config struct {
 	Users     int    // bulk users uid=u0001… in ou=bulk below [People]
 	Groups    int    // bulk groups cn=g0001…, each with up to 100 bulk users
+	Whole     bool   // a group cn=everybody of all bulk users
 	SizeLimit int    // of the reader in entries, pages together; 0 is none
 	TLS       bool   // also listen for ldaps and offer StartTLS
 	Referral  bool   // hold a referral entry below the base
@@ -77,7 +78,7 @@ func Start(tb testing.TB, c Config) *Slapd {
 		s.urls += " " + strings.Replace(s.TLSURL, "localhost", "127.0.0.1", 1) + "/"
 	}
 	s.write("slapd.conf", slapdConf(dir, c, s.Certs))
-	s.write("seed.ldif", seedLDIF(c))
+	s.seed(c)
 	run(tb, add, "-q", "-f", s.file("slapd.conf"), "-l", s.file("seed.ldif"))
 	s.Restart()
 	return s
@@ -87,6 +88,22 @@ func (s *Slapd) file(name string) string { return filepath.Join(s.dir, name) }
 
 func (s *Slapd) write(name, text string) {
 	if err := os.WriteFile(s.file(name), []byte(text), 0o600); err != nil {
+		s.tb.Fatal(err)
+	}
+}
+
+// seed writes the LDIF that fills the server. It may be larger than memory
+// should be asked to hold.
+func (s *Slapd) seed(c Config) {
+	s.tb.Helper()
+	f, err := os.OpenFile(s.file("seed.ldif"), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	if err := writeSeed(f, c); err != nil {
+		s.tb.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
 		s.tb.Fatal(err)
 	}
 }
