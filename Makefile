@@ -10,10 +10,10 @@ SHELL       := /bin/bash
 GO       ?= go
 FUZZTIME ?= 20s
 
-.PHONY: help test check lint fmt build packages vet fuzz bench cover clean
+.PHONY: help test check lint fmt build packages vet fuzz bench conformance cover clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 packages: ## the servers that the tests run against (installs them when root)
 	@.ci/packages
@@ -50,6 +50,9 @@ fuzz: ## a short while of each fuzz target (FUZZTIME=20s)
 
 bench: ## all benchmarks, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+conformance: ## the public SCIM suites against a fresh daemon (needs Python and an index)
+	@GO="$(GO)" conformance/run
 
 cover: packages ## test coverage: cover.html
 	$(GO) test -coverprofile cover.out ./...

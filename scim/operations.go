@@ -151,8 +151,14 @@ type target struct {
 	match func(any) bool
 }
 
+// readOnly tells whether t is not the client's to write. What is so of members
+// is ignored, because clients send it along.
 func (t target) readOnly() bool {
-	return t.ref.Attr != nil && (t.ref.Attr.Mutability == "readOnly" || t.ref.Sub != nil && t.ref.Sub.Mutability == "readOnly")
+	if t.ref.Attr == nil {
+		return false
+	}
+	sub := t.ref.Sub != nil && t.ref.Sub.Mutability == "readOnly" && t.ref.Attr.Name != "members"
+	return sub || t.ref.Attr.Mutability == "readOnly"
 }
 
 func (p *patchReader) resolve(path string) (target, error) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	liberrors "github.com/elimity-com/scim/errors"
+	"github.com/elimity-com/scim/optional"
 	"github.com/elimity-com/scim/schema"
 
 	"github.com/usherd/usherd/directory"
@@ -70,7 +71,7 @@ func newModel(raw json.RawMessage) (*model, error) {
 			return nil, fmt.Errorf("settings of a SCIM source: %w: %w", err, directory.ErrInvalid)
 		}
 	}
-	user := []schema.Schema{schema.ExtensionEnterpriseUser()}
+	user := []schema.Schema{enterpriseSchema()}
 	var group []schema.Schema
 	for _, e := range set.Schemas {
 		switch {
@@ -86,8 +87,45 @@ func newModel(raw json.RawMessage) (*model, error) {
 	}
 	return &model{
 		user:  newResourceType("User", "Users", schema.CoreUserSchema(), user),
-		group: newResourceType("Group", "Groups", schema.CoreGroupSchema(), group),
+		group: newResourceType("Group", "Groups", groupSchema(), group),
 	}, nil
+}
+
+// enterpriseSchema is the library's under the name that RFC 7643, section
+// 8.7.1, gives it: clients make names of their own of it.
+func enterpriseSchema() schema.Schema {
+	s := schema.ExtensionEnterpriseUser()
+	s.Name = optional.NewString("EnterpriseUser")
+	return s
+}
+
+// groupSchema is the library's, but that display of a member is what it is
+// here: nothing that a client may write.
+func groupSchema() schema.Schema {
+	s := schema.CoreGroupSchema()
+	text := func(name, description string, m schema.AttributeMutability, canonical ...string) schema.SimpleParams {
+		return schema.SimpleStringParams(schema.StringParams{
+			Name: name, Description: optional.NewString(description), Mutability: m, CanonicalValues: canonical,
+		})
+	}
+	members := schema.ComplexCoreAttribute(schema.ComplexParams{
+		Name: "members", Description: optional.NewString("The members of the group."), MultiValued: true,
+		SubAttributes: []schema.SimpleParams{
+			text("value", "The id of the member, or its externalId until somebody has that.", schema.AttributeMutabilityImmutable()),
+			schema.SimpleReferenceParams(schema.ReferenceParams{
+				Name: "$ref", Description: optional.NewString("The address of the member."),
+				Mutability: schema.AttributeMutabilityImmutable(), ReferenceTypes: []schema.AttributeReferenceType{"User", "Group"},
+			}),
+			text("type", "What the member is.", schema.AttributeMutabilityImmutable(), "User", "Group"),
+			text("display", "Accepted and ignored.", schema.AttributeMutabilityReadOnly()),
+		},
+	})
+	for i, a := range s.Attributes {
+		if a.Name() == members.Name() {
+			s.Attributes[i] = members
+		}
+	}
+	return s
 }
 
 func newResourceType(name, endpoint string, core schema.Schema, ext []schema.Schema) *resourceType {

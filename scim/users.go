@@ -292,7 +292,10 @@ func userDocument(i directory.Identity) (map[string]any, error) {
 	set("userName", i.UserName)
 	set("externalId", i.ExternalID)
 	set("displayName", i.DisplayName)
-	doc["active"] = i.Active
+	// Who has had active removed is inactive, and has no such attribute.
+	if _, has := doc["active"]; has || i.Active {
+		doc["active"] = i.Active
+	}
 	return doc, nil
 }
 

@@ -187,7 +187,11 @@ func lowerBool(attr directory.Attribute, x Compare) (directory.Expr, Expr) {
 	if x.Op != Eq || !ok {
 		return nil, x
 	}
-	return directory.Compare{Attr: attr, Op: directory.Eq, Value: b}, nil
+	where := directory.Compare{Attr: attr, Op: directory.Eq, Value: b}
+	if !b {
+		return where, x // for the store, what is absent is false
+	}
+	return where, nil
 }
 
 // lowerTime lowers comparisons with whole milliseconds: the store keeps no

@@ -22,7 +22,8 @@ func TestLower(t *testing.T) {
 		{"an indexed equality is decided", `USERNAME eq "Kim"`, eq(directory.AttrUserName, "Kim"), ""},
 		{"an id is compared as it is", `id eq "7" and externalId eq "E"`, directory.And{eq(directory.AttrID, "7"), eq(directory.AttrExternalID, "E")}, ""},
 		{"e-mail addresses are indexed", `emails eq "a@b"`, eq(directory.AttrEmail, "a@b"), ""},
-		{"a boolean string is a boolean", `active eq "False"`, eq(directory.AttrActive, false), ""},
+		{"a boolean string is a boolean", `active eq "True"`, eq(directory.AttrActive, true), ""},
+		{"false narrows, since the store has no absent boolean", `active eq false`, eq(directory.AttrActive, false), `active eq false`},
 		{
 			"a date is a time", `meta.lastModified gt "2026-01-02T13:00:00+01:00"`,
 			directory.Compare{Attr: directory.AttrModified, Op: directory.Gt, Value: noon},
