@@ -1,37 +1,60 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/usherd/usherd/directory"
 )
 
 // Subjects returns living users, ascending by id, as of a stamp.
-func (s *Store) Subjects(ctx context.Context, who directory.People, at directory.Stamp) (subjects []directory.Subject, err error) {
-	err = s.snapshot(ctx, func(q querier) error {
+//
+// People are found and read apart. What a person has is put into one row by the
+// database, so that somebody in ten groups costs one row and not twelve; large
+// selections are read by two connections at once. Each reads as of the revision
+// that was found first, which is the same whatever is written meanwhile.
+func (s *Store) Subjects(ctx context.Context, who directory.People, at directory.Stamp) ([]directory.Subject, error) {
+	var ids []directory.UserID
+	err := s.snapshot(ctx, func(q querier) error {
 		p, err := readPoint(ctx, q, at.Revision)
 		if err != nil {
 			return err
 		}
 		if at == (directory.Stamp{}) {
-			p.at = p.head
+			at = p.head
 		} else if err := p.checkStamp(at); err != nil {
 			return fmt.Errorf("stamp %s: %w", at, err)
 		}
-		ids, err := findPeople(ctx, q, who, p.at.Revision)
+		ids, err = findPeople(ctx, q, who, at.Revision)
 		if err != nil {
 			return fmt.Errorf("finding people: %w", err)
 		}
-		subjects, err = readSubjects(ctx, q, ids, p.at)
-		return err
+		return nil
 	})
-	return subjects, err
+	if err != nil {
+		return nil, err
+	}
+	if who.Limit <= 0 {
+		return s.readSubjects(ctx, ids, at)
+	}
+	var subjects []directory.Subject
+	for len(ids) > 0 && len(subjects) < who.Limit { // some of them may not live
+		n := min(who.Limit-len(subjects), len(ids))
+		some, err := s.readSubjects(ctx, ids[:n], at)
+		if err != nil {
+			return nil, err
+		}
+		subjects, ids = append(subjects, some...), ids[n:]
+	}
+	return subjects, nil
 }
 
-// findPeople returns the ids of the living among who, ascending.
+// findPeople returns the ids of who, ascending. Some may not live.
 func findPeople(ctx context.Context, q querier, who directory.People, at directory.Revision) ([]directory.UserID, error) {
 	found, err := somePeople(ctx, q, who, at)
 	if err != nil {
@@ -44,7 +67,7 @@ func findPeople(ctx context.Context, q querier, who directory.People, at directo
 	} else {
 		found = found[first:]
 	}
-	return keepLiving(ctx, q, found, who.Limit, at)
+	return found, nil
 }
 
 // somePeople returns ids of users, in any order and perhaps twice. Some may
@@ -67,6 +90,14 @@ func somePeople(ctx context.Context, q querier, who directory.People, at directo
 		}
 		found = append(found, ids...)
 	}
+	if len(who.Sources) > 0 {
+		ids, err := ask(`SELECT user_id FROM identity_fact
+			WHERE source IN (`+params(2, len(who.Sources))+`) AND`+open, anys(who.Sources)...)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, ids...)
+	}
 	if who.Granted {
 		ids, err := ask(`SELECT DISTINCT holder_id FROM grants WHERE holder = 'user' AND` + open)
 		if err != nil {
@@ -84,80 +115,213 @@ func somePeople(ctx context.Context, q querier, who directory.People, at directo
 	return found, nil
 }
 
-// keepLiving leaves out who has no identity that is not deleted, and what comes
-// after the first limit people.
-func keepLiving(ctx context.Context, q querier, ids []directory.UserID, limit int, at directory.Revision) ([]directory.UserID, error) {
-	var living []directory.UserID
-	for chunk := range slices.Chunk(ids, maxParams) {
-		some, err := collect(ctx, q, scanUserID, `SELECT DISTINCT user_id FROM identity_fact
-			WHERE user_id IN (`+params(2, len(chunk))+`) AND presence <> 'deleted' AND until > $1 AND since <= $1
-			ORDER BY user_id`, anys(chunk, any(int64(at)))...)
-		if err != nil {
-			return nil, err
-		}
-		living = append(living, some...)
-		if limit > 0 && len(living) >= limit {
-			return living[:limit], nil
-		}
-	}
-	return living, nil
-}
-
 func scanUserID(row scanner) (id directory.UserID, err error) {
 	err = row.Scan(&id)
 	return id, err
 }
 
-// peopleSQL has, for each kind of row of a subject, the user's id and then the
-// columns of a subjectRow. LIST stands for the users' parameters.
-const peopleSQL = `SELECT user_id, 1, user_id, type, '', '', '', '', '', blocked, 0
-		FROM user_fact WHERE user_id IN (LIST) AND until > $1 AND since <= $1
-	UNION ALL SELECT user_id, 2, source, presence, '', '', '', '', '', active, 0
-		FROM identity_fact WHERE user_id IN (LIST) AND until > $1 AND since <= $1
-	UNION ALL SELECT m.member_id, 3, g.source, '', '', '', '', '', '', m.group_num, 0
-		FROM membership m CROSS JOIN group_fact g WHERE m.member_id IN (LIST) AND m.kind = 'user' AND m.until > $1 AND m.since <= $1
-		AND g.num = m.group_num AND g.until > $1 AND g.since <= $1
-	UNION ALL SELECT holder_id, 4, id, project, role, kind, key, origin, by_actor, level, created
+// peopleChunk is how many people one statement reads.
+const peopleChunk = maxParams
+
+// readSubjects reads the living among users, whose ids ascend.
+func (s *Store) readSubjects(ctx context.Context, ids []directory.UserID, at directory.Stamp) ([]directory.Subject, error) {
+	const readers = 2
+	chunks := slices.Collect(slices.Chunk(ids, peopleChunk))
+	parts := make([][]directory.Subject, len(chunks))
+	errs := make([]error, min(readers, len(chunks)))
+	var all sync.WaitGroup
+	for r := range errs {
+		all.Go(func() {
+			errs[r] = s.snapshot(ctx, func(q querier) error {
+				for i := r; i < len(chunks); i += len(errs) {
+					some, err := s.readChunk(ctx, q, chunks[i], at)
+					if err != nil {
+						return fmt.Errorf("reading people: %w", err)
+					}
+					parts[i] = some
+				}
+				return stillKept(ctx, q, at)
+			})
+		})
+	}
+	all.Wait()
+	if err := cmp.Or(errs...); err != nil {
+		return nil, err
+	}
+	return slices.Concat(parts...), nil
+}
+
+// stillKept fails if the history of a stamp was pruned while it was read.
+func stillKept(ctx context.Context, q querier, at directory.Stamp) error {
+	p, err := readPoint(ctx, q, at.Revision)
+	if err != nil {
+		return err
+	}
+	if err := p.checkStamp(at); err != nil {
+		return fmt.Errorf("stamp %s: %w", at, err)
+	}
+	return nil
+}
+
+// peopleSQL has one row a user. Its lists are texts: identities as
+// source:presence:active and numbers of groups, separated by commas, of which a
+// source's name has none. LIST stands for the users' parameters, JOIN for the
+// function that makes one text of many.
+const peopleSQL = `SELECT u.user_id, u.type, u.blocked,
+	COALESCE((SELECT JOIN(i.source || ':' || i.presence || ':' || CAST(i.active AS TEXT), ',') FROM identity_fact i
+		WHERE i.user_id = u.user_id AND i.until > $1 AND i.since <= $1), ''),
+	COALESCE((SELECT JOIN(CAST(m.group_num AS TEXT), ',') FROM membership m
+		WHERE m.member_id = u.user_id AND m.kind = 'user' AND m.until > $1 AND m.since <= $1), '')
+	FROM user_fact u WHERE u.user_id IN (LIST) AND u.until > $1 AND u.since <= $1 ORDER BY u.user_id`
+
+// ownSQL has what few people have: a row for each own grant and override.
+const ownSQL = `SELECT holder_id, 4, id, project, role, kind, key, origin, by_actor, level, created
 		FROM grants WHERE holder_id IN (LIST) AND holder = 'user' AND until > $1 AND since <= $1
 	UNION ALL SELECT user_id, 5, project, '', '', '', '', '', '', 0, 0
 		FROM overrides WHERE user_id IN (LIST) AND until > $1 AND since <= $1`
 
-// A personRow is a subjectRow and whose it is.
+// A personRow is one row of peopleSQL.
 type personRow struct {
+	id                 directory.UserID
+	kind               directory.UserType
+	blocked            int64
+	identities, groups string
+}
+
+func scanPersonRow(row scanner) (r personRow, err error) {
+	err = row.Scan(&r.id, &r.kind, &r.blocked, &r.identities, &r.groups)
+	return r, err
+}
+
+// An ownRow is a subjectRow and whose it is.
+type ownRow struct {
 	id directory.UserID
 	subjectRow
 }
 
-func scanPersonRow(row scanner) (r personRow, err error) {
+func scanOwnRow(row scanner) (r ownRow, err error) {
 	err = row.Scan(&r.id, &r.kind, &r.text[0], &r.text[1], &r.text[2], &r.text[3], &r.text[4], &r.text[5], &r.text[6], &r.num[0], &r.num[1])
 	return r, err
 }
 
-// readSubjects reads living users, whose ids ascend.
-func readSubjects(ctx context.Context, q querier, ids []directory.UserID, at directory.Stamp) ([]directory.Subject, error) {
-	subjects := make([]directory.Subject, len(ids))
-	place := make(map[directory.UserID]*directory.Subject, len(ids))
-	for i, id := range ids {
-		subjects[i] = directory.Subject{At: at, Found: directory.One, ID: id}
-		place[id] = &subjects[i]
+// readChunk reads the living among a few users, whose ids ascend.
+func (s *Store) readChunk(ctx context.Context, q querier, ids []directory.UserID, at directory.Stamp) ([]directory.Subject, error) {
+	args := anys(ids, any(int64(at.Revision)))
+	list, join := params(2, len(ids)), "group_concat"
+	if s.d.engine == postgres {
+		join = "string_agg"
 	}
-	for chunk := range slices.Chunk(ids, maxParams) {
-		query := strings.ReplaceAll(peopleSQL, "LIST", params(2, len(chunk)))
-		rows, err := collect(ctx, q, scanPersonRow, query, anys(chunk, any(int64(at.Revision)))...)
-		if err != nil {
-			return nil, fmt.Errorf("reading people: %w", err)
+	text := strings.NewReplacer("LIST", list, "JOIN", join)
+	rows, err := collect(ctx, q, scanPersonRow, text.Replace(peopleSQL), args...)
+	if err != nil {
+		return nil, err
+	}
+	own, err := collect(ctx, q, scanOwnRow, text.Replace(ownSQL), args...)
+	if err != nil {
+		return nil, err
+	}
+	subjects := make([]directory.Subject, 0, len(rows))
+	for _, r := range rows {
+		sub := directory.Subject{At: at, Found: directory.One, ID: r.id, Type: r.kind, Blocked: r.blocked != 0}
+		if r.addIdentities(&sub); len(sub.Sources) == 0 {
+			continue // all identities are deleted: nobody living
 		}
-		for _, r := range rows {
-			sub := place[r.id]
-			if r.kind == rowUser {
-				sub.Type, sub.Blocked = directory.UserType(r.text[1]), r.num[0] != 0
-				continue
-			}
-			r.addTo(sub)
+		if err := r.addGroups(&sub); err != nil {
+			return nil, err
 		}
+		subjects = append(subjects, sub)
+	}
+	for _, r := range own {
+		i, living := slices.BinarySearchFunc(subjects, r.id, func(sub directory.Subject, id directory.UserID) int {
+			return cmp.Compare(sub.ID, id)
+		})
+		if living {
+			r.addTo(&subjects[i])
+		}
+	}
+	if err := ofLivingGroups(ctx, q, subjects, at); err != nil {
+		return nil, err
 	}
 	for i := range subjects {
 		arrange(&subjects[i])
 	}
 	return subjects, nil
+}
+
+func (r personRow) addIdentities(sub *directory.Subject) {
+	for text := range strings.SplitSeq(r.identities, ",") {
+		source, rest, _ := strings.Cut(text, ":")
+		presence, active, _ := strings.Cut(rest, ":")
+		one := subjectRow{kind: rowIdentity}
+		one.text[0], one.text[1] = source, presence
+		if active == "1" {
+			one.num[0] = 1
+		}
+		one.addTo(sub)
+	}
+}
+
+func (r personRow) addGroups(sub *directory.Subject) error {
+	if r.groups == "" {
+		return nil
+	}
+	sub.Memberships = make([]directory.Membership, 0, 1+strings.Count(r.groups, ","))
+	for text := range strings.SplitSeq(r.groups, ",") {
+		num, err := strconv.ParseUint(text, 10, 32)
+		if err != nil {
+			return fmt.Errorf("a kept number of a group is damaged")
+		}
+		sub.Memberships = append(sub.Memberships, directory.Membership{Group: directory.GroupNum(num)})
+	}
+	return nil
+}
+
+// ofLivingGroups leaves out memberships of groups that do not live, and marks
+// those of local groups. The index that memberships are read from knows neither.
+func ofLivingGroups(ctx context.Context, q querier, subjects []directory.Subject, at directory.Stamp) error {
+	local := map[directory.GroupNum]bool{} // of the groups that live
+	for i := range subjects {
+		for _, m := range subjects[i].Memberships {
+			local[m.Group] = false
+		}
+	}
+	nums := make([]directory.GroupNum, 0, len(local))
+	for num := range local {
+		nums = append(nums, num)
+	}
+	clear(local)
+	for chunk := range slices.Chunk(nums, maxParams) {
+		found, err := collect(ctx, q, scanGroupSource, `SELECT num, source FROM group_fact
+			WHERE num IN (`+params(2, len(chunk))+`) AND until > $1 AND since <= $1`, anys(chunk, any(int64(at.Revision)))...)
+		if err != nil {
+			return err
+		}
+		for _, g := range found {
+			local[g.num] = g.source == directory.Local
+		}
+	}
+	for i := range subjects {
+		sub := &subjects[i]
+		kept := sub.Memberships[:0]
+		for _, m := range sub.Memberships {
+			if ours, lives := local[m.Group]; lives {
+				kept = append(kept, directory.Membership{Group: m.Group, Local: ours})
+			}
+		}
+		if sub.Memberships = kept; len(kept) == 0 {
+			sub.Memberships = nil
+		}
+	}
+	return nil
+}
+
+// A groupSource says who owns a group.
+type groupSource struct {
+	num    directory.GroupNum
+	source directory.SourceName
+}
+
+func scanGroupSource(row scanner) (g groupSource, err error) {
+	err = row.Scan(&g.num, &g.source)
+	return g, err
 }

@@ -360,6 +360,7 @@ func testSubjectsSelect(t *testing.T, s directory.Store) {
 		"nobody":                 {directory.People{}, nil},
 		"one by id, once":        {directory.People{IDs: []directory.UserID{bob, bob, "nobody"}}, []directory.UserID{bob}},
 		"members of two groups":  {directory.People{Groups: []directory.GroupNum{f.num(eng), f.num(ops)}}, []directory.UserID{ann, bob, cid, dan}},
+		"people of a source":     {directory.People{Sources: []directory.SourceName{okta}}, []directory.UserID{ann, cid, dan}},
 		"who has own grants":     {directory.People{Granted: true}, []directory.UserID{dan}},
 		"who has an override":    {directory.People{Overridden: true}, []directory.UserID{cid}},
 		"the parts add up":       {directory.People{IDs: []directory.UserID{ann}, Granted: true, Overridden: true}, []directory.UserID{ann, cid, dan}},
