@@ -61,6 +61,10 @@ func (e *evaluation) query() Query {
 	}
 }
 
+// SubjectKey returns the key under which a check looks a subject up, for other
+// bindings of the same questions. It is the zero key if nobody can be named so.
+func SubjectKey(typ, id string) directory.SubjectKey { return subjectKey(typ, id) }
+
 // subjectKey returns the key under which a subject is looked up, the zero key
 // if nobody can be named so. An id in the form of a UUID is only ever one of
 // ours.
