@@ -30,6 +30,8 @@ var mayImport = map[string][]string{
 	"client":            {},
 	"authz":             {"directory"},
 	"authz/authzen":     {"authz", "directory"},
+	"authz/extauthz":    {"authz", "authz/authzen", "directory"},
+	"authz/watch":       {"directory"},
 	"scim":              {"directory", "scim/filter"},
 	"scim/filter":       {"directory"},
 	"ldapsync":          {"directory"},
