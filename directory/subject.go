@@ -74,10 +74,11 @@ type Subject struct {
 // People selects users by what they have at the revision that is asked about.
 // The parts add up: whoever is in one of them is selected.
 type People struct {
-	IDs        []UserID   // these users, by a user's id only
-	Groups     []GroupNum // direct members of these groups
-	Granted    bool       // who has an own grant
-	Overridden bool       // who has an override
+	IDs        []UserID     // these users, by a user's id only
+	Groups     []GroupNum   // direct members of these groups
+	Sources    []SourceName // who has an identity of these sources, deleted or not
+	Granted    bool         // who has an own grant
+	Overridden bool         // who has an override
 	Everyone   bool
 
 	After UserID // leaves out who comes up to this one, and it
