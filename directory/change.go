@@ -36,10 +36,18 @@ type (
 	// CreateUser makes a user with its first identity. A userName that a living
 	// user of any source has, and an externalId that the source has given
 	// already, are a [*TakenError].
+	//
+	// With User set, the identity joins that living user instead: the caller
+	// has found that linking allows it. A user has one identity of a source at
+	// most; another one, deleted or not, is a [*TakenError] about "identity".
+	// Without it, the identity joins the user that [LinkUser] named for it; and
+	// one whose externalId a deleted identity of a living user remembers is no
+	// new one: that identity is revived under its own id, and ID is not used.
 	CreateUser struct {
 		ID      UserID
 		Source  SourceName
 		Profile Profile
+		User    UserID
 	}
 
 	// ReplaceUser gives an identity a new profile, and makes it present if it
@@ -59,6 +67,34 @@ type (
 		ID     UserID
 		Source SourceName
 	}
+
+	// LinkUser says by hand that the identity which a source delivers next with
+	// this externalId, or this userName, joins User. An empty User takes that
+	// back. It ends with the user and with the source, and when it is used.
+	LinkUser struct {
+		Source SourceName
+		Value  string
+		User   UserID
+	}
+
+	// DetachUser takes an identity away from its user, for good: it says nothing
+	// any more, and its id names nobody. Value is its id or its externalId. The
+	// only identity of a user that is not deleted is [ErrInUse].
+	DetachUser struct {
+		Source SourceName
+		Value  string
+	}
+
+	// RestoreUser brings a user back who was deleted within [RestoreFor], with
+	// the identities that were deleted last, as they were. Memberships, grants
+	// and overrides have ended and stay so. A name that is taken meanwhile is a
+	// [*TakenError]; one deleted longer ago, or erased, is [ErrNotFound]. An
+	// identity of a source that is gone comes back as a local one.
+	RestoreUser struct{ User UserID }
+
+	// EraseUser takes the personal data of a deleted user out of all rows, past
+	// ones included. Ids stay. One who is not deleted is [ErrInUse].
+	EraseUser struct{ User UserID }
 
 	// SetPresence marks an identity as gone from a complete read, or as back.
 	SetPresence struct {
@@ -213,6 +249,13 @@ type (
 
 	// RevokeToken ends a token at once.
 	RevokeToken struct{ ID string }
+
+	// LimitToken lets a token expire earlier than it would. A later time alters
+	// nothing.
+	LimitToken struct {
+		ID      string
+		Expires time.Time
+	}
 )
 
 // Conditions and what travels with changes.
@@ -249,6 +292,10 @@ func (RemoveSource) change()        {}
 func (CreateUser) change()          {}
 func (ReplaceUser) change()         {}
 func (DeleteUser) change()          {}
+func (LinkUser) change()            {}
+func (DetachUser) change()          {}
+func (RestoreUser) change()         {}
+func (EraseUser) change()           {}
 func (SetPresence) change()         {}
 func (SetBlock) change()            {}
 func (CreateGroup) change()         {}
@@ -268,6 +315,7 @@ func (SetPolicy) change()           {}
 func (ConfirmMapping) change()      {}
 func (CreateToken) change()         {}
 func (RevokeToken) change()         {}
+func (LimitToken) change()          {}
 func (RequireVersion) change()      {}
 func (RequirePolicy) change()       {}
 func (RequireLease) change()        {}

@@ -32,7 +32,7 @@ var (
 // A TakenError says that a unique attribute is taken, and by whom. It wraps
 // [ErrExists].
 type TakenError struct {
-	Attribute string     // "userName", "externalId" or "displayName"
+	Attribute string     // "userName", "externalId" or "displayName"; "identity": the user has one of this source
 	Holder    string     // identity or group id of the holder in its source
 	Source    SourceName // the holder's source
 	Active    bool       // whether the holding identity is active

@@ -19,7 +19,18 @@ type Request struct {
 	Body     json.RawMessage `json:"body,omitempty"`   // normalised, redacted
 	Revision Revision        `json:"revision,omitempty"`
 	Took     time.Duration   `json:"took"`
-	Agent    string          `json:"agent,omitempty"` // User-Agent
+	Agent    string          `json:"agent,omitempty"`   // User-Agent
+	Token    string          `json:"token,omitempty"`   // id of the token
+	Replays  string          `json:"replays,omitempty"` // id of the entry that this request repeats
+}
+
+// A RequestQuery selects entries of the provisioning log.
+type RequestQuery struct {
+	Source SourceName
+	ID     string    // this one
+	Failed bool      // those answered with 400 or more
+	Since  time.Time // those at this time or later
+	Limit  int       // at most so many; 0 means none
 }
 
 // A RunResult says how a synchronisation run ended.

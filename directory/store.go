@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"time"
 )
@@ -20,6 +21,14 @@ type Writer interface {
 	// refuses a change; anything else means that the outcome is an internal
 	// failure or, after a broken connection, unknown.
 	Apply(ctx context.Context, by Actor, changes ...Change) (Applied, error)
+}
+
+// A Rehearser tells what changes would do.
+type Rehearser interface {
+	// Rehearse performs changes as Apply does and takes them back. It returns
+	// what Apply would have put into Changes of its audit record; an empty list
+	// if they alter nothing. Errors are those of Apply.
+	Rehearse(ctx context.Context, by Actor, changes ...Change) (json.RawMessage, error)
 }
 
 // A History is what a follower of the feed reads. Each method reads in one
@@ -83,6 +92,13 @@ type Catalog interface {
 type Journal interface {
 	LogRequests(ctx context.Context, entries ...Request) error
 	Requests(ctx context.Context, source SourceName, limit int) ([]Request, error)
+	// FindRequests returns entries of the provisioning log, the newest first.
+	FindRequests(ctx context.Context, q RequestQuery) ([]Request, error)
+	// EraseRequests takes body and detail out of the entries that are about
+	// somebody: whose path, body or revision names one of the ids, or whose
+	// body or detail has one of the texts as a whole value, in any case. It
+	// returns how many.
+	EraseRequests(ctx context.Context, ids []UserID, texts []string) (int, error)
 	PutRun(ctx context.Context, run Run) error // by ID
 	Runs(ctx context.Context, source SourceName, limit int) ([]Run, error)
 	PutHold(ctx context.Context, hold Hold) error // at most one a source: replaces
@@ -116,7 +132,9 @@ type Store interface {
 	Catalog
 	Journal
 	Keeper
+	Lister
 	Timeline
+	Rehearser
 
 	// RootKey returns the deployment's root key, 32 bytes, made at first start.
 	RootKey(ctx context.Context) ([]byte, error)

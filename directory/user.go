@@ -70,3 +70,21 @@ type User struct {
 	Created      time.Time  `json:"created"`
 	DeletedSince time.Time  `json:"deletedSince,omitzero"`
 }
+
+// RestoreFor is how long after its deletion an administrator may restore a user.
+const RestoreFor = 30 * 24 * time.Hour
+
+// Shown returns the identity whose attributes are shown for u: the first in the
+// order of the sources that is not deleted, else the first. It is nil if there
+// is none.
+func (u *User) Shown() *Identity {
+	for i := range u.Identities {
+		if u.Identities[i].Presence != Deleted {
+			return &u.Identities[i]
+		}
+	}
+	if len(u.Identities) > 0 {
+		return &u.Identities[0]
+	}
+	return nil
+}

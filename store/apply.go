@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/usherd/usherd/directory"
@@ -9,19 +10,45 @@ import (
 
 // Apply performs changes as one revision. See [directory.Writer].
 func (s *Store) Apply(ctx context.Context, by directory.Actor, changes ...directory.Change) (directory.Applied, error) {
-	if err := checkText("actor", by.Name+string(by.Source), maxString); err != nil {
+	j, err := newJob(by, changes)
+	if err != nil {
 		return directory.Applied{}, err
+	}
+	return s.w.apply(ctx, j)
+}
+
+// Rehearse performs changes and takes them back. See [directory.Rehearser].
+func (s *Store) Rehearse(ctx context.Context, by directory.Actor, changes ...directory.Change) (json.RawMessage, error) {
+	j, err := newJob(by, changes)
+	if err != nil {
+		return nil, err
+	}
+	j.rehearsed = new([]effect)
+	if _, err := s.w.apply(ctx, j); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(append([]effect{}, *j.rehearsed...))
+	if err != nil {
+		return nil, fmt.Errorf("encoding what changes would do: %w", err)
+	}
+	return text, nil
+}
+
+// newJob prepares changes, conditions first.
+func newJob(by directory.Actor, changes []directory.Change) (*job, error) {
+	if err := checkText("actor", by.Name+string(by.Source), maxString); err != nil {
+		return nil, err
 	}
 	j := &job{by: by, answer: make(chan answer, 1)}
 	rows := 0
 	var conditions []op // on what was before the changes beside them
 	for _, c := range changes {
 		if err := mayAsk(by, c); err != nil {
-			return directory.Applied{}, err
+			return nil, err
 		}
 		o, err := prepare(c)
 		if err != nil {
-			return directory.Applied{}, err
+			return nil, err
 		}
 		switch o := o.(type) {
 		case requireVersion, requirePolicy, requireLease:
@@ -34,7 +61,7 @@ func (s *Store) Apply(ctx context.Context, by directory.Actor, changes ...direct
 	}
 	j.ops = append(conditions, j.ops...)
 	j.staged = rows > stagedRows
-	return s.w.apply(ctx, j)
+	return j, nil
 }
 
 // An op is a change that is checked as far as that needs no store, in the form
@@ -58,6 +85,14 @@ func prepare(c directory.Change) (op, error) {
 		return prepareReplaceUser(c)
 	case directory.DeleteUser:
 		return deleteUser{c.ID, c.Source}, nil
+	case directory.LinkUser:
+		return prepareLinkUser(c)
+	case directory.DetachUser:
+		return prepareDetachUser(c)
+	case directory.RestoreUser:
+		return restoreUser{string(c.User)}, nil
+	case directory.EraseUser:
+		return eraseUser{string(c.User)}, nil
 	case directory.SetPresence:
 		return prepareSetPresence(c)
 	case directory.SetBlock:
@@ -96,6 +131,8 @@ func prepare(c directory.Change) (op, error) {
 		return prepareCreateToken(c)
 	case directory.RevokeToken:
 		return revokeToken{c.ID}, nil
+	case directory.LimitToken:
+		return limitToken{c.ID, ms(c.Expires)}, nil
 	case directory.RequireVersion:
 		return requireVersion{c.ID, c.Version}, nil
 	case directory.RequirePolicy:
@@ -130,5 +167,9 @@ func (w *writer) edit(ctx context.Context, tx session, j *job) (a directory.Appl
 			return a, false, err
 		}
 	}
-	return e.finish(ctx)
+	a, wrote, err = e.finish(ctx)
+	if j.rehearsed != nil {
+		*j.rehearsed, wrote = e.effects, false
+	}
+	return a, wrote, err
 }

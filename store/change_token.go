@@ -94,3 +94,26 @@ func (o revokeToken) run(ctx context.Context, e *edit) error {
 	e.feedPolicy = true
 	return e.note(effect{Type: "token.revoked", Target: o.id}, o.id)
 }
+
+type limitToken struct {
+	id      string
+	expires int64
+}
+
+func (o limitToken) run(ctx context.Context, e *edit) error {
+	var expires int64
+	found, err := e.find(ctx, []any{&expires}, `SELECT expires FROM token WHERE id = $1`, o.id)
+	switch {
+	case err != nil:
+		return fmt.Errorf("reading token %s: %w", o.id, err)
+	case !found:
+		return fmt.Errorf("token %s: %w", o.id, directory.ErrNotFound)
+	case o.expires <= 0 || expires <= o.expires:
+		return nil
+	}
+	if err := e.exec(ctx, `UPDATE token SET expires = $2 WHERE id = $1`, o.id, o.expires); err != nil {
+		return fmt.Errorf("limiting token %s: %w", o.id, err)
+	}
+	e.feedPolicy = true
+	return e.note(effect{Type: "token.limited", Target: o.id}, []any{o.id, o.expires})
+}

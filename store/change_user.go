@@ -13,6 +13,7 @@ import (
 type createUser struct {
 	id     string
 	source directory.SourceName
+	user   string // whom the identity joins
 	profile
 }
 
@@ -20,8 +21,11 @@ func prepareCreateUser(c directory.CreateUser) (op, error) {
 	if err := newID(string(c.ID)); err != nil {
 		return nil, err
 	}
+	if err := checkText("user", string(c.User), maxID); err != nil {
+		return nil, err
+	}
 	p, err := prepareProfile(c.Profile)
-	return createUser{string(c.ID), c.Source, p}, err
+	return createUser{string(c.ID), c.Source, string(c.User), p}, err
 }
 
 // newID refuses what directory.NewID can't have made.
@@ -36,44 +40,82 @@ func (o createUser) run(ctx context.Context, e *edit) error {
 	if _, err := e.source(ctx, o.source); err != nil {
 		return err
 	}
-	if err := e.unique(ctx, o.source, "", o.profile); err != nil {
+	if o.user == "" {
+		old, found, err := e.remembered(ctx, o.source, o.profile)
+		if err != nil {
+			return err
+		}
+		if found {
+			if err := e.unique(ctx, o.source, old.user, o.profile); err != nil {
+				return err
+			}
+			return e.revive(ctx, old, o.profile)
+		}
+		if o.user, err = e.linkedTo(ctx, o.source, o.profile); err != nil {
+			return err
+		}
+	}
+	if err := e.unique(ctx, o.source, o.user, o.profile); err != nil {
 		return err
 	}
-	var used int64
-	if _, err := e.find(ctx, []any{&used}, `SELECT (SELECT count(*) FROM identity WHERE id = $1) +
-		(SELECT count(*) FROM users WHERE id = $1)`, o.id); err != nil {
-		return fmt.Errorf("asking whether id %s is used: %w", o.id, err)
+	if err := e.unusedID(ctx, o.id); err != nil {
+		return err
 	}
-	if used > 0 {
-		return fmt.Errorf("id %s was used before: %w", o.id, directory.ErrInvalid)
+	return o.insert(ctx, e)
+}
+
+func (o createUser) insert(ctx context.Context, e *edit) error {
+	r := identityRow{id: o.id, user: o.user, source: string(o.source), presence: string(directory.Present), profile: o.profile, version: 1}
+	f := effect{Type: "user.created", Target: r.id, Source: r.source}
+	var err error
+	if r.user == "" {
+		r.user = r.id
+		err = e.insertUser(ctx, r)
+	} else if err = e.mayJoin(ctx, r.user, o.source); err == nil {
+		f.Type, f.Value = "user.joined", r.user
 	}
-	r := identityRow{id: o.id, user: o.id, source: string(o.source), presence: string(directory.Present), profile: o.profile, version: 1}
-	if err := e.insertUser(ctx, r); err != nil {
+	if err == nil {
+		err = e.insertIdentity(ctx, r)
+	}
+	if err != nil {
 		return err
 	}
 	e.touchUser(r.user)
 	e.touchNames(r)
-	f := effect{Type: "user.created", Target: r.id, Source: r.source}
 	if err := e.note(f, r.values()); err != nil {
 		return err
 	}
 	return e.resolvePending(ctx, r.source, r.id, r.externalID, directory.UserMember, r.user, 0)
 }
 
+func (e *edit) unusedID(ctx context.Context, id string) error {
+	var used int64
+	if _, err := e.find(ctx, []any{&used}, `SELECT (SELECT count(*) FROM identity WHERE id = $1) +
+		(SELECT count(*) FROM users WHERE id = $1)`, id); err != nil {
+		return fmt.Errorf("asking whether id %s is used: %w", id, err)
+	}
+	if used > 0 {
+		return fmt.Errorf("id %s was used before: %w", id, directory.ErrInvalid)
+	}
+	return nil
+}
+
 func (e *edit) insertUser(ctx context.Context, r identityRow) error {
 	err := e.exec(ctx, `INSERT INTO users (id, type, blocked, block_reason, last_login, created, deleted)
 		VALUES ($1, $2, 0, '', 0, $3, 0)`, r.user, r.kind, e.now)
-	if err == nil {
-		err = e.exec(ctx, `INSERT INTO identity (`+identityColumns+`, gone_since, created, modified)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0, $17, $17)`,
-			r.id, r.user, r.source, r.presence, r.userName, r.nameKey, r.externalID, r.dn, r.dnKey,
-			r.display, r.displayKey, r.kind, r.active, r.emails, r.attributes, r.version, e.now)
-	}
 	if err != nil {
 		return fmt.Errorf("writing user %s: %w", r.user, err)
 	}
-	if err := e.userFact(ctx, r.user, r.kind, 0); err != nil {
-		return err
+	return e.userFact(ctx, r.user, r.kind, 0)
+}
+
+func (e *edit) insertIdentity(ctx context.Context, r identityRow) error {
+	err := e.exec(ctx, `INSERT INTO identity (`+identityColumns+`, gone_since, created, modified)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0, $17, $17)`,
+		r.id, r.user, r.source, r.presence, r.userName, r.nameKey, r.externalID, r.dn, r.dnKey,
+		r.display, r.displayKey, r.kind, r.active, r.emails, r.attributes, r.version, e.now)
+	if err != nil {
+		return fmt.Errorf("writing identity %s: %w", r.id, err)
 	}
 	if err := e.identityFact(ctx, r); err != nil {
 		return err

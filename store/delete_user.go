@@ -95,6 +95,9 @@ func (e *edit) deleteUsers(ctx context.Context, users []string) error {
 	if err != nil {
 		return fmt.Errorf("deleting users: %w", err)
 	}
+	if err := e.exec(ctx, `DELETE FROM link WHERE `+e.in("user_id", "$1"), ids); err != nil {
+		return fmt.Errorf("ending links to deleted users: %w", err)
+	}
 	edges, err := e.edgesWhere(ctx, `kind = 'user' AND `+e.in("member_id", "$1"), ids)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/usherd/usherd/directory"
 )
@@ -57,19 +58,22 @@ func owned(what, owner string, source directory.SourceName) error {
 // unique refuses a profile whose userName or externalId somebody else has.
 func (e *edit) unique(ctx context.Context, source directory.SourceName, user string, p profile) error {
 	if p.externalID != "" {
-		err := e.free(ctx, "externalId", `source = $1 AND external_id = $2 AND user_id <> $3`, source, p.externalID, user)
+		err := e.free(ctx, source, "externalId", `source = $1 AND external_id = $2 AND user_id <> $3`, source, p.externalID, user)
 		if err != nil {
 			return err
 		}
 	}
-	return e.free(ctx, "userName", `user_name_key = $1 AND user_id <> $2`, p.nameKey, user)
+	return e.free(ctx, source, "userName", `user_name_key = $1 AND user_id <> $2`, p.nameKey, user)
 }
 
-func (e *edit) free(ctx context.Context, attribute, where string, args ...any) error {
+// free refuses an attribute that somebody has. Of several identities that have
+// it, that of source is named: its owner can do something about it.
+func (e *edit) free(ctx context.Context, source directory.SourceName, attribute, where string, args ...any) error {
 	taken := &directory.TakenError{Attribute: attribute}
 	found, err := e.find(ctx, []any{&taken.Holder, &taken.Source, &taken.Active}, `SELECT id, source,
 		CASE WHEN active = 1 AND presence = 'present' THEN 1 ELSE 0 END FROM identity
-		WHERE presence <> 'deleted' AND `+where+` LIMIT 1`, args...)
+		WHERE presence <> 'deleted' AND `+where+` ORDER BY CASE WHEN source = $`+strconv.Itoa(len(args)+1)+` THEN 0 ELSE 1 END, id LIMIT 1`,
+		append(slices.Clip(args), string(source))...)
 	if err != nil {
 		return fmt.Errorf("asking whether %s is taken: %w", attribute, err)
 	}

@@ -20,7 +20,7 @@ func (s *Store) User(ctx context.Context, id directory.UserID) (u directory.User
 	}
 	err = s.snapshot(ctx, func(q querier) error {
 		u, err = scanUser(q.QueryRowContext(ctx, `SELECT id, type, blocked, block_reason, last_login, created, deleted FROM users
-			WHERE id = COALESCE((SELECT i.user_id FROM identity i WHERE i.id = $1), $1)`, string(id)))
+			WHERE id = COALESCE((SELECT NULLIF(i.user_id, '') FROM identity i WHERE i.id = $1), $1)`, string(id)))
 		if err != nil {
 			return err
 		}

@@ -29,6 +29,14 @@ func reachOf(c directory.Change) reach {
 		return reach{source: c.Source, ids: []string{string(c.ID)}}
 	case directory.DeleteUser:
 		return reach{source: c.Source, ids: []string{string(c.ID)}}
+	case directory.LinkUser:
+		return reach{ours: true, ids: []string{string(c.Source), string(c.User)}}
+	case directory.DetachUser:
+		return reach{ours: true, ids: []string{string(c.Source)}}
+	case directory.RestoreUser:
+		return reach{ours: true, ids: []string{string(c.User)}}
+	case directory.EraseUser:
+		return reach{ours: true, ids: []string{string(c.User)}}
 	case directory.SetPresence:
 		return reach{source: c.Source, ids: []string{string(c.ID)}}
 	case directory.SetBlock:
@@ -66,6 +74,8 @@ func reachOf(c directory.Change) reach {
 	case directory.CreateToken:
 		return reach{ours: true, ids: []string{c.Token.ID, string(c.Token.Source)}}
 	case directory.RevokeToken:
+		return reach{ours: true, ids: []string{c.ID}}
+	case directory.LimitToken:
 		return reach{ours: true, ids: []string{c.ID}}
 	case directory.RequireVersion:
 		return reach{ids: []string{c.ID}}

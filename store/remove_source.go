@@ -56,6 +56,9 @@ func (e *edit) dropSource(ctx context.Context, name directory.SourceName) error 
 	if err == nil {
 		err = e.exec(ctx, `DELETE FROM source_cursor WHERE source = $1`, string(name))
 	}
+	if err == nil {
+		err = e.exec(ctx, `DELETE FROM link WHERE source = $1`, string(name))
+	}
 	if err != nil {
 		return fmt.Errorf("removing source %s: %w", name, err)
 	}
@@ -83,7 +86,7 @@ func (e *edit) makeLocal(ctx context.Context, from directory.SourceName, people 
 		if r.externalID == "" {
 			continue
 		}
-		if err := e.free(ctx, "externalId", `source = 'local' AND external_id = $1`, r.externalID); err != nil {
+		if err := e.free(ctx, directory.Local, "externalId", `source = 'local' AND external_id = $1`, r.externalID); err != nil {
 			return err
 		}
 	}

@@ -38,6 +38,8 @@ type job struct {
 	ops    []op
 	staged bool // large: it has a transaction of its own
 	answer chan answer
+
+	rehearsed *[]effect // if set, takes the effects, and nothing is kept
 }
 
 type answer struct {

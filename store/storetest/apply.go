@@ -22,7 +22,7 @@ var applyCases = slices.Concat([]testCase{
 	{"a condition that does not hold refuses all", testConditions},
 	{"a cursor alone makes no revision", testCursorAlone},
 	{"an answer is the head after the change", testAppliedStamp},
-}, applyUserCases, applyGroupCases, applyMemberCases, applyOursCases, applyPolicyCases, applySourceCases)
+}, applyUserCases, applyGroupCases, applyMemberCases, applyOursCases, applyPolicyCases, applySourceCases, applyPersonCases)
 
 // asSource is an actor who is a source.
 func asSource(name directory.SourceName) directory.Actor {

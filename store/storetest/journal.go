@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 var journalCases = []testCase{
 	{"the provisioning log is read newest first", testRequests},
+	{"the provisioning log is searched", testFindRequests},
 	{"a run replaces the one with its ID", testRuns},
 	{"a source has at most one hold", testHolds},
 	{"a lease has one holder at a time", testLease},
@@ -199,5 +201,39 @@ func testJournalIsNoFact(t *testing.T, s directory.Store) {
 	h, err := s.Head(t.Context(), before)
 	if err != nil || h.Stamp != before {
 		t.Errorf("Head after writing the journal = %+v, %v; want %s", h, err, before)
+	}
+}
+
+func testFindRequests(t *testing.T, s directory.Store) {
+	entry := func(id string, source directory.SourceName, second, status int) directory.Request {
+		return directory.Request{ID: id, Source: source, Time: someTime.Add(time.Duration(second) * time.Second), Method: "POST", Status: status}
+	}
+	err := s.LogRequests(t.Context(), entry("a", okta, 0, 201), entry("b", okta, 1, 409), entry("c", corp, 2, 500), entry("d", okta, 3, 400), entry("e", okta, 4, 399))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		claim string
+		q     directory.RequestQuery
+		want  string
+	}{
+		{"all of a source, newest first", directory.RequestQuery{Source: okta, Limit: 10}, "edba"},
+		{"of all sources", directory.RequestQuery{Limit: 10}, "edcba"},
+		{"failed ones", directory.RequestQuery{Failed: true, Limit: 10}, "dcb"},
+		{"failed ones of a source", directory.RequestQuery{Source: okta, Failed: true, Limit: 1}, "d"},
+		{"since a time, it included", directory.RequestQuery{Since: someTime.Add(2 * time.Second), Limit: 10}, "edc"},
+		{"one by id", directory.RequestQuery{Source: okta, ID: "b", Limit: 10}, "b"},
+		{"not that of another source", directory.RequestQuery{Source: okta, ID: "c", Limit: 10}, ""},
+		{"none that can't be kept", directory.RequestQuery{ID: "\x00", Limit: 10}, ""},
+		{"none for no limit", directory.RequestQuery{}, ""},
+	} {
+		got, err := s.FindRequests(t.Context(), tt.q)
+		var ids strings.Builder
+		for _, r := range got {
+			ids.WriteString(r.ID)
+		}
+		if err != nil || ids.String() != tt.want {
+			t.Errorf("%s: FindRequests(%+v) = %s, %v; want %s", tt.claim, tt.q, ids.String(), err, tt.want)
+		}
 	}
 }
