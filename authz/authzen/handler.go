@@ -101,8 +101,8 @@ func (h *Handler) Register(mux *http.ServeMux) {
 	if h.searchesSubjects() {
 		post(PathSubjectSearch, ScopeSearch, (*call).searchSubjects)
 	}
-	if body := h.metadata(); body != nil {
-		mux.Handle(PathMetadata, serveMetadata(body))
+	if path, body := h.metadata(); body != nil {
+		mux.Handle(path, serveMetadata(body))
 	}
 }
 

@@ -215,3 +215,23 @@ func certified(t testing.TB) (*deployment, server) {
 	d.group("Archivists", bob)
 	return d, s
 }
+
+// groupID finds a local group by its name.
+func (d *deployment) groupID(name string) directory.GroupID {
+	d.t.Helper()
+	page, err := d.store.Groups(d.t.Context(), directory.Query{
+		Source: directory.Local, Where: directory.Compare{Attr: directory.AttrName, Op: directory.Eq, Value: name}, Limit: 2,
+	})
+	if err != nil || len(page.Items) != 1 {
+		d.t.Fatalf("group %s: %d, %v", name, len(page.Items), err)
+	}
+	return page.Items[0].ID
+}
+
+// grantRole gives a Role to a group.
+func grantRole(group directory.GroupID, role directory.RoleName) directory.Change {
+	return directory.PutGrant{Grant: directory.Grant{Group: group, Role: role, Origin: directory.ByHand}}
+}
+
+// directoryUserOf lets a group be a member where users are.
+func directoryUserOf(group directory.GroupID) directory.UserID { return directory.UserID(group) }

@@ -2,15 +2,20 @@ package authzen
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 )
 
-// metadata returns the configuration document (AuthZEN 1.0, section 9), nil if
-// the daemon has no https address to put into it.
-func (h *Handler) metadata() []byte {
+// metadata returns the configuration document (AuthZEN 1.0, section 9) and
+// where it is served: the well-known path is followed by the path of the
+// daemon's address, so that the document's identifier is the one from which its
+// place was formed. There is none if the daemon has no https address to put
+// into it.
+func (h *Handler) metadata() (path string, body []byte) {
 	base := strings.TrimRight(h.cfg.URL, "/")
-	if !strings.HasPrefix(base, "https://") {
-		return nil
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", nil
 	}
 	b, first := []byte{'{'}, true
 	add := func(key, value string) {
@@ -27,9 +32,8 @@ func (h *Handler) metadata() []byte {
 		add("search_resource_endpoint", base+PathResourceSearch)
 		add("search_action_endpoint", base+PathActionSearch)
 	}
-	return append(b, '}', '\n')
+	return PathMetadata + u.EscapedPath(), append(b, '}', '\n')
 }
-
 // serveMetadata answers everybody: the document holds nothing that the
 // applications' owners do not tell each other.
 func serveMetadata(body []byte) http.Handler {
