@@ -25,11 +25,13 @@ type Config struct {
 	History      History  `yaml:"history" doc:"How far back decisions can be explained."`
 	DrainDelay   Duration `yaml:"drain_delay" default:"0s" max:"5m" doc:"Wait between not ready and closing the listeners. Behind a load balancer: as long as it takes to notice, 5s in Kubernetes."`
 
-	Log     Log      `yaml:"log" doc:"What is logged, and how."`
-	Policy  Policy   `yaml:"policy" doc:"The policy file, where policy is managed by one."`
-	Sources []Source `yaml:"sources" doc:"Where people and groups come from. Files of conf.d add to this list. Sources may also be made by command or console; those named here are read-only there."`
-	KeyFile string   `yaml:"key_file" path:"true" restart:"true" doc:"File with the key that wraps the root key in the database, 32 bytes or more."`
-	PProf   bool     `yaml:"pprof" restart:"true" doc:"Serve Go profiles on the operations listener, on loopback only."`
+	Log      Log      `yaml:"log" doc:"What is logged, and how."`
+	Policy   Policy   `yaml:"policy" doc:"The policy file, where policy is managed by one."`
+	Sources  []Source `yaml:"sources" doc:"Where people and groups come from. Files of conf.d add to this list. Sources may also be made by command or console; those named here are read-only there."`
+	GRPC     GRPC     `yaml:"grpc" restart:"true" doc:"The gRPC listener, for Envoy's ext_authz."`
+	ExtAuthz ExtAuthz `yaml:"ext_authz" doc:"How reverse proxies ask: Envoy, nginx, Traefik, Caddy. Without routes they get no answer."`
+	KeyFile  string   `yaml:"key_file" path:"true" restart:"true" doc:"File with the key that wraps the root key in the database, 32 bytes or more."`
+	PProf    bool     `yaml:"pprof" restart:"true" doc:"Serve Go profiles on the operations listener, on loopback only."`
 
 	origins  map[string]Origin
 	warnings Errors

@@ -73,7 +73,11 @@ type spot struct {
 
 // key is where the key f of the block at s is.
 func (s spot) key(f field) spot {
-	sub := spot{join(s.path, f.key), []string{s.env[0] + "_" + variable(f.key)}, f.shorthand, s.restart || f.restart}
+	sub := spot{join(s.path, f.key), nil, f.shorthand, s.restart || f.restart}
+	if len(s.env) == 0 {
+		return sub
+	}
+	sub.env = []string{s.env[0] + "_" + variable(f.key)}
 	if f.key == s.short {
 		sub.env = append(sub.env, s.env[0])
 	}
@@ -104,12 +108,14 @@ func walk(v reflect.Value, s spot, yield func(leaf) bool) bool {
 }
 
 // walkList yields the leaves of each block of the list v. Its variables go by
-// the block's name, not by its place.
+// the block's name, not by its place; blocks without a name have none.
 func walkList(v reflect.Value, s spot, yield func(leaf) bool) bool {
 	for i := range v.Len() {
 		item := v.Index(i)
-		name := item.FieldByName("Name").String()
-		sub := spot{fmt.Sprintf("%s[%d]", s.path, i), []string{s.env[0] + "_" + variable(name)}, "", s.restart}
+		sub := spot{fmt.Sprintf("%s[%d]", s.path, i), nil, "", s.restart}
+		if name := item.FieldByName("Name"); name.IsValid() && len(s.env) > 0 {
+			sub.env = []string{s.env[0] + "_" + variable(name.String())}
+		}
 		if !walk(item, sub, yield) {
 			return false
 		}

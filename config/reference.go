@@ -21,9 +21,9 @@ say is said in one YAML file, in the files of ` + "`conf.d`" + ` beside it, in e
 
 - **Which file**: ` + "`--config`" + `, else ` + "`$USHERD_CONFIG`" + `, else ` + "`./usherd.yaml`" + `, else ` + "`$XDG_CONFIG_HOME/usherd/config.yaml`" + `, else
   ` + "`/etc/usherd/usherd.yaml`" + `. Files ` + "`conf.d/*.yaml`" + ` in its folder are merged over it in the order of their names: blocks are
-  merged, ` + "`sources`" + ` are added, all else is replaced.
+  merged, ` + "`sources`" + ` and ` + "`routes`" + ` are added, all else is replaced.
 - **What wins**: flag, then environment, then file, then default. ` + "`usherd config print --origins`" + ` says which it was.
-- **Variables**: every key has one, named in the tables. The name with ` + "`_FILE`" + ` appended names a file that holds the value.
+- **Variables**: every key but those of ` + "`routes`" + ` has one, named in the tables. The name with ` + "`_FILE`" + ` appended names a file that holds the value.
 - **Strict**: an unknown key, a key given twice, a value out of bounds is an error with file, line and column, and nothing
   is started or reloaded. ` + "`usherd config check`" + ` says so beforehand; ` + "`usherd config schema`" + ` gives editors a JSON Schema.
 - **Secrets** are not written in the file. It says where they are: ` + "`file:/run/secrets/name`" + ` (readable by nobody else),
@@ -46,16 +46,21 @@ func section(b *strings.Builder, t reflect.Type, path, env, title, doc string) {
 	var below []func()
 	for _, f := range fieldsOf(t) {
 		at, name := join(path, f.key), env+"_"+variable(f.key)
+		if env == "" {
+			name = ""
+		}
 		if inner, suffix, ok := f.inner(); ok {
 			inEnv := name
-			if suffix != "" {
+			if _, named := inner.FieldByName("Name"); suffix != "" && named {
 				inEnv += "_NAME"
+			} else if suffix != "" {
+				inEnv = ""
 			}
 			below = append(below, func() { section(b, inner, at+suffix, inEnv, "`"+at+suffix+"`", f.sentence()) })
 			fmt.Fprintf(b, "| `%s` | %s | | | see below |\n", f.key, f.typeName())
 			continue
 		}
-		fmt.Fprintf(b, "| `%s` | %s | %s | `%s` | %s |\n", f.key, f.typeName(), code(f.def), name, f.sentence())
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", f.key, f.typeName(), code(f.def), code(name), f.sentence())
 	}
 	for _, write := range below {
 		write()

@@ -38,6 +38,8 @@ func blockSchema(t reflect.Type) *jsonschema.Schema {
 		s.Required = []string{"name", "kind"}
 	case reflect.TypeFor[LDAP]():
 		s.Required = []string{"template", "urls"}
+	case reflect.TypeFor[Route]():
+		s.Required = []string{"match", "check"}
 	}
 	return s
 }

@@ -16,6 +16,7 @@ import (
 func (c *Config) Validate() Errors {
 	v := &validation{c: c}
 	v.listeners()
+	v.proxies()
 	v.address()
 	v.store()
 	v.redis()
