@@ -65,12 +65,7 @@ func (d *daemon) watch(ctx context.Context) {
 		return
 	}
 	defer w.Close()
-	files := d.watched(d.cfg.Load())
-	for dir := range folders(files) {
-		if err := w.Add(dir); err != nil {
-			d.log.Warn("folder is not watched; send SIGHUP to reload", zap.String("folder", dir), zap.Error(err))
-		}
-	}
+	files := d.watchFiles(w)
 	const settle = 200 * time.Millisecond // one save is several events
 	var due <-chan time.Time
 	for {
@@ -87,8 +82,21 @@ func (d *daemon) watch(ctx context.Context) {
 		case <-due:
 			due = nil
 			d.reload(ctx)
+			files = d.watchFiles(w)
 		}
 	}
+}
+
+// watchFiles watches the folders of the files whose change is a reload, which
+// the last reload may have named anew, and returns the files.
+func (d *daemon) watchFiles(w *fsnotify.Watcher) map[string]bool {
+	files := d.watched(d.cfg.Load())
+	for dir := range folders(files) {
+		if err := w.Add(dir); err != nil { // a folder that is watched already stays so
+			d.log.Warn("folder is not watched; send SIGHUP to reload", zap.String("folder", dir), zap.Error(err))
+		}
+	}
+	return files
 }
 
 // watched lists the files whose change is a reload.
