@@ -30,6 +30,7 @@ type Config struct {
 	Sources  []Source `yaml:"sources" doc:"Where people and groups come from. Files of conf.d add to this list. Sources may also be made by command or console; those named here are read-only there."`
 	GRPC     GRPC     `yaml:"grpc" restart:"true" doc:"The gRPC listener, for Envoy's ext_authz."`
 	ExtAuthz ExtAuthz `yaml:"ext_authz" doc:"How reverse proxies ask: Envoy, nginx, Traefik, Caddy. Without routes they get no answer."`
+	Console  Console  `yaml:"console" doc:"The web console."`
 	KeyFile  string   `yaml:"key_file" path:"true" restart:"true" doc:"File with the key that wraps the root key in the database, 32 bytes or more."`
 	PProf    bool     `yaml:"pprof" restart:"true" doc:"Serve Go profiles on the operations listener, on loopback only."`
 

@@ -17,6 +17,7 @@ func (c *Config) Validate() Errors {
 	v := &validation{c: c}
 	v.listeners()
 	v.proxies()
+	v.console()
 	v.address()
 	v.store()
 	v.redis()
