@@ -2,6 +2,7 @@ package authzen
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -235,3 +236,13 @@ func grantRole(group directory.GroupID, role directory.RoleName) directory.Chang
 
 // directoryUserOf lets a group be a member where users are.
 func directoryUserOf(group directory.GroupID) directory.UserID { return directory.UserID(group) }
+
+// results counts those of a search.
+func results(t testing.TB, r reply) int {
+	t.Helper()
+	var a searchAnswer
+	if err := json.Unmarshal([]byte(r.Body), &a); err != nil || r.StatusCode != http.StatusOK {
+		t.Fatalf("%d %.200s: %v", r.StatusCode, r.Body, err)
+	}
+	return len(a.Results)
+}
