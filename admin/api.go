@@ -164,6 +164,9 @@ func (a *API) Register(mux *http.ServeMux) {
 	} {
 		mux.Handle(pattern, a.serve(f))
 	}
+	for pattern, f := range a.questions() {
+		mux.Handle(pattern, a.serve(f))
+	}
 	mux.Handle(anything, a.serve(func(c call) (answer, error) { return answer{}, a.noRoute(mux, c) }))
 }
 

@@ -31,6 +31,10 @@ type Question struct {
 		ID   string `json:"id"`
 	} `json:"resource"`
 	Project directory.ProjectKey `json:"project,omitempty"`
+
+	// At asks as of the past: a revision, a time, or how long ago. Explain
+	// alone looks at it; see [Service.When].
+	At string `json:"at,omitempty"`
 }
 
 // An Answer is a decision with its reason.
@@ -45,7 +49,11 @@ func (a Answer) stamp() string { return a.Stamp }
 
 // Check answers a question as an application would be answered.
 func (s *Service) Check(ctx context.Context, q Question) (Answer, error) {
-	look, req, err := s.look(ctx, q)
+	key, req, err := q.parse()
+	if err != nil {
+		return Answer{}, err
+	}
+	look, err := s.lookUp(ctx, key)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -53,24 +61,21 @@ func (s *Service) Check(ctx context.Context, q Question) (Answer, error) {
 	return Answer{d.Allow, d.Code, look.Stamp.Revision, look.Stamp.String()}, nil
 }
 
-func (s *Service) look(ctx context.Context, q Question) (Look, authz.Request, error) {
+// parse reads whom the question is about and what it asks.
+func (q *Question) parse() (directory.SubjectKey, authz.Request, error) {
 	req := authz.Request{
 		SubjectType: authz.SubjectUser, Action: q.Action, Type: q.Resource.Type, ID: q.Resource.ID, Project: q.Project,
 	}
 	switch {
 	case q.User == "" || q.Action == "" || q.Resource.Type == "" || q.Resource.ID == "":
-		return Look{}, req, invalid("user, action, resource.type and resource.id are required")
+		return directory.SubjectKey{}, req, invalid("user, action, resource.type and resource.id are required")
 	case strings.HasPrefix(q.User, "email:"):
 		req.SubjectType = authz.SubjectEmail
 	case strings.HasPrefix(q.User, "external:"):
 		req.SubjectType = authz.SubjectExternal
 	}
 	key, err := SubjectKey(q.User)
-	if err != nil {
-		return Look{}, req, err
-	}
-	look, err := s.lookUp(ctx, key)
-	return look, req, err
+	return key, req, err
 }
 
 func (s *Service) lookUp(ctx context.Context, key directory.SubjectKey) (Look, error) {
@@ -94,24 +99,6 @@ func (s *Service) lookInStore(ctx context.Context, key directory.SubjectKey) (Lo
 	return Look{authz.Compile(facts), &subject, facts.At}, nil
 }
 
-// An Explained is an answer with everything that led to it.
-type Explained struct {
-	Answer
-	authz.Explanation
-	Text string `json:"text"` // the same for people
-}
-
-// Explain answers a question and says why.
-func (s *Service) Explain(ctx context.Context, q Question) (Explained, error) {
-	look, req, err := s.look(ctx, q)
-	if err != nil {
-		return Explained{}, err
-	}
-	e := look.Snapshot.Explain(look.Subject, &req)
-	d := e.Decision
-	return Explained{Answer{d.Allow, d.Code, look.Stamp.Revision, look.Stamp.String()}, e, e.Text(q.User)}, nil
-}
-
 // Permissions lists everything that a user may do, organization-wide or in
 // checks of one project.
 func (s *Service) Permissions(ctx context.Context, name string, project directory.ProjectKey) (authz.Permissions, error) {
@@ -127,14 +114,6 @@ func (s *Service) Permissions(ctx context.Context, name string, project director
 		return authz.Permissions{}, notFound("no user %q, or more than one", name)
 	}
 	return look.Snapshot.Permissions(look.Subject, project), nil
-}
-
-func (a *API) explain(c call) (answer, error) {
-	var q Question
-	if err := c.body(&q); err != nil {
-		return answer{}, err
-	}
-	return outcome(a.Service.Explain(c.Context(), q))
 }
 
 func (a *API) permissions(c call) (answer, error) {

@@ -15,6 +15,7 @@ const maxPaths = 100
 // An Explanation tells why a decision is as it is.
 type Explanation struct {
 	User     directory.UserID `json:"user,omitempty"`
+	Who      Person           `json:"who"` // for texts, see [Explanation.About]
 	Request  Request          `json:"-"`
 	Decision Decision         `json:"-"`
 
@@ -25,6 +26,13 @@ type Explanation struct {
 
 	// Fixes are what would change a deny. Fixes of parts are with the parts.
 	Fixes []Fix `json:"fixes,omitempty"`
+
+	// Projects are those in which the answer would be yes, for a deny that is
+	// no matter of the user's state.
+	Projects []directory.ProjectKey `json:"projects,omitempty"`
+
+	// Meant is what an unknown name was probably meant to be.
+	Meant string `json:"meant,omitempty"`
 }
 
 // A Part explains one privilege.
@@ -48,8 +56,9 @@ type Path struct {
 	Role        directory.RoleName   `json:"role,omitempty"`
 	Privilege   *directory.Privilege `json:"privilege,omitempty"`
 	Right       directory.Right      `json:"right,omitempty"`
-	Projects    []string             `json:"projects,omitempty"` // all that limit the path
-	Code        Code                 `json:"code"`               // granted, or the first obstacle
+	Projects    []string             `json:"projects,omitempty"`  // all that limit the path
+	Code        Code                 `json:"code"`                // granted, or the first obstacle
+	Obstacles   []Code               `json:"obstacles,omitempty"` // all of a miss
 	Wins        bool                 `json:"wins,omitempty"`
 }
 
@@ -62,7 +71,9 @@ type Step struct {
 	DN      string               `json:"dn,omitempty"`
 	Project directory.ProjectKey `json:"project,omitempty"`
 	Blocked bool                 `json:"blocked,omitempty"` // by its status
-	Off     bool                 `json:"off,omitempty"`     // its source is disabled
+	// BlockedBy says who blocked it and when, where a caller has looked.
+	BlockedBy string `json:"blockedBy,omitempty"`
+	Off       bool   `json:"off,omitempty"` // its source is disabled
 }
 
 // level is what the path gives on a connection.
@@ -78,7 +89,8 @@ func (s *Snapshot) Explain(subject *directory.Subject, req *Request) Explanation
 	e := Explanation{User: subject.ID, Request: *req, Decision: s.Decide(subject, req)}
 	var a ask
 	if s.standing(subject, req.SubjectType) != Granted || s.resolve(req, &a) != Granted {
-		e.Fixes = s.fixes(subject, req.Project, Part{Code: e.Decision.Code})
+		e.Fixes, e.Meant = s.fixesOfAll(subject, e.Decision.Code), s.meant(req, e.Decision.Code)
+		e.Projects = s.projectsOf(subject, req, e.Decision.Code)
 		return e
 	}
 	wants := []*want{&a.first, &a.second}
@@ -88,11 +100,43 @@ func (s *Snapshot) Explain(subject *directory.Subject, req *Request) Explanation
 	for _, w := range wants {
 		part := s.explain(subject, &a, w)
 		if part.Code != Granted {
-			part.Fixes = s.fixes(subject, a.project, part)
+			part.Fixes = s.fixes(subject, &a, w, part)
 		}
 		e.Parts = append(e.Parts, part)
 	}
+	e.Projects = s.projectsOf(subject, req, e.Decision.Code)
 	return e
+}
+
+// projectsOf lists the projects in which a request that names none, or another,
+// would be allowed.
+func (s *Snapshot) projectsOf(subject *directory.Subject, req *Request, code Code) (out []directory.ProjectKey) {
+	switch code {
+	case Granted, UnknownType, UnknownResource, UnknownAction:
+		return nil
+	}
+	if req.Type == TypeProject || s.standing(subject, req.SubjectType) != Granted {
+		return nil
+	}
+	for _, p := range s.cat.facts.Policy.Projects {
+		there := *req
+		there.Project, there.AlsoProject = p.Key, ""
+		if (code <= ProjectRequired || s.limited(subject, p.Key)) && s.Decide(subject, &there).Allow {
+			out = append(out, p.Key)
+		}
+	}
+	return out
+}
+
+// limited reports whether the subject may have a path that is limited to a
+// project; without one, nothing more counts there than elsewhere.
+func (s *Snapshot) limited(subject *directory.Subject, project directory.ProjectKey) bool {
+	scope := s.cat.scope(project)
+	return slices.ContainsFunc(subject.Grants, func(g directory.Grant) bool { return g.Project == project }) ||
+		slices.ContainsFunc(subject.Memberships, func(m directory.Membership) bool {
+			g := s.groups.get(uint32(m.Group))
+			return g != nil && g.within(scope) != nil
+		})
 }
 
 // explain gathers the paths to one privilege.
@@ -136,8 +180,11 @@ type explainer struct {
 	nearest map[Code]Path // by obstacle
 }
 
+// miss keeps the path with the fewest obstacles of those that meet the same one
+// first, and of these the shortest.
 func (x *explainer) miss(p Path) {
-	if old, ok := x.nearest[p.Code]; !ok || len(p.Groups) < len(old.Groups) {
+	old, ok := x.nearest[p.Code]
+	if !ok || cmp.Or(cmp.Compare(len(p.Obstacles), len(old.Obstacles)), cmp.Compare(len(p.Groups), len(old.Groups))) < 0 {
 		x.nearest[p.Code] = p
 	}
 }
@@ -149,7 +196,7 @@ func (x *explainer) own() {
 			p := x.path(&b)
 			p.Code = Granted
 			if end := b.end(organization); end != organization && end != x.a.scope {
-				p.Code = OtherProject
+				p.Code, p.Obstacles = OtherProject, []Code{OtherProject}
 				x.miss(p)
 				return true
 			}
@@ -175,13 +222,32 @@ func (x *explainer) nearestPaths() {
 			for b := range x.s.gifts(c.group(at), x.w) {
 				switch code := x.s.obstacleOf(x.subject, x.a, m, c.steps[at].place, &b); {
 				case code != Granted:
-					x.miss(x.through(c, at, m, &b, code))
+					p := x.through(c, at, m, &b, code)
+					p.Obstacles = x.obstacles(m, c.steps[at].place, &b)
+					x.miss(p)
 				case len(x.paths) <= maxPaths:
 					x.paths = append(x.paths, x.through(c, at, m, &b, code))
 				}
 			}
 		})
 	}
+}
+
+// obstacles are all that a path meets, in the order of the codes.
+func (x *explainer) obstacles(m directory.Membership, p place, b *gift) (out []Code) {
+	scope := b.end(p.scope)
+	if p.blocked {
+		out = append(out, BlockedGroup)
+	}
+	if scope != organization && scope != x.a.scope {
+		out = append(out, OtherProject)
+	} else if x.s.hides(x.subject, x.a, m, scope) {
+		out = append(out, HiddenByOverride)
+	}
+	if b.mapped.suspended {
+		out = append(out, SuspendedMapping)
+	}
+	return out
 }
 
 // everyPath adds the other paths through groups that count.
@@ -226,7 +292,7 @@ func (x *explainer) tooLow() {
 	part := x.s.explain(x.subject, x.a, &low)
 	for _, p := range part.Paths {
 		if p.level() < x.w.level {
-			p.Code, p.Wins = LevelTooLow, false
+			p.Code, p.Obstacles, p.Wins = LevelTooLow, []Code{LevelTooLow}, false
 			x.miss(p)
 			return
 		}
@@ -258,10 +324,7 @@ func (x *explainer) through(c *climber, at int, m directory.Membership, b *gift,
 	p.Local, p.Code = m.Local, code
 	for i := at; i >= 0; i = c.steps[i].from {
 		f := c.group(i).facts
-		p.Groups = append(p.Groups, Step{
-			ID: f.ID, Num: f.Num, Name: f.Name, Source: f.Source, DN: f.DN, Project: f.Project,
-			Blocked: f.Blocked, Off: !x.s.cat.counts(f.Source),
-		})
+		p.Groups = append(p.Groups, x.s.stepOf(f))
 		if f.Project != "" && !slices.Contains(p.Projects, string(f.Project)) {
 			p.Projects = append(p.Projects, string(f.Project))
 		}
@@ -269,4 +332,12 @@ func (x *explainer) through(c *climber, at int, m directory.Membership, b *gift,
 	slices.Reverse(p.Groups)
 	slices.Reverse(p.Projects)
 	return p
+}
+
+// stepOf is a group as paths show it.
+func (s *Snapshot) stepOf(f *directory.GroupFacts) Step {
+	return Step{
+		ID: f.ID, Num: f.Num, Name: f.Name, Source: f.Source, DN: f.DN, Project: f.Project,
+		Blocked: f.Blocked, Off: !s.cat.counts(f.Source),
+	}
 }

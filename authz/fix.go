@@ -1,77 +1,280 @@
 package authz
 
 import (
-	"fmt"
+	"cmp"
+	"slices"
+	"strings"
 
 	"github.com/usherd/usherd/directory"
 )
 
 // A Fix is something that would change a deny, and who may do it.
 type Fix struct {
-	Do    string               `json:"do"`
-	Right directory.Right      `json:"right,omitempty"` // that it takes; empty if it is done elsewhere
-	Roles []directory.RoleName `json:"roles,omitempty"` // that hold the right
+	Kind    FixKind              `json:"kind"`
+	Do      string               `json:"do"`                // in words
+	Command string               `json:"command,omitempty"` // that does it; empty if it is done elsewhere
+	Right   directory.Right      `json:"right,omitempty"`   // that it takes; empty if it is done elsewhere
+	Roles   []directory.RoleName `json:"roles,omitempty"`   // that hold the right
+	Source  directory.SourceName `json:"source,omitempty"`  // where it is done, or that it is about
+	Group   *Step                `json:"group,omitempty"`   // that it is about
+	Mapping string               `json:"mapping,omitempty"` // that it is about
+
+	// Enough says that this alone makes what it is listed under count.
+	Enough bool `json:"enough,omitempty"`
+
+	args []string // of the command
 }
 
-// fixes lists what would change a part that does not count.
-func (s *Snapshot) fixes(subject *directory.Subject, project directory.ProjectKey, part Part) (out []Fix) {
-	add := func(right directory.Right, format string, args ...any) {
-		out = append(out, Fix{fmt.Sprintf(format, args...), right, s.holders(right)})
+// A FixKind tells fixes apart.
+type FixKind string
+
+// The kinds of fix.
+const (
+	FixUnblockUser    FixKind = "unblock_user"
+	FixActivateUser   FixKind = "activate_user"   // in the source that says inactive
+	FixDetach         FixKind = "detach_identity" // that says inactive
+	FixEnableSource   FixKind = "enable_source"
+	FixCatalogue      FixKind = "extend_catalogue"
+	FixNameProject    FixKind = "name_project"
+	FixConfirmMapping FixKind = "confirm_mapping"
+	FixUnblockGroup   FixKind = "unblock_group"
+	FixEndOverride    FixKind = "end_override"
+	FixJoinGroup      FixKind = "join_group"
+	FixGrant          FixKind = "grant"
+)
+
+// userArg stands for the user in arguments; in commands it is USER until
+// [Explanation.About] names somebody.
+const userArg = "\x00"
+
+// fixer lists what would change a deny.
+type fixer struct {
+	s       *Snapshot
+	subject *directory.Subject
+	out     []Fix
+}
+
+func (x *fixer) add(f Fix, right directory.Right, command ...string) {
+	f.Right, f.Roles, f.args, f.Command = right, x.s.holders(right), command, commandLine(command, "USER")
+	same := func(o Fix) bool { return o.Kind == f.Kind && o.Do == f.Do }
+	if !slices.ContainsFunc(x.out, same) {
+		x.out = append(x.out, f)
 	}
-	switch part.Code {
+}
+
+// fixesOfAll lists what would change a deny that is about the user or the
+// question as a whole.
+func (s *Snapshot) fixesOfAll(subject *directory.Subject, code Code) []Fix {
+	x := &fixer{s: s, subject: subject}
+	switch code {
 	case BlockedUser:
-		add(directory.UsersManage, "enable the user")
+		x.add(Fix{Kind: FixUnblockUser, Do: "unblock the user", Enough: true}, directory.UsersManage, "user", "unblock", userArg)
 	case InactiveUser:
 		for _, source := range subject.Sources {
 			if !s.cat.counts(source) {
-				add(directory.SourcesManage, "activate the source %s", source)
+				x.enable(source, len(subject.Sources) == 1 && !subject.Inactive)
 			}
 		}
 		if subject.Inactive {
-			add("", "let the source that says so activate the user again")
-			add(directory.UsersManage, "detach the identity that says inactive")
+			x.add(Fix{Kind: FixActivateUser, Do: "activate the user in the source that says inactive"}, "")
+			x.add(Fix{Kind: FixDetach, Do: "detach the identity that says inactive"}, directory.UsersManage)
 		}
 	case UnknownType, UnknownResource, UnknownAction, UnknownProject:
-		add(directory.PolicyManage, "add it to the catalogue, if it is no mistake of who asks")
+		x.add(Fix{Kind: FixCatalogue, Do: "add it to the policy, if it is no mistake of who asks"}, directory.PolicyManage)
 	case ProjectRequired, AmbiguousProject:
-		add("", "let the application name one project")
+		x.add(Fix{Kind: FixNameProject, Do: "name one project when asking", Enough: false}, "")
 	}
-	for _, miss := range part.Misses {
-		s.fixMiss(miss, project, add)
-	}
-	if len(part.Asked) > 0 && len(part.Misses) == 0 {
-		add(directory.GrantsManage, "grant %s to the user or to a group of the user", part.Asked)
-		if project != "" {
-			add(directory.ProjectManage, "grant it in project %s", project)
-		}
-	}
-	return out
+	return x.out
 }
 
-func (s *Snapshot) fixMiss(miss Path, project directory.ProjectKey, add func(directory.Right, string, ...any)) {
-	switch miss.Code {
-	case LevelTooLow:
-		add(directory.GrantsManage, "raise the level from %s", miss.level())
-	case BlockedGroup:
-		for _, g := range miss.Groups {
-			if g.Blocked {
-				add(directory.GroupsManage, "unblock the group %s", g)
-			}
-			if g.Off {
-				add(directory.SourcesManage, "activate the source %s", g.Source)
-			}
-		}
-	case OtherProject:
-		if project != "" {
-			add(directory.ProjectManage, "grant it in project %s too", project)
-		} else {
-			add(directory.GrantsManage, "grant it organization-wide")
-		}
-	case HiddenByOverride:
-		add(directory.GrantsManage, "let the user follow the directory again, or grant it in the override")
-	case SuspendedMapping:
-		add(directory.PolicyManage, "confirm the mapping %s for the group %s", miss.Mapping, miss.Groups[len(miss.Groups)-1])
+func (x *fixer) enable(source directory.SourceName, enough bool) {
+	x.add(Fix{Kind: FixEnableSource, Do: "enable the source " + string(source), Source: source, Enough: enough},
+		directory.SourcesManage, "source", "enable", string(source))
+}
+
+// fixes lists what would change a part that does not count, the shortest step
+// first.
+func (s *Snapshot) fixes(subject *directory.Subject, a *ask, w *want, part Part) []Fix {
+	x := &fixer{s: s, subject: subject}
+	for _, miss := range part.Misses {
+		x.miss(miss, a.project)
 	}
+	x.grant(a, w)
+	for _, g := range s.givers(subject, a, w) {
+		where := "in " + string(g.Source) + ", whose members it keeps"
+		right := directory.Right("")
+		if g.Source == directory.Local {
+			where, right = "here", directory.GroupsManage
+		}
+		x.add(Fix{Kind: FixJoinGroup, Do: "put the user in " + g.short() + ", " + where, Source: g.Source, Group: &g, Enough: true}, right)
+	}
+	slices.SortStableFunc(x.out, func(f, g Fix) int { return cmp.Compare(f.rank(), g.rank()) })
+	return x.out
+}
+
+// rank orders fixes: what is prepared already, then a grant, then the rest.
+func (f Fix) rank() int {
+	switch {
+	case f.Enough && f.Command != "" && f.Kind != FixGrant && f.Kind != FixEndOverride:
+		return 0
+	case f.Kind == FixGrant:
+		return 1
+	case f.Enough:
+		return 2
+	}
+	return 3
+}
+
+// miss lists what takes the obstacles off a path.
+func (x *fixer) miss(miss Path, project directory.ProjectKey) {
+	alone := len(miss.Obstacles) == 1
+	for _, code := range miss.Obstacles {
+		switch code {
+		case BlockedGroup:
+			x.unblock(miss, alone)
+		case HiddenByOverride:
+			scope := directory.ProjectKey("")
+			if len(miss.Projects) > 0 {
+				scope = project
+			}
+			x.endOverride(scope, alone)
+		case SuspendedMapping:
+			g := miss.Groups[len(miss.Groups)-1]
+			x.add(Fix{
+				Kind: FixConfirmMapping, Do: "confirm mapping " + miss.Mapping + " for " + g.short(),
+				Mapping: miss.Mapping, Group: &g, Source: g.Source, Enough: alone,
+			}, directory.PolicyManage, "mapping", "confirm", miss.Mapping, g.arg())
+		}
+	}
+}
+
+// unblock lists what opens the groups of a path.
+func (x *fixer) unblock(miss Path, alone bool) {
+	shut := 0
+	var off []directory.SourceName
+	for _, g := range miss.Groups {
+		if g.Blocked {
+			shut++
+		}
+		if g.Off && !slices.Contains(off, g.Source) {
+			off = append(off, g.Source)
+			shut++
+		}
+	}
+	for _, g := range miss.Groups {
+		if g.Blocked {
+			x.add(Fix{Kind: FixUnblockGroup, Do: "unblock the group " + g.short(), Group: &g, Source: g.Source, Enough: alone && shut == 1},
+				directory.GroupsManage, "group", "unblock", g.arg())
+		}
+		if g.Off {
+			x.enable(g.Source, alone && shut == 1)
+		}
+	}
+}
+
+func (x *fixer) endOverride(scope directory.ProjectKey, alone bool) {
+	command, where := []string{"override", "end", userArg}, "organization-wide"
+	if scope != "" {
+		command, where = append(command, "--project", string(scope)), "in project "+string(scope)
+	}
+	x.add(Fix{Kind: FixEndOverride, Do: "end the override " + where + ", so that the user follows the directory again", Enough: alone},
+		directory.GrantsManage, command...)
+}
+
+// grant lists the grants that would do.
+func (x *fixer) grant(a *ask, w *want) {
+	flags, right := x.flags(a, w), directory.GrantsManage
+	if flags == nil {
+		return
+	}
+	scoped := a.scope != organization && !w.right.IsOrganization()
+	if w.right == directory.OrganizationOwn {
+		right = w.right
+	}
+	command := append([]string{"user", "grant", userArg}, flags...)
+	what, where := w.String(), "organization-wide"
+	if len(flags) == 2 && flags[0] == "--role" {
+		what = "the Role " + flags[1]
+	}
+	if scoped {
+		command, where = append(command, "--project", string(a.project)), "in project "+string(a.project)
+		right = directory.ProjectManage
+	}
+	x.add(Fix{Kind: FixGrant, Do: "grant " + what + " " + where + " to the user or to a group of the user", Enough: true}, right, command...)
+}
+
+// flags are those of the command that grants w; nil if nothing can.
+func (x *fixer) flags(a *ask, w *want) []string {
+	switch w.kind {
+	case directory.Access:
+		return []string{"--access", w.id}
+	case directory.OutputPrivilege:
+		return []string{"--output", w.id}
+	case directory.IntegrationLevel:
+		return []string{"--integration", w.id + "=" + w.level.String()}
+	case directory.RolePrivilege:
+		if w.typ == TypeFeature {
+			return []string{"--privilege", w.id + ":" + w.action}
+		}
+		return []string{"--privilege", w.typ + ":" + w.id + ":" + w.action}
+	}
+	if name := x.leastRole(w.right, a.scope); name != "" {
+		return []string{"--role", string(name)}
+	}
+	return nil
+}
+
+// leastRole is the Role with the fewest rights that holds a right and may be
+// granted in a scope.
+func (x *fixer) leastRole(right directory.Right, scope scopeID) (least directory.RoleName) {
+	fewest := 0
+	for _, name := range x.s.holders(right) {
+		r, _ := x.s.Role(name)
+		if scope != organization && right.IsProject() && r.HasOrganizationRight() {
+			continue
+		}
+		if n := len(r.Rights); least == "" || n < fewest {
+			least, fewest = name, n
+		}
+	}
+	return least
+}
+
+// maxGivers bounds how many groups a fix proposes.
+const maxGivers = 3
+
+// givers lists groups that a new member would get w through, those with the
+// fewest grants first. A source has groups of its own people only, so the user
+// must be of the group's source, unless the group is made here.
+func (s *Snapshot) givers(subject *directory.Subject, a *ask, w *want) (out []Step) {
+	type giver struct {
+		facts *directory.GroupFacts
+		more  int // what it is given
+	}
+	var found []giver
+	orgHidden, inHidden := hidden(subject, a.project)
+	rs, n := s.index.lookup(&w.ids)
+	for _, r := range rs[:n] {
+		for num := range r.raw.all() {
+			g := s.groups.get(uint32(num))
+			if g == nil || g.facts.Source != directory.Local && !slices.Contains(subject.Sources, g.facts.Source) {
+				continue
+			}
+			m := directory.Membership{Group: num, Local: g.facts.Source == directory.Local}
+			if (m.Local || !orgHidden) && anyOrg(rs[:n], num) ||
+				a.scope != organization && s.countsIn(subject, a, w, &m, orgHidden, inHidden) {
+				found = append(found, giver{g.facts, len(g.facts.Grants) + len(g.mappings) + 100*len(g.facts.Parents)})
+			}
+		}
+	}
+	slices.SortFunc(found, func(f, g giver) int {
+		return cmp.Or(cmp.Compare(f.more, g.more), strings.Compare(string(f.facts.NameKey), string(g.facts.NameKey)), cmp.Compare(f.facts.Num, g.facts.Num))
+	})
+	found = slices.CompactFunc(found, func(f, g giver) bool { return f.facts == g.facts })
+	for _, f := range found[:min(len(found), maxGivers)] {
+		out = append(out, s.stepOf(f.facts))
+	}
+	return out
 }
 
 // holders lists the Roles that hold a right, built-in ones first.
@@ -81,12 +284,106 @@ func (s *Snapshot) holders(right directory.Right) (out []directory.RoleName) {
 	}
 	for _, roles := range [][]directory.Role{directory.BuiltinRoles(), s.cat.facts.Policy.Roles} {
 		for _, r := range roles {
-			for _, held := range r.Rights {
-				if held == right {
-					out = append(out, r.Name)
-				}
+			if slices.Contains(r.Rights, right) {
+				out = append(out, r.Name)
 			}
 		}
 	}
 	return out
+}
+
+// meant is what an unknown name of a request was probably meant to be.
+func (s *Snapshot) meant(req *Request, code Code) string {
+	p := &s.cat.facts.Policy
+	switch code {
+	case UnknownType:
+		known := []string{TypeFeature, TypeOutput, TypeIntegration, TypeProject}
+		for _, t := range p.Resources {
+			known = append(known, t.Type)
+		}
+		return nearest(req.Type, known)
+	case UnknownResource:
+		ids, _ := s.IDs(req.Type)
+		return nearest(req.ID, ids)
+	case UnknownAction:
+		return nearest(req.Action, s.Actions(req.Type, req.ID))
+	case UnknownProject:
+		known := make([]string, len(p.Projects))
+		for i := range p.Projects {
+			known[i] = string(p.Projects[i].Key)
+		}
+		return nearest(string(cmp.Or(req.Project, req.AlsoProject)), known)
+	}
+	return ""
+}
+
+// nearest is the known word that a mistyped one is like, or nothing.
+func nearest(got string, known []string) string {
+	best, least := "", 1+len(got)/3
+	for _, k := range known {
+		if d := distance(strings.ToLower(got), strings.ToLower(k)); d <= least {
+			best, least = k, d-1
+		}
+	}
+	return best
+}
+
+// commandLine is a command to paste into a shell, about a user.
+func commandLine(args []string, user string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	quoted := make([]string, len(args))
+	for i, arg := range args {
+		if quoted[i] = shellWord(arg); arg == userArg {
+			quoted[i] = user
+		}
+	}
+	return "usherd " + strings.Join(quoted, " ")
+}
+
+// shellWord quotes what a shell would not take as one plain word.
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=@%+,", r)
+	}
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// About says whom an explanation is about, in its texts and commands.
+func (e *Explanation) About(who Person) {
+	e.Who = who
+	if who.Handle == "" {
+		return
+	}
+	name := func(fixes []Fix) {
+		for i := range fixes {
+			fixes[i].Command = commandLine(fixes[i].args, shellWord(who.Handle))
+		}
+	}
+	name(e.Fixes)
+	for i := range e.Parts {
+		name(e.Parts[i].Fixes)
+	}
+}
+
+// Next is the shortest step to an allow: the commands, one for each part that
+// does not count. It is empty if there is none that can be made here.
+func (e *Explanation) Next() (commands []string) {
+	first := func(fixes []Fix) {
+		for _, f := range fixes {
+			if f.Enough && f.Command != "" {
+				commands = append(commands, f.Command)
+				return
+			}
+		}
+	}
+	first(e.Fixes)
+	for _, p := range e.Parts {
+		first(p.Fixes)
+	}
+	return commands
 }

@@ -37,6 +37,12 @@ func (w *want) String() string {
 	return "something that does not exist"
 }
 
+// short names a group for people: "name (source)".
+func (g Step) short() string { return g.Name + " (" + string(g.Source) + ")" }
+
+// arg names a group in commands.
+func (g Step) arg() string { return string(g.Source) + "/" + g.Name }
+
 // String is the path in one line, from the membership to the privilege.
 func (p Path) String() string {
 	var b strings.Builder
@@ -123,63 +129,5 @@ var obstacles = map[Code]string{
 	NoGrant:            "nothing gives it",
 }
 
-// Text answers a colleague: whether who may do it, why, and what to do about
-// it. who is how the asker calls the user.
-func (e Explanation) Text(who string) string {
-	var b strings.Builder
-	verb, in := "may not", ""
-	if e.Decision.Allow {
-		verb = "may"
-	}
-	project := e.Request.Project
-	if project == "" {
-		project = e.Request.AlsoProject
-	}
-	if project != "" {
-		in = " in project " + string(project)
-	}
-	fmt.Fprintf(&b, "%s %s %s %s/%s%s (%s)", who, verb, e.Request.Action, e.Request.Type, e.Request.ID, in, e.Decision.Code)
-	if !e.Decision.Allow {
-		b.WriteString(": " + obstacles[e.Decision.Code])
-	}
-	b.WriteString(".\n")
-	for _, part := range e.Parts {
-		part.write(&b)
-	}
-	writeFixes(&b, "", e.Fixes)
-	return b.String()
-}
-
-func (p Part) write(b *strings.Builder) {
-	if p.Code == Granted {
-		fmt.Fprintf(b, "\n%s: yes\n", p.Asked)
-	} else {
-		fmt.Fprintf(b, "\n%s: no, %s\n", p.Asked, obstacles[p.Code])
-	}
-	for _, path := range p.Paths {
-		mark := "   "
-		if path.Wins {
-			mark = " * "
-		}
-		b.WriteString(mark + path.String() + "\n")
-	}
-	if p.More {
-		b.WriteString("   … and more paths\n")
-	}
-	for _, path := range p.Misses {
-		fmt.Fprintf(b, " - %s, but %s\n", path.String(), obstacles[path.Code])
-	}
-	writeFixes(b, " ", p.Fixes)
-}
-
-func writeFixes(b *strings.Builder, indent string, fixes []Fix) {
-	for _, fix := range fixes {
-		fmt.Fprintf(b, "%sTo change that: %s", indent, fix.Do)
-		if fix.Right != "" {
-			fmt.Fprintf(b, " (takes %s; Roles %s)", fix.Right, joinNames(fix.Roles))
-		}
-		b.WriteString(".\n")
-	}
-}
-
+// joinNames lists names: "a, b".
 func joinNames[T ~string](names []T) string { return strings.Join(toStrings(names), ", ") }

@@ -1,0 +1,191 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/usherd/usherd/authz"
+	"github.com/usherd/usherd/directory"
+)
+
+// An Explained is an answer with everything that led to it.
+type Explained struct {
+	Answer
+	authz.Explanation
+	Asked  Question `json:"asked"`
+	Moment Moment   `json:"moment"`         // when what is said held
+	Next   []string `json:"next,omitempty"` // for a deny: commands, the shortest step to an allow
+	Text   string   `json:"text"`           // the same for people
+}
+
+// Explain answers a question, of now or of the past, and says why.
+func (s *Service) Explain(ctx context.Context, q Question) (Explained, error) {
+	key, req, err := q.parse()
+	if err != nil {
+		return Explained{}, err
+	}
+	at, err := s.When(ctx, q.At)
+	if err != nil {
+		return Explained{}, err
+	}
+	look, err := s.lookAt(ctx, key, at)
+	if err != nil {
+		return Explained{}, err
+	}
+	e := look.Snapshot.Explain(look.Subject, &req)
+	who, err := s.person(ctx, look, q.User)
+	if err != nil {
+		return Explained{}, err
+	}
+	e.About(who)
+	if err := s.whoBlocked(ctx, look, &e); err != nil {
+		return Explained{}, err
+	}
+	moment, err := s.moment(ctx, look.Stamp)
+	if err != nil {
+		return Explained{}, err
+	}
+	d := e.Decision
+	out := Explained{Answer{d.Allow, d.Code, look.Stamp.Revision, look.Stamp.String()}, e, q, moment, e.Next(), e.Text()}
+	out.Text += fmt.Sprintf("\n(%s; %s)\n", d.Code, moment)
+	return out, nil
+}
+
+// person gathers what an explanation says of its subject. Names are those of
+// now, whatever revision is asked about.
+func (s *Service) person(ctx context.Context, look Look, asked string) (authz.Person, error) {
+	who := authz.Person{Name: asked, Handle: asked}
+	if look.Subject.Found != directory.One {
+		return who, nil
+	}
+	u, err := s.Store.User(ctx, look.Subject.ID)
+	if err != nil {
+		return who, fmt.Errorf("user %s: %w", look.Subject.ID, err)
+	}
+	who.Name, who.Handle = nameOf(u)
+	for _, id := range u.Identities {
+		if look.Subject.Inactive && (!id.Active || id.Presence != directory.Present) {
+			who.Inactive = append(who.Inactive, id)
+		}
+	}
+	if look.Subject.Blocked {
+		if who.Blocked, err = s.lastDone(ctx, look.Stamp.Revision, "user.blocked", string(u.ID), ""); err != nil {
+			return who, err
+		}
+		if u.BlockReason != "" && !strings.Contains(who.Blocked, u.BlockReason) {
+			who.Blocked = strings.TrimPrefix(who.Blocked+": "+u.BlockReason, ": ")
+		}
+	}
+	if len(look.Subject.Overrides) > 0 {
+		if who.Overrode, err = s.Store.Overrides(ctx, u.ID); err != nil {
+			return who, fmt.Errorf("overrides of user %s: %w", u.ID, err)
+		}
+	}
+	return who, nil
+}
+
+// nameOf is what people and what commands call a user: a display name and a
+// userName, or the id if nothing else is left.
+func nameOf(u directory.User) (name, handle string) {
+	for _, id := range u.Identities {
+		name, handle = cmp.Or(name, id.DisplayName), cmp.Or(handle, id.UserName)
+	}
+	if key, err := SubjectKey(handle); err != nil || key.Kind != directory.KeyUserName {
+		handle = string(u.ID) // a userName that would be read as something else
+	}
+	return cmp.Or(name, handle), handle
+}
+
+// whoBlocked adds to the groups of paths who blocked them.
+func (s *Service) whoBlocked(ctx context.Context, look Look, e *authz.Explanation) error {
+	known := map[directory.GroupID]string{}
+	for _, part := range e.Parts {
+		for _, p := range part.Misses {
+			for i := range p.Groups {
+				g := &p.Groups[i]
+				if !g.Blocked {
+					continue
+				}
+				by, ok := known[g.ID]
+				if !ok {
+					var err error
+					if by, err = s.lastDone(ctx, look.Stamp.Revision, "group.status", string(g.ID), string(directory.GroupBlocked)); err != nil {
+						return err
+					}
+					known[g.ID] = by
+				}
+				g.BlockedBy = by
+			}
+		}
+	}
+	return nil
+}
+
+// maxSearched bounds how many audit records are searched for who did something.
+const maxSearched = 20_000
+
+// lastDone says who last did something, and when: "by root on 2026-03-01:
+// reason". It is empty if that is not among the newest records up to a revision.
+func (s *Service) lastDone(ctx context.Context, upTo directory.Revision, what, target, value string) (string, error) {
+	least := max(0, upTo-maxSearched)
+	for end := upTo; end > least; end -= maxPage {
+		records, err := s.Store.Audit(ctx, max(least, end-maxPage), int(min(end, maxPage)))
+		if err != nil {
+			return "", fmt.Errorf("searching audit records: %w", err)
+		}
+		for _, r := range slices.Backward(records) {
+			if r.Revision <= end && did(r, what, target, value) {
+				return byWhom(r), nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// did reports whether an audit record says that something was done.
+func did(r directory.AuditRecord, what, target, value string) bool {
+	if !strings.Contains(string(r.Changes), target) {
+		return false
+	}
+	var effects []struct{ Type, Target, Value string }
+	if err := json.Unmarshal(r.Changes, &effects); err != nil {
+		return false
+	}
+	for _, e := range effects {
+		if e.Type == what && e.Target == target && (value == "" || e.Value == value) {
+			return true
+		}
+	}
+	return false
+}
+
+func byWhom(r directory.AuditRecord) string {
+	text := "by " + cmp.Or(r.Actor.Name, r.Actor.Kind) + " on " + r.Time.UTC().Format("2006-01-02")
+	if r.Actor.Reason != "" {
+		text += ": " + r.Actor.Reason
+	}
+	return text
+}
+
+func (a *API) explain(c call) (answer, error) {
+	var q Question
+	if err := c.body(&q); err != nil {
+		return answer{}, err
+	}
+	return outcome(a.Service.Explain(c.Context(), q))
+}
+
+// explainQuery is explain for links: everything is in the query.
+func (a *API) explainQuery(c call) (answer, error) {
+	v := c.URL.Query()
+	q := Question{User: v.Get("user"), Action: v.Get("action"), Project: directory.ProjectKey(v.Get("project")), At: v.Get("at")}
+	var ok bool
+	if q.Resource.Type, q.Resource.ID, ok = strings.Cut(v.Get("resource"), "/"); !ok {
+		return answer{}, invalid("write resource=TYPE/ID")
+	}
+	return outcome(a.Service.Explain(c.Context(), q))
+}
