@@ -50,5 +50,5 @@ in the same process and moment, with the load generator beside them.`,
 	f.IntVar(&b.rounds, "rounds", 5, "rounds of each")
 	f.DurationVar(&b.round, "round", time.Second, "length of a round")
 	f.IntVar(&b.clients, "clients", 16, "connections that ask at once")
-	return parent("bench", "Measure", check)
+	return parent("bench", "Measure", check, a.benchImportCommand())
 }
