@@ -165,6 +165,9 @@ func lowerCompare(x Compare, r *Resource) (directory.Expr, Expr) {
 	if x.Op != Eq || !ok {
 		return nil, x
 	}
+	if leaf, err := ref.leaf(); err == nil && !leaf.CaseExact {
+		text = foldKey(text) // ids, which are kept in this form
+	}
 	return directory.Compare{Attr: attr, Op: directory.Eq, Value: text}, nil
 }
 
