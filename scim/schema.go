@@ -99,13 +99,14 @@ func enterpriseSchema() schema.Schema {
 	return s
 }
 
-// groupSchema is the library's, but that display of a member is what it is
-// here: nothing that a client may write.
+// groupSchema is the library's, but that members are what they are here: known
+// by exact values, and with a display that no client may write.
 func groupSchema() schema.Schema {
 	s := schema.CoreGroupSchema()
 	text := func(name, description string, m schema.AttributeMutability, canonical ...string) schema.SimpleParams {
 		return schema.SimpleStringParams(schema.StringParams{
 			Name: name, Description: optional.NewString(description), Mutability: m, CanonicalValues: canonical,
+			CaseExact: name == "value", // as ids and external ids are
 		})
 	}
 	members := schema.ComplexCoreAttribute(schema.ComplexParams{
