@@ -39,71 +39,120 @@ type applier struct {
 
 // A step is what one item does, or a part of it.
 type step struct {
-	item    *Item
-	changes []directory.Change
+	item     Item // of a group without members
+	changes  []directory.Change
+	disables int
 }
 
-// apply performs items, and with the last batch moves the cursor.
-func (a *applier) apply(ctx context.Context, items []Item) error {
+// The phases: access ends first; then people, so that groups find them; then
+// groups, so that their members find them; then members; and what is deleted
+// for good last, but for a deletion that frees a name for somebody new.
+const (
+	phaseEnd = iota
+	phasePeople
+	phaseGroups
+	phaseMembers
+	phaseDelete
+	phases
+)
+
+func (i *personItem) phase() int {
+	if i.op == OpGone || i.op == OpDisable || i.op == OpDelete {
+		return phaseEnd
+	}
+	return phasePeople
+}
+
+func (i *groupItem) phase() int {
+	switch i.Op {
+	case OpGone:
+		return phaseEnd
+	case OpMembers:
+		return phaseMembers
+	case OpDelete:
+		return phaseDelete
+	case OpCreate, OpUpdate, OpDisable, OpEnable, OpRestore:
+	}
+	return phaseGroups
+}
+
+// apply performs a part of the plan, and with the last batch moves the cursor.
+func (a *applier) apply(ctx context.Context, of part) error {
 	a.failed = map[string]bool{}
-	for _, phase := range phases(items) {
-		if err := a.phase(ctx, phase); err != nil {
+	for n := range phases {
+		if err := a.phase(ctx, n, of); err != nil {
 			return err
 		}
 	}
 	return a.commit(ctx, a.plan.next)
 }
 
-// phases orders items: access ends first; then people, so that groups find
-// them; then groups, so that their members find them; then members; and what is
-// deleted for good last, but for a deletion that frees a name for somebody new.
-func phases(items []Item) [][]Item {
-	all := make([][]Item, 5)
-	for _, i := range items {
-		n := 4
-		switch {
-		case i.Op == OpGone, i.Op == OpDisable, i.Op == OpDelete && i.Kind == KindUser:
-			n = 0
-		case i.Op == OpMembers:
-			n = 3
-		case i.Kind == KindGroup && i.Op != OpDelete:
-			n = 2
-		case i.Kind == KindUser:
-			n = 1
-		}
-		all[n] = append(all[n], i)
-	}
-	return all
-}
-
 // phase performs items that do not depend on one another, in batches. What the
 // directory refuses because a name is taken is tried once more at the end:
 // somebody in the same phase may have given that name up.
-func (a *applier) phase(ctx context.Context, items []Item) error {
-	var again []step
-	var batch []step
-	size := 0
-	flush := func() error {
-		refused, err := a.batch(ctx, batch)
-		again = append(again, refused...)
-		batch, size = nil, 0
-		return err
+func (a *applier) phase(ctx context.Context, n int, of part) error {
+	b := batch{applier: a}
+	for i := range a.plan.people {
+		person := &a.plan.people[i]
+		if person.phase() != n || !of.person(person) {
+			continue
+		}
+		item, err := a.plan.personItem(person)
+		if err != nil {
+			return err
+		}
+		s := step{item: item, changes: []directory.Change{userChange(a.plan.Source, &item)}, disables: a.plan.disables(person)}
+		if err := b.add(ctx, s); err != nil {
+			return err
+		}
 	}
-	for i := range items {
-		for _, s := range a.steps(&items[i]) {
-			batch = append(batch, s)
-			if size += weight(s); size >= batchSize {
-				if err := flush(); err != nil {
-					return err
-				}
+	for i := range a.plan.groups {
+		g := &a.plan.groups[i]
+		if g.phase() != n {
+			continue
+		}
+		kept, ok := of.group(g)
+		if !ok {
+			continue
+		}
+		for _, s := range a.groupSteps(&kept) {
+			if err := b.add(ctx, s); err != nil {
+				return err
 			}
 		}
 	}
-	if err := flush(); err != nil {
+	return b.end(ctx)
+}
+
+// A batch gathers steps to be performed together.
+type batch struct {
+	*applier
+	steps []step
+	size  int
+	again []step // refused once
+}
+
+func (b *batch) add(ctx context.Context, s step) error {
+	b.steps = append(b.steps, s)
+	if b.size += weight(s); b.size < batchSize {
+		return nil
+	}
+	return b.flush(ctx)
+}
+
+func (b *batch) flush(ctx context.Context) error {
+	refused, err := b.batch(ctx, b.steps)
+	b.again = append(b.again, refused...)
+	b.steps, b.size = b.steps[:0], 0
+	return err
+}
+
+func (b *batch) end(ctx context.Context) error {
+	if err := b.flush(ctx); err != nil {
 		return err
 	}
-	for _, s := range again {
-		if err := a.last(ctx, s); err != nil {
+	for _, s := range b.again {
+		if err := b.last(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -136,7 +185,7 @@ func (a *applier) batch(ctx context.Context, steps []step) ([]step, error) {
 		return nil, err
 	}
 	if len(steps) == 1 {
-		return steps, nil
+		return slices.Clone(steps), nil
 	}
 	left, err := a.batch(ctx, steps[:len(steps)/2])
 	if err != nil {
@@ -204,7 +253,7 @@ func (a *applier) take(s step) {
 	if a.exempt {
 		return
 	}
-	a.taken.Disabled += a.plan.disables(*s.item)
+	a.taken.Disabled += s.disables
 	for _, c := range s.changes {
 		if r, ok := c.(directory.RemoveMembers); ok {
 			a.taken.Members[r.Group] += len(r.Values)

@@ -6,17 +6,7 @@ import (
 	"github.com/usherd/usherd/directory"
 )
 
-// steps turns an item into changes, leaving out who does not exist after all.
-func (a *applier) steps(i *Item) []step {
-	if i.Kind == KindGroup {
-		if a.failed[i.ID] {
-			return nil
-		}
-		return a.groupSteps(i)
-	}
-	return []step{{i, []directory.Change{userChange(a.plan.Source, i)}}}
-}
-
+// userChange turns an item into the change that performs it.
 func userChange(source directory.SourceName, i *Item) directory.Change {
 	id := directory.UserID(i.ID)
 	switch i.Op {
@@ -35,9 +25,14 @@ func userChange(source directory.SourceName, i *Item) directory.Change {
 	return directory.ReplaceUser{ID: id, Source: source, Profile: i.profile}
 }
 
-func (a *applier) groupSteps(i *Item) []step {
+// groupSteps turns an item into steps, leaving out who does not exist after
+// all.
+func (a *applier) groupSteps(i *groupItem) []step {
+	if a.failed[i.ID] {
+		return nil
+	}
 	id, source := directory.GroupID(i.ID), a.plan.Source
-	one := func(c directory.Change) []step { return []step{{i, []directory.Change{c}}} }
+	one := func(c directory.Change) []step { return []step{{item: i.Item, changes: []directory.Change{c}}} }
 	switch i.Op {
 	case OpCreate:
 		return one(directory.CreateGroup{ID: id, Source: source, Name: i.Name, ExternalID: i.ExternalID, DN: i.DN})
@@ -52,46 +47,76 @@ func (a *applier) groupSteps(i *Item) []step {
 
 // memberSteps removes and adds members. A change of ordinary size is one step,
 // so that nobody sees half of it.
-func (a *applier) memberSteps(i *Item) []step {
+func (a *applier) memberSteps(i *groupItem) []step {
 	id, source := directory.GroupID(i.ID), a.plan.Source
 	var changes []directory.Change
-	for _, via := range []directory.Via{directory.ViaMember, directory.ViaPrimaryGroup} {
-		for values := range slices.Chunk(a.values(i.Remove, via), memberChunk) {
-			changes = append(changes, directory.RemoveMembers{Group: id, Source: source, Values: values, Via: via})
+	for _, via := range []via{viaMember, viaPrimary} {
+		for refs := range slices.Chunk(through(i.remove, via), memberChunk) {
+			changes = append(changes, directory.RemoveMembers{Group: id, Source: source, Values: a.values(i, refs), Via: via.name()})
 		}
-		for values := range slices.Chunk(a.values(i.Add, via), memberChunk) {
-			changes = append(changes, directory.AddMembers{Group: id, Source: source, Values: values, Via: via})
+		for refs := range slices.Chunk(through(i.add, via), memberChunk) {
+			changes = append(changes, directory.AddMembers{Group: id, Source: source, Values: a.values(i, refs), Via: via.name()})
 		}
 	}
 	if len(changes) <= 4 {
-		return []step{{i, changes}}
+		return []step{{item: i.Item, changes: changes}}
 	}
 	var steps []step
 	for _, c := range changes {
-		steps = append(steps, step{i, []directory.Change{c}})
+		steps = append(steps, step{item: i.Item, changes: []directory.Change{c}})
 	}
 	return steps
 }
 
-func (a *applier) values(refs []Ref, via directory.Via) []string {
-	var values []string
+// through returns the members by one way.
+func through(refs []ref, v via) []ref {
+	if !slices.ContainsFunc(refs, func(r ref) bool { return r.via != v }) {
+		return refs
+	}
+	var out []ref
 	for _, r := range refs {
-		if r.Via == via && !a.failed[r.Value] {
-			values = append(values, r.Value)
+		if r.via == v {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (a *applier) values(i *groupItem, refs []ref) []string {
+	values := make([]string, 0, len(refs))
+	for _, r := range refs {
+		if v := a.plan.value(i, r); !a.failed[v] {
+			values = append(values, v)
 		}
 	}
 	return values
 }
 
-// Changes lists the changes of items as they would be applied, for a preview
+// Changes lists the changes of the plan as they would be applied, for a preview
 // of who gains and loses what.
-func (p *Plan) Changes(items []Item) []directory.Change {
+func (p *Plan) Changes() ([]directory.Change, error) { return p.changes(everything) }
+
+func (p *Plan) changes(of part) ([]directory.Change, error) {
 	a := &applier{plan: p}
 	var all []directory.Change
-	for i := range items {
-		for _, s := range a.steps(&items[i]) {
+	for i := range p.people {
+		if !of.person(&p.people[i]) {
+			continue
+		}
+		item, err := p.personItem(&p.people[i])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, userChange(p.Source, &item))
+	}
+	for i := range p.groups {
+		g, ok := of.group(&p.groups[i])
+		if !ok {
+			continue
+		}
+		for _, s := range a.groupSteps(&g) {
 			all = append(all, s.changes...)
 		}
 	}
-	return all
+	return all, nil
 }

@@ -8,29 +8,42 @@ import (
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
-
-	"github.com/usherd/usherd/directory"
 )
 
 // Collect reads all people and groups that settings select, from the first
 // server that can be read to the end. Its error wraps [ErrIncomplete] and says
 // what to do; then there is no snapshot, whatever was read before.
 //
-// now decides what has expired. Of people whom same reports to be as they are
-// in the store, only what names them is kept, for the sake of memory; a nil
-// same keeps all.
-func Collect(ctx context.Context, s Settings, now time.Time, same func(*directory.Profile) bool) (*Snapshot, error) {
+// now decides what has expired. Of people who are as have says, nothing is
+// kept but that; a nil have means an empty store.
+func Collect(ctx context.Context, s Settings, now time.Time, have *State) (*Snapshot, error) {
+	return readAll(ctx, reading{Settings: s, now: now, have: have})
+}
+
+// A reading says what to read and how.
+type reading struct {
+	Settings
+	now  time.Time
+	have *State                         // what the store has; nil is nothing
+	told func(kind string, entries int) // of progress; may be nil
+}
+
+func readAll(ctx context.Context, r reading) (*Snapshot, error) {
+	s := r.Settings
+	if r.have == nil {
+		r.have = newState(&spool{})
+	}
 	urls, err := servers(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	for _, server := range urls {
 		var snap *Snapshot
-		snap, err = collectFrom(ctx, s, server, now, same)
+		snap, err = collectFrom(ctx, r, server)
 		var in *IncompleteError
 		if errors.As(err, &in) && in.Cause == CauseDuplicate {
 			// an entry that was moved during the read comes twice
-			snap, err = collectFrom(ctx, s, server, now, same)
+			snap, err = collectFrom(ctx, r, server)
 		}
 		if err == nil {
 			return snap, nil
@@ -42,16 +55,15 @@ func Collect(ctx context.Context, s Settings, now time.Time, same func(*director
 	return nil, err
 }
 
-func collectFrom(ctx context.Context, s Settings, server string, now time.Time, same func(*directory.Profile) bool) (*Snapshot, error) {
-	ses, err := connect(ctx, s, server)
+func collectFrom(ctx context.Context, r reading, server string) (*Snapshot, error) {
+	ses, err := connect(ctx, r.Settings, server)
 	if err != nil {
 		return nil, err
 	}
 	defer ses.close()
-	t, _ := TemplateNamed(s.Template)
-	c := &collector{session: ses, template: t.with(s), now: now, same: same, ids: map[string]bool{}, snap: &Snapshot{
-		Server: server, Attributes: map[string]int{}, people: newPeopleIndex(), groups: map[dnKey][]int32{},
-	}}
+	t, _ := TemplateNamed(r.Template)
+	c := &collector{session: ses, reading: r, template: t.with(r.Settings), groupIDs: map[string]bool{}, snap: newSnapshot(r.have, r.have.spool)}
+	c.snap.Server = server
 	if err := c.collect(); err != nil {
 		return nil, at(server, err)
 	}
@@ -61,23 +73,22 @@ func collectFrom(ctx context.Context, s Settings, server string, now time.Time, 
 // A collector fills one snapshot over one connection.
 type collector struct {
 	*session
+	reading
 	template Template
-	now      time.Time
-	same     func(*directory.Profile) bool
 	snap     *Snapshot
-	ids      map[string]bool // stable ids seen, people and groups
+	groupIDs map[string]bool // stable ids seen
 }
 
 func (c *collector) collect() error {
 	for _, name := range c.template.userAttributes() {
 		c.snap.Attributes[strings.ToLower(name)] = 0
 	}
-	for _, base := range c.settings.UserBase {
+	for _, base := range c.UserBase {
 		if err := c.read(c.users(base), c.takePerson); err != nil {
 			return err
 		}
 	}
-	for _, base := range c.settings.GroupBase {
+	for _, base := range c.GroupBase {
 		if err := c.read(c.groupSearch(base), c.takeGroup); err != nil {
 			return err
 		}
@@ -88,14 +99,14 @@ func (c *collector) collect() error {
 func (c *collector) users(base string) search {
 	return search{
 		what: "people", base: base, scope: ldap.ScopeWholeSubtree, filter: c.template.UserFilter, attrs: c.template.userAttributes(),
-		page: c.settings.PageSize, limit: c.settings.MaxEntries, ignore: c.ignores(base),
+		page: c.reading.PageSize, limit: c.reading.MaxEntries, ignore: c.ignores(base),
 	}
 }
 
 func (c *collector) groupSearch(base string) search {
 	return search{
 		what: "groups", base: base, scope: ldap.ScopeWholeSubtree, filter: c.template.GroupFilter, attrs: c.template.groupAttributes(),
-		page: c.settings.GroupPageSize, limit: c.settings.MaxEntries, ignore: c.ignores(base),
+		page: c.reading.GroupPageSize, limit: c.reading.MaxEntries, ignore: c.ignores(base),
 	}
 }
 
@@ -106,20 +117,27 @@ func (c *collector) takePerson(e *ldap.Entry) error {
 	if err != nil {
 		return c.noID(err)
 	}
-	p.same = c.same != nil && c.same(&p.Profile)
-	if err := c.unique(p.Profile.ExternalID); err != nil {
+	fresh, err := c.snap.add(key, &p)
+	if err != nil {
 		return err
 	}
-	c.snap.people.add(int32(len(c.snap.People)), key, p.uids)
-	p.uids = nil // the index has them
-	c.snap.People = append(c.snap.People, p)
+	if !fresh {
+		return c.twice(p.Profile.ExternalID)
+	}
 	for _, a := range e.Attributes {
 		name := strings.ToLower(a.Name)
 		if _, asked := c.snap.Attributes[name]; asked && len(a.ByteValues) > 0 {
 			c.snap.Attributes[name]++
 		}
 	}
+	c.progress("people", c.snap.people.len())
 	return nil
+}
+
+func (c *collector) progress(kind string, n int) {
+	if c.told != nil {
+		c.told(kind, n)
+	}
 }
 
 func (c *collector) noID(err error) error {
@@ -127,48 +145,47 @@ func (c *collector) noID(err error) error {
 		", or narrow the filter to entries that have it", "an entry cannot be identified: %w", err)
 }
 
-func (c *collector) unique(id string) error {
-	if c.ids[id] {
-		return incomplete(CauseDuplicate, "See that no entry is selected twice (overlapping bases, or a filter for groups that matches people) and that "+
-			c.template.Mapping.ID+" is unique", "the entry %s came twice", id)
-	}
-	c.ids[id] = true
-	return nil
+func (c *collector) twice(id string) error {
+	return incomplete(CauseDuplicate, "See that no entry is selected twice (overlapping bases, or a filter for groups that matches people) and that "+
+		c.template.Mapping.ID+" is unique", "the entry %s came twice", id)
 }
 
 // takeGroup adds an entry to the groups of the snapshot, with all its members.
 func (c *collector) takeGroup(e *ldap.Entry) error {
-	key, dn := readDN(e.DN)
-	g, err := c.template.group(e, dn)
+	dn, spelled := readDN(e.DN)
+	g, err := c.template.group(e, spelled)
 	if err != nil {
 		return c.noID(err)
 	}
-	if err := c.unique(g.ID); err != nil {
-		return err
+	if c.groupIDs[g.ID] || c.snap.byExt.find(keyOfText(g.ID)) != nowhere {
+		return c.twice(g.ID)
 	}
+	c.groupIDs[g.ID] = true
 	if err := c.takeMembers(&g, e); err != nil {
 		return err
 	}
-	c.snap.groups[key] = append(c.snap.groups[key], int32(len(c.snap.Groups)))
+	c.snap.groups[dn] = append(c.snap.groups[dn], int32(len(c.snap.Groups)))
 	c.snap.Groups = append(c.snap.Groups, g)
+	c.progress("groups", len(c.snap.Groups))
 	return nil
 }
 
 // takeMembers gathers the members of g from every attribute that has some.
 func (c *collector) takeMembers(g *Group, e *ldap.Entry) error {
-	m, limit := c.template.Mapping, c.settings.MaxMembers
+	m, limit := c.template.Mapping, c.reading.MaxMembers
 	for _, attr := range m.Members {
-		if err := c.allValues(e, attr, limit, func(v []byte) { c.addDN(g, string(v)) }); err != nil {
+		if err := c.allValues(e, attr, limit, func(v []byte) error { return c.addDN(g, string(v)) }); err != nil {
 			return err
 		}
 	}
 	if m.MemberUIDs != "" {
-		err := c.allValues(e, m.MemberUIDs, limit, func(v []byte) {
-			if at, ok := c.snap.people.byUID[string(v)]; ok && at != ambiguous {
+		err := c.allValues(e, m.MemberUIDs, limit, func(v []byte) error {
+			if at, ok := c.snap.byUID.find(string(v)); ok {
 				g.people = append(g.people, at)
-				return
+			} else {
+				g.others = append(g.others, foreign{dn: string(v)})
 			}
-			g.others = append(g.others, foreign{dn: string(v)})
+			return nil
 		})
 		if err != nil {
 			return err
@@ -178,25 +195,30 @@ func (c *collector) takeMembers(g *Group, e *ldap.Entry) error {
 		return nil
 	}
 	const maxURLs = 100
-	return c.allValues(e, m.MemberURLs, maxURLs, func(v []byte) { g.urls = append(g.urls, string(v)) })
+	return c.allValues(e, m.MemberURLs, maxURLs, func(v []byte) error {
+		g.urls = append(g.urls, string(v))
+		return nil
+	})
 }
 
 // addDN adds the member with a DN. A uniqueMember may end in a bit string (RFC
 // 4517, section 3.3.21), which tells apart entries that used one DN in turn and
 // is nowhere else to compare with.
-func (c *collector) addDN(g *Group, dn string) {
+func (c *collector) addDN(g *Group, dn string) error {
 	if i := strings.LastIndex(dn, "#'"); i >= 0 && strings.HasSuffix(dn, "'B") {
 		dn = dn[:i]
 	}
 	if dn == "" { // 389 and others allow an empty member as a placeholder
-		return
+		return nil
 	}
 	key := keyOfDN(dn)
-	if at, ok := c.snap.personAt(key, dn); ok {
+	at, ok, err := c.snap.personAt(key, dn)
+	if ok {
 		g.people = append(g.people, at)
-		return
+	} else {
+		g.others = append(g.others, foreign{key, dn})
 	}
-	g.others = append(g.others, foreign{key, dn})
+	return err
 }
 
 // searchMembers searches for the members of dynamic groups. It comes after all
@@ -228,12 +250,13 @@ func (c *collector) memberURL(g *Group, text string) error {
 	if err != nil {
 		return incomplete(CauseMemberURLs, "Correct the URL of the group", "%s: %w", c.template.Mapping.MemberURLs, err)
 	}
-	q.page, q.limit, q.ignore = c.settings.PageSize, c.settings.MaxMembers, c.ignores(q.base)
+	q.page, q.limit, q.ignore = c.reading.PageSize, c.reading.MaxMembers, c.ignores(q.base)
 	return c.read(q, func(e *ldap.Entry) error {
-		if at, ok := c.snap.personAt(keyOfDN(e.DN), e.DN); ok {
+		at, ok, err := c.snap.personAt(keyOfDN(e.DN), e.DN)
+		if ok {
 			g.people = append(g.people, at)
 		}
-		return nil
+		return err
 	})
 }
 
@@ -278,7 +301,7 @@ func (c *collector) ignores(base string) func(string) bool {
 		parts[keyOfDN(part+","+base)] = true
 	}
 	everything := false
-	for _, dn := range c.settings.IgnoreReferrals {
+	for _, dn := range c.reading.IgnoreReferrals {
 		everything = everything || dn == "*"
 		parts[keyOfDN(dn)] = true
 	}

@@ -45,7 +45,30 @@ func collect(t *testing.T, s Settings) *Snapshot {
 	return snap
 }
 
-func nobodyBefore(dnKey) (string, bool) { return "", false }
+func nobodyBefore(dnKey) (string, bool, error) { return "", false, nil }
+
+func resolved(t *testing.T, s *Snapshot) edges {
+	t.Helper()
+	e, err := resolve(s, nobodyBefore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// peopleOf lists the people of a snapshot.
+func peopleOf(t *testing.T, s *Snapshot) []Person {
+	t.Helper()
+	var out []Person
+	for i := range int32(s.people.len()) {
+		p, err := s.person(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, p)
+	}
+	return out
+}
 
 // membersOf lists the direct members of the group of that name: userNames, and
 // group names with @ in front.
@@ -55,12 +78,13 @@ func membersOf(t *testing.T, s *Snapshot, e edges, name string) []string {
 	if i < 0 {
 		t.Fatalf("no group %q in the snapshot", name)
 	}
+	people := peopleOf(t, s)
 	var out []string
 	for _, m := range e.of[i] {
 		if m.group {
 			out = append(out, "@"+s.Groups[m.at].Name)
 		} else {
-			out = append(out, s.People[m.at].Profile.UserName)
+			out = append(out, people[m.at].Profile.UserName)
 		}
 	}
 	slices.Sort(out)
@@ -72,11 +96,11 @@ func TestSlapdIsReadWhole(t *testing.T) {
 	s := settingsOf(t, server)
 	s.PageSize, s.GroupPageSize = 50, 2
 	snap := collect(t, s)
-	if got, want := len(snap.People), 5+120; got != want {
+	if got, want := snap.people.len(), 5+120; got != want {
 		t.Errorf("read %d people, want %d", got, want)
 	}
 	people := map[string]Person{}
-	for _, p := range snap.People {
+	for _, p := range peopleOf(t, snap) {
 		people[p.Profile.UserName] = p
 	}
 	for name, active := range map[string]bool{"alice": true, "bob": true, "zoe": true, "carol": false, "dave": false, "u0001": true} {
@@ -87,7 +111,7 @@ func TestSlapdIsReadWhole(t *testing.T) {
 	if got, want := people["zoe"].Profile.DN, `cn=Duval\, Zoë *(temp),ou=Finance,`+ldaptest.People; got != want {
 		t.Errorf("DN of zoe is %q, want %q", got, want)
 	}
-	e := resolve(snap, nobodyBefore)
+	e := resolved(t, snap)
 	for group, want := range map[string][]string{
 		"backend": {"alice", "bob"}, "engineering": {"@backend", "dave"}, "all-staff": {"@engineering", "@finance"},
 		"finance": {"@all-staff", "carol", "zoe"}, "posix-eng": {"alice", "bob"}, "unique-fin": {"carol"},
@@ -107,8 +131,8 @@ func TestSlapdIsReadWhole(t *testing.T) {
 func TestAliceHasTheMappedFields(t *testing.T) {
 	server := ldaptest.Start(t, ldaptest.Config{})
 	snap := collect(t, settingsOf(t, server))
-	i := slices.IndexFunc(snap.People, func(p Person) bool { return p.Profile.UserName == "alice" })
-	p := snap.People[i].Profile
+	people := peopleOf(t, snap)
+	p := people[slices.IndexFunc(people, func(p Person) bool { return p.Profile.UserName == "alice" })].Profile
 	want := `{"active":true,"displayName":"Alice Ansel","emails":[{"value":"alice@example.test","type":"work","primary":true}],"externalId":"` + p.ExternalID +
 		`","name":{"familyName":"Ansel","formatted":"Alice Ansel","givenName":"Alice"},"schemas":["` + userSchema + `","` + enterpriseSchema +
 		`"],"title":"Engineer","` + enterpriseSchema + `":{"department":"Engineering","organization":"Example GmbH"},"userName":"alice"}`
@@ -159,8 +183,8 @@ func TestIncompleteReadsSayWhatToDo(t *testing.T) {
 			}
 		})
 	}
-	if snap := collect(t, quiet); len(snap.People) != 105 {
-		t.Errorf("with the referral ignored: %d people, want 105", len(snap.People))
+	if snap := collect(t, quiet); snap.people.len() != 105 {
+		t.Errorf("with the referral ignored: %d people, want 105", snap.people.len())
 	}
 }
 

@@ -189,7 +189,7 @@ func TestRangesAreReadToTheirEnd(t *testing.T) {
 	for _, n := range []int{3, 4, 5, 8, 9, 40} {
 		fake := ldaptest.StartFake(t, ldaptest.FakeConfig{Entries: fakeEntries(n), Contexts: []string{fakeBase}, MaxValRange: 4})
 		snap := collect(t, fakeSettings(t, fake.URL))
-		if got := len(membersOf(t, snap, resolve(snap, nobodyBefore), "all")); got != n {
+		if got := len(membersOf(t, snap, resolved(t, snap), "all")); got != n {
 			t.Errorf("a group of %d members in ranges of 4: read %d", n, got)
 		}
 	}

@@ -1,6 +1,7 @@
 package ldapsync
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -62,21 +64,23 @@ type GateConfig struct {
 	NoOwner bool
 }
 
-// A Verdict divides a plan. Held is the set of things that wait for an
-// administrator, who approves its Hash; Pass may be done now.
+// A Verdict divides a plan. What is held is a set of things that wait for an
+// administrator, who approves its Hash; the rest may be done now.
 type Verdict struct {
-	Held    []Item   `json:"held,omitempty"`
-	Pass    []Item   `json:"-"`
+	Held    int      `json:"held,omitempty"`  // items that wait
 	Whole   bool     `json:"whole,omitempty"` // the whole plan is held
 	Reasons []string `json:"reasons,omitempty"`
-	Hash    string   `json:"hash,omitempty"` // of Held; empty if nothing is held
+	Hash    string   `json:"hash,omitempty"` // of what is held; empty if nothing is
+
+	closed map[string]bool // stable ids of groups to which nobody is added
 }
 
 // Gate judges a plan. It is pure. What looks like a removal, a wipe-out or a
 // change of ids by accident holds the whole plan, for whatever else such a read
 // says is not to be believed either. What looks like a sudden growth of
-// administrators holds the additions to that group alone.
-func Gate(p *Plan, c GateConfig) Verdict {
+// administrators holds the additions to that group alone. The error is one of
+// the spool.
+func Gate(p *Plan, c GateConfig) (Verdict, error) {
 	g := &gate{GateConfig: c, plan: p}
 	g.zero()
 	g.disabled()
@@ -86,19 +90,44 @@ func Gate(p *Plan, c GateConfig) Verdict {
 	if c.NoOwner {
 		g.hold("nobody active would hold the Role owner any more")
 	}
-	grown := g.admins()
-	if len(g.reasons) > 0 {
-		return Verdict{Held: p.Items, Whole: true, Reasons: append(g.reasons, g.growth...), Hash: hashOf(p.Items)}
+	v := Verdict{closed: g.admins()}
+	if v.Whole = len(g.reasons) > 0; v.Whole {
+		v.closed = nil
 	}
-	v := Verdict{Reasons: g.growth}
-	v.Held, v.Pass = split(p.Items, grown)
-	if len(v.Held) > 0 {
-		v.Hash = hashOf(v.Held)
-	} else {
-		v.Reasons = nil
+	v.Reasons = append(g.reasons, g.growth...)
+	var err error
+	if v.Held, v.Hash, err = hashOf(p.held(v)); err != nil || v.Held > 0 || v.Whole {
+		return v, err
 	}
-	return v
+	return Verdict{}, nil
 }
+
+// held yields what waits.
+func (p *Plan) held(v Verdict) iter.Seq2[Item, error] {
+	if v.Whole {
+		return p.Items()
+	}
+	return p.items(part{func(*personItem) bool { return false }, func(g *groupItem) (groupItem, bool) {
+		kept := *g
+		kept.remove = nil
+		return kept, v.holds(g)
+	}})
+}
+
+// pass is what may be done now.
+func (v Verdict) pass() part {
+	return part{func(*personItem) bool { return !v.Whole }, func(g *groupItem) (groupItem, bool) {
+		kept := *g
+		if v.holds(g) {
+			kept.add = nil
+			return kept, !v.Whole && len(kept.remove) > 0
+		}
+		return kept, !v.Whole
+	}}
+}
+
+// holds reports whether the additions of an item wait.
+func (v Verdict) holds(g *groupItem) bool { return len(g.add) > 0 && v.closed[g.ExternalID] }
 
 type gate struct {
 	GateConfig
@@ -127,11 +156,11 @@ func (g *gate) zero() {
 // disabled counts the people who would lose everything.
 func (g *gate) disabled() {
 	now := 0
-	for _, i := range g.plan.Items {
-		now += g.plan.disables(i)
+	for i := range g.plan.people {
+		now += g.plan.disables(&g.plan.people[i])
 	}
 	total := now + g.Recent.Disabled
-	base := len(g.plan.shape.active) + g.Recent.Disabled
+	base := g.plan.shape.active + g.Recent.Disabled
 	if now > 0 && total >= g.Thresholds.DisabledMin && percentOver(total, base, g.Thresholds.DisabledPercent) {
 		g.hold("%d of %d people would lose access%s; the limit is %d %%", total, base, within(g.Recent.Disabled), g.Thresholds.DisabledPercent)
 	}
@@ -145,9 +174,9 @@ func within(earlier int) string {
 }
 
 // disables is 1 if the item ends the access of a person who has it.
-func (p *Plan) disables(i Item) int {
-	ends := i.Op == OpGone || i.Op == OpDelete || i.Op == OpDisable
-	if i.Kind == KindUser && ends && p.shape.active[i.ID] {
+func (p *Plan) disables(i *personItem) int {
+	ends := i.op == OpGone || i.op == OpDelete || i.op == OpDisable
+	if ends && p.have.people.at(i.known).counts() {
 		return 1
 	}
 	return 0
@@ -155,12 +184,13 @@ func (p *Plan) disables(i Item) int {
 
 // members looks for groups that lose many direct members.
 func (g *gate) members() {
-	for _, i := range g.plan.Items {
-		if i.Kind != KindGroup || len(i.Remove) == 0 {
+	for k := range g.plan.groups {
+		i := &g.plan.groups[k]
+		if len(i.remove) == 0 {
 			continue
 		}
 		earlier := g.Recent.Members[directory.GroupID(i.ID)]
-		taken, size := len(i.Remove)+earlier, g.plan.shape.sizes[i.ID]+earlier
+		taken, size := len(i.remove)+earlier, i.size+earlier
 		if size > g.Thresholds.MembersAbove && percentOver(taken, size, g.Thresholds.MembersPercent) {
 			g.hold("the group %q would lose %d of %d members%s; the limit is %d %%", i.Name, taken, size, within(earlier), g.Thresholds.MembersPercent)
 		}
@@ -201,64 +231,53 @@ func (g *gate) ids() {
 // emptied holds everything; one that grows suddenly holds what makes it grow.
 // It returns the groups, by stable id, to which nobody may be added.
 func (g *gate) admins() map[string]bool {
-	touched := slices.ContainsFunc(g.plan.Items, func(i Item) bool { return len(i.Add)+len(i.Remove) > 0 })
-	if len(g.AdminGroups) == 0 || !touched {
+	if len(g.AdminGroups) == 0 || g.plan.edges() == 0 {
 		return nil
 	}
 	before, after := g.plan.shape.graphs()
 	closed := map[string]bool{}
 	for _, group := range g.plan.adminGroups(g.AdminGroups) {
-		were, _ := before.reach(group.ExternalID)
-		are, via := after.reach(group.ExternalID)
+		_, name := g.plan.groupName(group)
+		were, _ := before.reach(group)
+		are, via := after.reach(group)
 		if len(were) > 0 && len(are) == 0 {
-			g.hold("the group %q, which gives an administration right, would be emptied", group.Name)
+			g.hold("the group %q, which gives an administration right, would be emptied", name)
 		}
 		grown := 0
-		for id := range are {
-			if !were[id] {
+		for who := range are {
+			if !were[who] {
 				grown++
 			}
 		}
 		if grown > g.Thresholds.AdminGrowth {
 			g.growth = append(g.growth, fmt.Sprintf("the group %q, which gives an administration right, would grow by %d people; the limit is %d",
-				group.Name, grown, g.Thresholds.AdminGrowth))
-			maps.Copy(closed, via)
+				name, grown, g.Thresholds.AdminGrowth))
+			for r := range via {
+				id, _ := g.plan.groupName(r)
+				closed[id] = true
+			}
 		}
 	}
 	return closed
 }
 
-// split takes the additions to closed groups out of items.
-func split(items []Item, closed map[string]bool) (held, pass []Item) {
-	if len(closed) == 0 {
-		return nil, items
-	}
-	for _, i := range items {
-		if i.Kind != KindGroup || len(i.Add) == 0 || !closed[i.ExternalID] {
-			pass = append(pass, i)
-			continue
-		}
-		kept := i
-		kept.Remove = nil
-		held = append(held, kept)
-		if i.Add = nil; len(i.Remove) > 0 {
-			pass = append(pass, i)
-		}
-	}
-	return held, pass
-}
-
-// hashOf stands for a set of (object, operation), in whatever order.
-func hashOf(items []Item) string {
-	var lines []string
+// hashOf counts items and stands for them as a set of (object, operation), in
+// whatever order.
+func hashOf(items iter.Seq2[Item, error]) (int, string, error) {
+	var lines [][sha256.Size]byte
 	line := func(parts ...string) {
 		h := sha256.New()
 		for _, p := range parts {
 			writeField(h, p)
 		}
-		lines = append(lines, string(h.Sum(nil)))
+		lines = append(lines, [sha256.Size]byte(h.Sum(nil)))
 	}
-	for _, i := range items {
+	n := 0
+	for i, err := range items {
+		if err != nil {
+			return 0, "", err
+		}
+		n++
 		if i.Op != OpMembers {
 			line(i.Kind, string(i.Op), i.ExternalID)
 		}
@@ -269,12 +288,12 @@ func hashOf(items []Item) string {
 			line("remove", i.ExternalID, cmp.Or(r.ExternalID, r.Value), string(r.Via))
 		}
 	}
-	slices.Sort(lines)
+	slices.SortFunc(lines, func(a, b [sha256.Size]byte) int { return bytes.Compare(a[:], b[:]) })
 	all := sha256.New()
 	for _, l := range lines {
-		writeField(all, l)
+		writeField(all, string(l[:]))
 	}
-	return hex.EncodeToString(all.Sum(nil))[:32]
+	return n, hex.EncodeToString(all.Sum(nil))[:32], nil
 }
 
 // writeField writes a string so that no two sequences of strings hash alike.

@@ -2,49 +2,57 @@ package ldapsync
 
 import (
 	"slices"
-
-	"github.com/usherd/usherd/directory"
 )
 
 // groups plans what happens to groups and their direct members.
 func (d *differ) groups() {
 	there := make(map[string]bool, len(d.want.Groups))
-	d.groupIDs = make([]string, len(d.want.Groups))
+	d.plan.shape.newGroups = make([]string, len(d.want.Groups))
+	taken := make([]bool, len(d.want.Groups))
 	for i := range d.want.Groups {
 		there[d.want.Groups[i].ID] = true
-		d.groupIDs[i] = d.group(&d.want.Groups[i])
+		taken[i] = d.group(i)
 	}
 	for i := range d.want.Groups {
-		if d.groupIDs[i] != "" {
+		if taken[i] {
 			d.members(i)
 		}
 	}
 	for i := range d.have.Groups {
 		if !there[d.have.Groups[i].ExternalID] {
-			d.lostGroup(&d.have.Groups[i])
+			d.lostGroup(int32(i))
 		}
 	}
 	d.count("groups.read", len(d.want.Groups))
 }
 
-// group plans one group without its members and returns its id, or "" if it is
-// not taken over.
-func (d *differ) group(g *Group) string {
-	at, known := d.knownGroup[g.ID]
-	item := Item{Kind: KindGroup, ExternalID: g.ID, Name: g.Name, DN: g.DN}
+// knownAs is the group of the store with a stable id, or nowhere.
+func (d *differ) knownAs(stableID string) int32 {
+	if at, ok := d.knownGroup[stableID]; ok {
+		return at
+	}
+	return nowhere
+}
+
+// group plans one group without its members and reports whether it is taken
+// over.
+func (d *differ) group(i int) bool {
+	g := &d.want.Groups[i]
+	item := groupItem{Item: Item{Kind: KindGroup, ExternalID: g.ID, Name: g.Name, DN: g.DN}, known: d.knownAs(g.ID)}
 	if g.Rejected != "" {
 		d.issue(g.ID, g.Rejected)
-		if !known {
-			return ""
+		if item.known == nowhere {
+			return false
 		}
-		item.Name = d.have.Groups[at].Name
+		item.Name = d.have.Groups[item.known].Name
 	}
-	if !known {
+	if item.known == nowhere {
 		item.Op, item.ID = OpCreate, d.NewID()
-		d.add(item)
-		return item.ID
+		d.plan.shape.newGroups[i] = item.ID
+		d.addGroup(item)
+		return true
 	}
-	k := d.have.Groups[at]
+	k := d.have.Groups[item.known]
 	item.ID = string(k.ID)
 	if k.Name != item.Name {
 		item.Fields = append(item.Fields, "displayName")
@@ -54,28 +62,27 @@ func (d *differ) group(g *Group) string {
 	}
 	if len(item.Fields) > 0 {
 		item.Op = OpUpdate
-		d.add(item)
+		d.addGroup(item)
 	}
-	return item.ID
+	return true
 }
 
 // lostGroup plans for a group that is missing from the read: at first it loses
 // its members, so that it gives nothing; it is deleted, with the grants that
 // name it, only when it has been gone for long enough.
-func (d *differ) lostGroup(k *KnownGroup) {
+func (d *differ) lostGroup(at int32) {
+	k := &d.have.Groups[at]
 	m := d.missing(d.have.Cursor.MissingGroups, k.ExternalID)
-	item := Item{Kind: KindGroup, ID: string(k.ID), ExternalID: k.ExternalID, Name: k.Name, DN: k.DN}
+	item := groupItem{Item: Item{Kind: KindGroup, ID: string(k.ID), ExternalID: k.ExternalID, Name: k.Name, DN: k.DN}, known: at}
 	if d.Retention.over(m, d.Now) {
 		item.Op = OpDelete
-		d.add(item)
+		d.addGroup(item)
 		return
 	}
 	d.plan.next.MissingGroups[k.ExternalID] = m
-	if refs := d.storedMembers(k); len(refs) > 0 {
-		item.Op, item.Remove = OpGone, refs
-		d.plan.shape.sizes[item.ID] = len(refs)
-		d.add(item)
-		d.count("members.remove", len(refs))
+	if len(k.members) > 0 {
+		item.Op, item.remove, item.size = OpGone, k.members, len(k.members)
+		d.addGroup(item)
 	}
 }
 
@@ -88,80 +95,65 @@ func (d *differ) members(i int) {
 		return
 	}
 	wanted := d.wantedMembers(i)
-	item := Item{Op: OpMembers, Kind: KindGroup, ID: d.groupIDs[i], ExternalID: g.ID, Name: g.Name, DN: g.DN}
-	if at, known := d.knownGroup[g.ID]; known {
-		stored := d.storedMembers(&d.have.Groups[at])
-		item.Add, item.Remove = without(wanted, stored), without(stored, wanted)
-		if len(item.Remove) > 0 {
-			d.plan.shape.sizes[item.ID] = len(stored)
-		}
+	item := groupItem{Item: Item{Op: OpMembers, Kind: KindGroup, ID: d.plan.shape.newGroups[i], ExternalID: g.ID, Name: g.Name, DN: g.DN}, known: d.knownAs(g.ID)}
+	if item.known == nowhere {
+		item.add = wanted
 	} else {
-		item.Add = wanted
+		k := &d.have.Groups[item.known]
+		item.ID = string(k.ID)
+		item.add, item.remove = without(wanted, k.members), without(k.members, wanted)
+		if len(item.remove) > 0 {
+			item.size = len(k.members)
+		}
 	}
-	d.count("members.add", len(item.Add))
-	d.count("members.remove", len(item.Remove))
-	if len(item.Add)+len(item.Remove) > 0 {
-		d.add(item)
+	if len(item.add)+len(item.remove) > 0 {
+		d.addGroup(item)
 	}
 }
 
-// wantedMembers are the direct members of a group of the snapshot, by the ids
-// the store has or will have.
-func (d *differ) wantedMembers(i int) []Ref {
-	var refs []Ref
+// wantedMembers are the direct members of a group of the snapshot, sorted,
+// without those who are not taken over.
+func (d *differ) wantedMembers(i int) []ref {
+	refs := make([]ref, 0, len(d.edges.of[i])+len(d.edges.kept[i]))
 	for _, e := range d.edges.of[i] {
-		value, id := "", ""
-		if e.group {
-			value, id = d.groupIDs[e.at], d.want.Groups[e.at].ID
-		} else {
-			value, id = d.userIDs[e.at], d.want.People[e.at].Profile.ExternalID
-		}
-		if value == "" {
+		r := d.refOf(e)
+		if r.kind == refNewcomer && d.want.people.at(e.at).minted == nowhere || r.kind == refNewGroup && d.plan.shape.newGroups[e.at] == "" {
 			d.count("members.unresolved", 1)
 			continue
 		}
-		refs = append(refs, Ref{value, id, e.via.name()})
+		refs = append(refs, r)
 	}
 	for _, id := range d.edges.kept[i] {
-		if at, ok := d.knownUser[id]; ok {
-			refs = append(refs, Ref{string(d.have.People[at].ID), id, directory.ViaMember})
+		if row := d.have.personOf(id); row != nowhere {
+			refs = append(refs, ref{at: row, kind: refPerson})
 		}
 	}
-	return refs
+	slices.SortFunc(refs, compareRefs)
+	return slices.Compact(refs)
 }
 
-// storedMembers are the direct members that the store has.
-func (d *differ) storedMembers(g *KnownGroup) []Ref {
-	refs := make([]Ref, 0, len(g.members)+len(g.odd))
-	for _, e := range g.members {
-		if e.group {
-			refs = append(refs, Ref{string(d.have.Groups[e.at].ID), d.have.Groups[e.at].ExternalID, e.via.name()})
-		} else {
-			refs = append(refs, Ref{string(d.have.People[e.at].ID), d.have.People[e.at].ExternalID, e.via.name()})
+// refOf names the end of an edge, by what the store has if it does.
+func (d *differ) refOf(e edge) ref {
+	if e.group {
+		if at, ok := d.knownGroup[d.want.Groups[e.at].ID]; ok {
+			return ref{at, refGroup, e.via}
 		}
+		return ref{e.at, refNewGroup, e.via}
 	}
-	for _, m := range g.odd {
-		via := m.Via
-		if via == "" {
-			via = directory.ViaMember
-		}
-		refs = append(refs, Ref{Value: m.Value, Via: via})
+	if row := d.want.people.at(e.at).known; row != nowhere {
+		return ref{row, refPerson, e.via}
 	}
-	return refs
+	return ref{e.at, refNewcomer, e.via}
 }
 
-// without returns the refs of a that are not in b.
-func without(a, b []Ref) []Ref {
-	if slices.Equal(a, b) {
-		return nil
-	}
-	in := make(map[Ref]bool, len(b))
-	for _, r := range b {
-		in[r] = true
-	}
-	var out []Ref
+// without returns the refs of a that are not in b. Both are sorted.
+func without(a, b []ref) []ref {
+	var out []ref
 	for _, r := range a {
-		if !in[r] {
+		for len(b) > 0 && compareRefs(b[0], r) < 0 {
+			b = b[1:]
+		}
+		if len(b) == 0 || b[0] != r {
 			out = append(out, r)
 		}
 	}

@@ -104,8 +104,12 @@ func (p *Poller) hold(ctx context.Context) (*directory.Hold, error) {
 }
 
 func (p *Poller) newHold(r *Report, before *directory.Hold) (directory.Hold, error) {
+	items, err := first(r.Plan.held(r.Verdict), maxHeldItems)
+	if err != nil {
+		return directory.Hold{}, err
+	}
 	held := HeldPlan{
-		Counts: r.Plan.Counts, Items: r.Verdict.Held[:min(len(r.Verdict.Held), maxHeldItems)], Total: len(r.Verdict.Held),
+		Counts: r.Plan.Counts, Items: items, Total: r.Verdict.Held,
 		Issues: r.Plan.Issues, Effects: r.Effects,
 	}
 	if before != nil {
@@ -124,7 +128,7 @@ func difference(before *directory.Hold, r *Report) string {
 	if json.Unmarshal(before.Plan, &old) != nil {
 		return "it replaces " + before.Hash
 	}
-	return fmt.Sprintf("it replaces %s, which held %d things; this one holds %d", before.Hash, old.Total, len(r.Verdict.Held))
+	return fmt.Sprintf("it replaces %s, which held %d things; this one holds %d", before.Hash, old.Total, r.Verdict.Held)
 }
 
 // refused adds what the store would not have to the issues of a plan.

@@ -6,141 +6,181 @@ import (
 
 // people plans what happens to users: those who left first, for their access
 // ends, then everybody who is there.
-func (d *differ) people() {
-	names := d.names()
-	d.leavers(names)
-	d.userIDs = make([]string, len(d.want.People))
-	for i := range d.want.People {
-		p := d.want.People[i]
-		why := p.Rejected
-		if why == "" && names.of(p.Profile) != int32(i) {
-			why = "its userName is also that of another entry"
-		}
-		if at, ok := d.knownUser[p.Profile.ExternalID]; ok {
-			d.userIDs[i] = string(d.have.People[at].ID)
-			d.knownPerson(d.have.People[at], p, why)
-			continue
-		}
-		if why != "" {
-			d.issue(p.Profile.ExternalID, why)
-			continue
-		}
-		d.userIDs[i] = d.NewID()
-		d.add(userItem(OpCreate, d.userIDs[i], p.Profile))
+func (d *differ) people() error {
+	names, err := d.names()
+	if err != nil {
+		return err
 	}
-	d.count("users.read", len(d.want.People))
+	if err := d.leavers(names); err != nil {
+		return err
+	}
+	for i := range int32(d.want.people.len()) {
+		if err := d.person(i, names); err != nil {
+			return err
+		}
+	}
+	d.count("users.read", d.want.people.len())
+	return nil
 }
 
-func userItem(op Op, id string, p directory.Profile) Item {
-	return Item{Op: op, Kind: KindUser, ID: id, ExternalID: p.ExternalID, Name: p.UserName, DN: p.DN, profile: p}
+// person plans what happens to somebody who is there. One who cannot be taken
+// over under the name the directory gives keeps the old name; all else, and
+// above all being disabled, is taken over.
+func (d *differ) person(i int32, names nameOwners) error {
+	row := d.want.people.at(i)
+	refused := row.reject || names.of(row.name) != i
+	if refused {
+		if err := d.refuse(i); err != nil {
+			return err
+		}
+	}
+	if row.known != nowhere {
+		d.knownPerson(i, row, refused)
+		return nil
+	}
+	if refused {
+		return nil
+	}
+	id, err := d.mint()
+	if err != nil {
+		return err
+	}
+	row.minted = d.plan.minted.add(id)
+	d.addPerson(personItem{op: OpCreate, at: i, known: nowhere})
+	return nil
 }
 
-// knownPerson plans what happens to somebody whom the store has. One who cannot
-// be taken over under the name the directory gives keeps the old name; all
-// else, and above all being disabled, is taken over.
-func (d *differ) knownPerson(k Known, person Person, why string) {
-	p := person.Profile
-	if why != "" {
-		d.issue(p.ExternalID, why)
-		p.UserName = k.UserName
+func (d *differ) refuse(i int32) error {
+	p, err := d.want.person(i)
+	why := p.Rejected
+	if why == "" {
+		why = "its userName is also that of another entry"
 	}
-	var fields []string
-	if !person.same {
-		fields = k.changed(p)
+	d.issue(p.Profile.ExternalID, why)
+	return err
+}
+
+func (d *differ) knownPerson(i int32, row *personRow, keepName bool) {
+	k, fields := d.have.people.at(row.known), row.changed
+	if keepName {
+		fields &^= changedUserName
 	}
 	op := OpUpdate
 	switch {
-	case k.Presence == directory.Gone:
+	case k.gone:
 		op = OpRestore
-	case len(fields) == 0:
+	case fields == 0:
 		return
-	case k.Active && !p.Active:
+	case k.active && !row.active:
 		op = OpDisable
-	case !k.Active && p.Active:
+	case !k.active && row.active:
 		op = OpEnable
 	}
-	item := userItem(op, string(k.ID), p)
-	item.Fields, item.present = fields, len(fields) == 0
-	d.add(item)
+	d.addPerson(personItem{op: op, at: i, known: row.known, changed: fields, keepName: keepName})
 }
 
 // leavers plans what happens to those who are missing from the read.
-func (d *differ) leavers(names nameOwners) {
-	there := make(map[string]bool, len(d.want.People))
-	for i := range d.want.People {
-		there[d.want.People[i].Profile.ExternalID] = true
-	}
-	for _, k := range d.have.People {
-		if there[k.ExternalID] {
+func (d *differ) leavers(names nameOwners) error {
+	for i, there := range d.want.seen {
+		if there {
 			continue
 		}
+		row := int32(i)
+		k, err := d.have.known(row)
+		if err != nil {
+			return err
+		}
 		m := d.missing(d.have.Cursor.MissingPeople, k.ExternalID)
-		item := Item{Kind: KindUser, ID: string(k.ID), ExternalID: k.ExternalID, Name: k.UserName, DN: k.DN}
+		item := personItem{at: nowhere, known: row}
 		switch {
 		case names.wanted(k.UserName):
 			// an account made again, or renamed: whoever has the name now gets nothing of the old
-			item.Op, item.Fields = OpDelete, []string{"userName"}
-			d.add(item)
+			item.op, item.changed = OpDelete, changedUserName
+			d.addPerson(item)
 			continue
-		case k.Presence == directory.Present:
-			item.Op = OpGone
-			d.add(item)
+		case !d.have.people.at(row).gone:
+			item.op = OpGone
+			d.addPerson(item)
 		case d.Retention.over(m, d.Now):
-			item.Op = OpDelete
-			d.add(item)
+			item.op = OpDelete
+			d.addPerson(item)
 			continue
 		}
 		d.plan.next.MissingPeople[k.ExternalID] = m
 	}
+	return nil
 }
 
 // nameOwners says which entry of a read may have a userName.
-type nameOwners map[directory.NameKey]int32
+type nameOwners struct {
+	index index         // the first with each name
+	many  map[key]int32 // names of several entries: who has it, or ambiguous
+}
 
 // names settles who has which userName. Of several entries with one name, the
 // one that has it already keeps it; if none has, none gets it: neither wins by
 // chance.
-func (d *differ) names() nameOwners {
-	owners := make(nameOwners, len(d.want.People))
-	for i := range d.want.People {
-		p := &d.want.People[i]
-		key, err := directory.KeyOf(p.Profile.UserName)
-		if err != nil {
+func (d *differ) names() (nameOwners, error) {
+	owners := nameOwners{newIndex(func(i int32) key { return d.want.people.at(i).name }), map[key]int32{}}
+	for i := range int32(d.want.people.len()) {
+		name := d.want.people.at(i).name
+		if name == (key{}) {
 			continue
 		}
-		if _, taken := owners[key]; !taken || d.holds(p, key) {
-			owners[key] = int32(i)
-		} else if first := owners[key]; first < 0 || !d.holds(&d.want.People[first], key) {
-			owners[key] = ambiguous
+		first := owners.index.add(i)
+		if first == nowhere {
+			continue
+		}
+		if _, settled := owners.many[name]; !settled {
+			holds, err := d.holds(first, name)
+			if err != nil {
+				return owners, err
+			}
+			owners.many[name] = ambiguous
+			if holds {
+				owners.many[name] = first
+			}
+		}
+		holds, err := d.holds(i, name)
+		if err != nil {
+			return owners, err
+		}
+		if holds {
+			owners.many[name] = i
 		}
 	}
-	return owners
+	return owners, nil
 }
 
 // holds reports whether the store gives this userName to this person.
-func (d *differ) holds(p *Person, key directory.NameKey) bool {
-	at, ok := d.knownUser[p.Profile.ExternalID]
-	if !ok {
-		return false
+func (d *differ) holds(i int32, name key) (bool, error) {
+	row := d.want.people.at(i).known
+	if row == nowhere {
+		return false, nil
 	}
-	mine, err := directory.KeyOf(d.have.People[at].UserName)
-	return err == nil && mine == key
+	k, err := d.have.known(row)
+	return err == nil && nameKey(k.UserName) == name, err
 }
 
-func (n nameOwners) of(p directory.Profile) int32 {
-	key, err := directory.KeyOf(p.UserName)
+// nameKey stands for a userName as names are compared; it is zero for one that
+// cannot be used.
+func nameKey(name string) key {
+	k, err := directory.KeyOf(name)
 	if err != nil {
+		return key{}
+	}
+	return keyOfText(string(k))
+}
+
+func (n nameOwners) of(name key) int32 {
+	if name == (key{}) {
 		return ambiguous
 	}
-	return n[key]
+	if owner, shared := n.many[name]; shared {
+		return owner
+	}
+	return n.index.find(name)
 }
 
 // wanted reports whether somebody of the read is to have this name.
-func (n nameOwners) wanted(name string) bool {
-	key, err := directory.KeyOf(name)
-	if err != nil {
-		return false
-	}
-	at, ok := n[key]
-	return ok && at != ambiguous
-}
+func (n nameOwners) wanted(name string) bool { return n.of(nameKey(name)) >= 0 }

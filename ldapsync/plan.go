@@ -1,7 +1,12 @@
 package ldapsync
 
 import (
+	"encoding/json"
+	"fmt"
+	"iter"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/usherd/usherd/directory"
 )
@@ -47,6 +52,7 @@ type Item struct {
 type Ref struct {
 	Value      string        `json:"value"`                // as the store has it
 	ExternalID string        `json:"externalId,omitempty"` // as the directory has it
+	Name       string        `json:"name,omitempty"`       // userName, or the group's name
 	Via        directory.Via `json:"via,omitempty"`
 }
 
@@ -60,55 +66,199 @@ type Issue struct {
 // maxIssues bounds what a plan tells of; Counts has the number.
 const maxIssues = 100
 
-// A Plan is what a run would do. It is data: nothing has been done.
+// A Plan is what a run would do. It is data: nothing has been done. What it
+// does to people is kept as rows, and told as Items one at a time.
 type Plan struct {
-	Source directory.SourceName `json:"source"`
-	Items  []Item               `json:"items"`
-	Counts map[string]int64     `json:"counts"`
-	Issues []Issue              `json:"issues,omitempty"`
+	Source directory.SourceName
+	Counts map[string]int64
+	Issues []Issue
 
-	next  Cursor
-	shape shape
+	have   *State
+	want   *Snapshot
+	people []personItem
+	groups []groupItem
+	minted column[key] // ids of newcomers
+	next   Cursor
+	shape  shape
 }
 
-// A shape is what the gate looks at beside the items.
-type shape struct {
-	active       map[string]bool // identities that let their user have anything, before
-	peopleBefore int             // people who are there
-	groupsBefore int
-	peopleNow    int
-	groupsNow    int
-	renewed      int          // people under a DN that had another stable id
-	readBefore   int          // people in the last complete read
-	groups       []KnownGroup // before
-	attributes   [2]map[string]int
-	sizes        map[string]int               // direct members before, of groups that lose some, by id
-	graphs       func() (before, after graph) // costly, and rarely wanted
+// A personItem is one thing that a plan does to a person.
+type personItem struct {
+	op       Op
+	at       int32 // in Snapshot.people, or nowhere for one who is missing
+	known    int32 // in State.people, or nowhere for a newcomer
+	changed  changes
+	keepName bool // the userName stays as it is
 }
 
-// A graph lists the direct members of each group by stable id.
-type graph struct {
-	people map[string][]string
-	groups map[string][]string
+// A groupItem is one thing that a plan does to a group.
+type groupItem struct {
+	Item   // without members
+	add    []ref
+	remove []ref
+	known  int32 // in State.Groups, or nowhere
+	size   int   // direct members before, if it loses some
 }
 
-// reach returns the people who are members of a group, directly or through
-// nested groups, and the groups on the way, the group itself included. Cycles
-// end.
-func (g graph) reach(group string) (people, groups map[string]bool) {
-	people, groups = map[string]bool{}, map[string]bool{group: true}
-	for queue := []string{group}; len(queue) > 0; queue = queue[1:] {
-		for _, id := range g.people[queue[0]] {
-			people[id] = true
+// len counts the items.
+func (p *Plan) len() int { return len(p.people) + len(p.groups) }
+
+// edges counts the memberships that change.
+func (p *Plan) edges() int {
+	n := 0
+	for i := range p.groups {
+		n += len(p.groups[i].add) + len(p.groups[i].remove)
+	}
+	return n
+}
+
+// Items yields what the plan does. An error, of the spool, ends it.
+func (p *Plan) Items() iter.Seq2[Item, error] { return p.items(everything) }
+
+// A part says which items of a plan are meant.
+type part struct {
+	person func(*personItem) bool
+	group  func(*groupItem) (groupItem, bool) // may leave out some members
+}
+
+var everything = part{func(*personItem) bool { return true }, func(g *groupItem) (groupItem, bool) { return *g, true }}
+
+func (p *Plan) items(of part) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		for i := range p.people {
+			if !of.person(&p.people[i]) {
+				continue
+			}
+			item, err := p.personItem(&p.people[i])
+			if !yield(item, err) || err != nil {
+				return
+			}
 		}
-		for _, id := range g.groups[queue[0]] {
-			if !groups[id] {
-				groups[id] = true
-				queue = append(queue, id)
+		for i := range p.groups {
+			g, ok := of.group(&p.groups[i])
+			if !ok {
+				continue
+			}
+			item := g.Item
+			var err error
+			if item.Add, err = p.refs(&g, g.add); err == nil {
+				item.Remove, err = p.refs(&g, g.remove)
+			}
+			if !yield(item, err) || err != nil {
+				return
 			}
 		}
 	}
-	return people, groups
+}
+
+// personItem tells of a person.
+func (p *Plan) personItem(i *personItem) (Item, error) {
+	item := Item{Op: i.op, Kind: KindUser, Fields: i.changed.names(), present: i.changed == 0}
+	var had known
+	if i.known != nowhere {
+		var err error
+		if had, err = p.have.known(i.known); err != nil {
+			return item, err
+		}
+		item.ID, item.ExternalID, item.Name, item.DN = p.have.people.at(i.known).userID(), had.ExternalID, had.UserName, had.DN
+	}
+	if i.at == nowhere {
+		return item, nil
+	}
+	who, err := p.want.person(i.at)
+	if err != nil {
+		return item, err
+	}
+	item.profile = who.Profile
+	if i.known == nowhere {
+		item.ID = uuid.UUID(*p.minted.at(p.want.people.at(i.at).minted)).String()
+	} else if i.keepName {
+		item.profile.UserName = had.UserName
+	}
+	item.ExternalID, item.Name, item.DN = item.profile.ExternalID, item.profile.UserName, item.profile.DN
+	return item, nil
+}
+
+// refs tells of members.
+func (p *Plan) refs(g *groupItem, refs []ref) ([]Ref, error) {
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	out := make([]Ref, len(refs))
+	for i, r := range refs {
+		out[i] = Ref{Value: p.value(g, r), Via: r.via.name()}
+		switch r.kind {
+		case refPerson:
+			k, err := p.have.known(r.at)
+			if err != nil {
+				return nil, err
+			}
+			out[i].ExternalID, out[i].Name = k.ExternalID, k.UserName
+		case refNewcomer:
+			who, err := p.want.person(r.at)
+			if err != nil {
+				return nil, err
+			}
+			out[i].ExternalID, out[i].Name = who.Profile.ExternalID, who.Profile.UserName
+		case refGroup:
+			out[i].ExternalID, out[i].Name = p.have.Groups[r.at].ExternalID, p.have.Groups[r.at].Name
+		case refNewGroup:
+			out[i].ExternalID, out[i].Name = p.want.Groups[r.at].ID, p.want.Groups[r.at].Name
+		case refOdd:
+		}
+	}
+	return out, nil
+}
+
+// value is how the store names a member.
+func (p *Plan) value(g *groupItem, r ref) string {
+	switch r.kind {
+	case refPerson:
+		return p.have.people.at(r.at).userID()
+	case refNewcomer:
+		return uuid.UUID(*p.minted.at(p.want.people.at(r.at).minted)).String()
+	case refGroup:
+		return string(p.have.Groups[r.at].ID)
+	case refNewGroup:
+		return p.shape.newGroups[r.at]
+	case refOdd:
+	}
+	return p.have.Groups[g.known].odd[r.at].Value
+}
+
+// maxShown bounds the items, and the members of one item, that a plan shows as
+// JSON. Counts has the numbers.
+const maxShown = 5000
+
+// MarshalJSON shows the plan: counts, the first items, and how many there are.
+func (p *Plan) MarshalJSON() ([]byte, error) {
+	items, err := first(p.Items(), maxShown)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(struct {
+		Source directory.SourceName `json:"source"`
+		Counts map[string]int64     `json:"counts"`
+		Items  []Item               `json:"items"`
+		Total  int                  `json:"total"`
+		Issues []Issue              `json:"issues,omitempty"`
+	}{p.Source, p.Counts, items, p.len(), p.Issues})
+}
+
+// first returns the first items of a plan, and the first members of each.
+func first(items iter.Seq2[Item, error], limit int) ([]Item, error) {
+	out := []Item{}
+	for item, err := range items {
+		if err != nil {
+			return nil, err
+		}
+		if len(out) == limit {
+			break
+		}
+		item.Add, item.Remove = item.Add[:min(limit, len(item.Add))], item.Remove[:min(limit, len(item.Remove))]
+		out = append(out, item)
+	}
+	return out, nil
 }
 
 // DiffConfig is what a comparison depends on beside what it compares.
@@ -116,53 +266,58 @@ type DiffConfig struct {
 	Source    directory.SourceName
 	Now       time.Time
 	Retention Retention
-	NewID     func() string // ids of what is created
+	NewID     func() string // ids of what is created; UUIDs
 }
 
 // Diff compares what the store has of a source with what a complete read found
-// and returns what would make the first like the second. It is pure, and Diff
-// of a state with the snapshot that led to it is empty.
-func Diff(have State, want *Snapshot, c DiffConfig) *Plan {
-	d := &differ{
-		DiffConfig: c, have: have, want: want, edges: resolve(want, have.past()),
-		plan:       &Plan{Source: c.Source, Counts: map[string]int64{}},
-		knownUser:  make(map[string]int, len(have.People)),
-		knownGroup: make(map[string]int, len(have.Groups)),
+// and returns what would make the first like the second. Want must have been
+// collected against have. Diff of a state with the snapshot that led to it is
+// empty. The error is one of the spool.
+func Diff(have *State, want *Snapshot, c DiffConfig) (*Plan, error) {
+	edges, err := resolve(want, have.past())
+	if err != nil {
+		return nil, err
 	}
-	for i, p := range have.People {
-		d.knownUser[p.ExternalID] = i
+	d := &differ{
+		DiffConfig: c, have: have, want: want, edges: edges,
+		plan:       &Plan{Source: c.Source, Counts: map[string]int64{}, have: have, want: want},
+		knownGroup: make(map[string]int32, len(have.Groups)),
 	}
 	for i, g := range have.Groups {
-		d.knownGroup[g.ExternalID] = i
+		d.knownGroup[g.ExternalID] = int32(i)
 	}
 	d.plan.next = Cursor{
-		Version: cursorVersion, LastComplete: c.Now, People: len(want.People), Groups: len(want.Groups), Attributes: want.Attributes,
+		Version: cursorVersion, LastComplete: c.Now, People: want.people.len(), Groups: len(want.Groups), Attributes: want.Attributes,
 		Aliases: d.edges.aliases, MissingPeople: map[string]Missing{}, MissingGroups: map[string]Missing{}, Window: have.Cursor.Window,
 	}
-	d.plan.shape.sizes = map[string]int{}
-	d.people()
+	if err := d.people(); err != nil {
+		return nil, err
+	}
 	d.groups()
 	d.measure()
-	return d.plan
+	return d.plan, nil
 }
 
 // A differ makes one plan.
 type differ struct {
 	DiffConfig
-	have       State
+	have       *State
 	want       *Snapshot
 	edges      edges
 	plan       *Plan
-	knownUser  map[string]int // by stable id
-	knownGroup map[string]int // by stable id
-
-	userIDs  []string // of want.People; empty for one that is not taken over
-	groupIDs []string // of want.Groups
+	knownGroup map[string]int32 // by stable id
 }
 
-func (d *differ) add(i Item) {
-	d.plan.Items = append(d.plan.Items, i)
-	d.count(i.Kind+"s."+string(i.Op), 1)
+func (d *differ) addPerson(i personItem) {
+	d.plan.people = append(d.plan.people, i)
+	d.count(KindUser+"s."+string(i.op), 1)
+}
+
+func (d *differ) addGroup(i groupItem) {
+	d.plan.groups = append(d.plan.groups, i)
+	d.count(KindGroup+"s."+string(i.Op), 1)
+	d.count("members.add", len(i.add))
+	d.count("members.remove", len(i.remove))
 }
 
 func (d *differ) count(name string, n int) {
@@ -176,6 +331,15 @@ func (d *differ) issue(id, what string) {
 	if len(d.plan.Issues) < maxIssues {
 		d.plan.Issues = append(d.plan.Issues, Issue{ExternalID: id, What: what})
 	}
+}
+
+// mint makes the id of somebody new.
+func (d *differ) mint() (key, error) {
+	id, err := uuid.Parse(d.NewID())
+	if err != nil {
+		return key{}, fmt.Errorf("making an id: %w", err)
+	}
+	return key(id), nil
 }
 
 // missing counts one more complete read without an entry.

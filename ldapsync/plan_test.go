@@ -3,6 +3,7 @@ package ldapsync
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -38,19 +39,26 @@ func (w *world) group(id, name string, members ...string) {
 	w.groups[id] = worldGroup{name: name, dn: "cn=" + name + ",dc=x", members: members}
 }
 
-// snapshot is what a complete read of w finds.
-func (w *world) snapshot() *Snapshot {
-	s := &Snapshot{Attributes: map[string]int{"uid": len(w.people)}, people: newPeopleIndex(), groups: map[dnKey][]int32{}}
+// snapshot is what a complete read of w finds, compared with have.
+func (w *world) snapshot(t require, have *State, rejected ...string) *Snapshot {
+	s := newSnapshot(have, have.spool)
+	s.Attributes["uid"] = len(w.people)
 	for _, id := range sortedKeys(w.people) {
-		p := w.people[id]
-		s.people.add(int32(len(s.People)), keyOfDN(p.DN), []string{p.UserName})
-		s.People = append(s.People, Person{Profile: p})
+		p := Person{Profile: w.people[id], uids: []string{w.people[id].UserName}}
+		if slices.Contains(rejected, id) {
+			p.Rejected = "no usable userName"
+		}
+		if fresh, err := s.add(keyOfDN(p.Profile.DN), &p); err != nil || !fresh {
+			t.Fatalf("adding %s: %v, %v", id, fresh, err)
+		}
 	}
 	c := collector{snap: s}
 	for _, id := range sortedKeys(w.groups) {
 		g := Group{ID: id, DN: w.groups[id].dn, Name: w.groups[id].name}
 		for _, dn := range w.groups[id].members {
-			c.addDN(&g, dn)
+			if err := c.addDN(&g, dn); err != nil {
+				t.Fatalf("addDN: %v", err)
+			}
 		}
 		key := keyOfDN(g.DN)
 		s.groups[key] = append(s.groups[key], int32(len(s.Groups)))
@@ -75,7 +83,7 @@ var noon = time.Date(2025, 1, 1, 12, 0, 0, 0, time.UTC)
 func (w *world) step(t require, store *mapStore, now time.Time) *Plan {
 	plan := w.diff(t, store, now)
 	a := &applier{sink: store, plan: plan, cursor: Cursor{Version: 1}, taken: Taken{Time: now, Members: map[directory.GroupID]int{}}}
-	if err := a.apply(context.Background(), plan.Items); err != nil {
+	if err := a.apply(context.Background(), everything); err != nil {
 		t.Fatalf("apply: %v", err)
 	}
 	plan.refused(a.issues)
@@ -83,17 +91,42 @@ func (w *world) step(t require, store *mapStore, now time.Time) *Plan {
 }
 
 func (w *world) diff(t require, store *mapStore, now time.Time) *Plan {
-	have, err := readState(context.Background(), store, "corp")
+	have := stateOf(t, store)
+	return diff(t, have, w.snapshot(t, have), now)
+}
+
+func stateOf(t require, store *mapStore) *State {
+	have, err := readState(context.Background(), store, "corp", &spool{})
 	if err != nil {
 		t.Fatalf("readState: %v", err)
 	}
-	return Diff(have, w.snapshot(), DiffConfig{Source: "corp", Now: now, Retention: Retention{}.withDefaults(), NewID: directory.NewID})
+	return have
+}
+
+func diff(t require, have *State, want *Snapshot, now time.Time) *Plan {
+	plan, err := Diff(have, want, DiffConfig{Source: "corp", Now: now, Retention: Retention{}.withDefaults(), NewID: directory.NewID})
+	if err != nil {
+		t.Fatalf("Diff: %v", err)
+	}
+	return plan
+}
+
+// itemsOf lists what a plan does.
+func itemsOf(items iter.Seq2[Item, error]) []Item {
+	var out []Item
+	for i, err := range items {
+		if err != nil {
+			panic(err)
+		}
+		out = append(out, i)
+	}
+	return out
 }
 
 // ops lists what a plan does, as "op kind name".
 func ops(p *Plan) []string {
 	var out []string
-	for _, i := range p.Items {
+	for _, i := range itemsOf(p.Items()) {
 		text := fmt.Sprintf("%s %s %s", i.Op, i.Kind, i.Name)
 		if i.Op == OpMembers {
 			text += fmt.Sprintf(" +%d -%d", len(i.Add), len(i.Remove))
@@ -256,13 +289,8 @@ func TestNames(t *testing.T) {
 		bob := w.people["2"]
 		bob.UserName, bob.Active = "", false
 		w.people["2"] = bob
-		s := w.snapshot()
-		s.People[1].Rejected = "no usable userName"
-		have, err := readState(t.Context(), store, "corp")
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := Diff(have, s, DiffConfig{Source: "corp", Now: noon, NewID: directory.NewID})
+		have := stateOf(t, store)
+		p := diff(t, have, w.snapshot(t, have, "2"), noon)
 		wantOps(t, "no name and disabled", p, "disable user bob")
 	})
 }
@@ -280,7 +308,7 @@ func TestOneRunIsEnough(t *testing.T) {
 		for range rapid.IntRange(1, 4).Draw(t, "runs") {
 			w := drawWorld(t)
 			w.step(t, store, noon)
-			if again := w.diff(t, store, noon); len(again.Items) != 0 {
+			if again := w.diff(t, store, noon); again.len() != 0 {
 				t.Fatalf("the same read again: %v", ops(again))
 			}
 			for id, p := range w.people {

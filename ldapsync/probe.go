@@ -77,32 +77,46 @@ func Try(ctx context.Context, s Settings, now time.Time) (p Probe) {
 		const pagedResults = "1.2.840.113556.1.4.319"
 		p.Vendor, p.NamingContexts, p.Paging = dse.Vendor, dse.NamingContexts, slices.Contains(dse.Controls, pagedResults)
 	}
-	snap, err := Collect(ctx, s, now, nil)
-	if p.step("read everything", err) {
-		p.count(snap)
+	sp, err := newSpool("")
+	if err != nil {
+		p.step("read everything", err)
+		return p
 	}
+	defer sp.close()
+	snap, err := Collect(ctx, s, now, newState(sp))
+	if err == nil {
+		err = p.count(snap)
+	}
+	p.step("read everything", err)
 	return p
 }
 
 // count tells what a snapshot holds.
-func (p *Probe) count(snap *Snapshot) {
+func (p *Probe) count(snap *Snapshot) error {
 	const samples = 5
-	p.People, p.Groups = len(snap.People), len(snap.Groups)
-	for _, person := range snap.People {
-		f := person.Profile
-		if !f.Active {
+	p.People, p.Groups = snap.people.len(), len(snap.Groups)
+	for i := range int32(p.People) {
+		row := snap.people.at(i)
+		if !row.active {
 			p.Inactive++
 		}
-		if person.Rejected != "" {
+		if row.reject {
 			p.Rejected++
 		}
 		if len(p.Sample) < samples {
+			person, err := snap.person(i)
+			if err != nil {
+				return err
+			}
+			f := person.Profile
 			p.Sample = append(p.Sample, Sample{f.UserName, f.ExternalID, f.DN, f.Active})
 		}
 	}
-	for _, n := range resolve(snap, func(dnKey) (string, bool) { return "", false }).unresolved {
+	e, err := resolve(snap, func(dnKey) (string, bool, error) { return "", false, nil })
+	for _, n := range e.unresolved {
 		p.Unresolved += n
 	}
+	return err
 }
 
 // Try tries the source of p out.

@@ -19,7 +19,6 @@ type Person struct {
 	// userName. A rejected person is still there: nobody is removed for it.
 	Rejected string
 
-	same    bool     // as in the store; Profile then only names the person
 	uids    []string // values of uid, which memberUid refers to
 	primary string   // SID of the primary group
 }

@@ -4,10 +4,6 @@ import (
 	"slices"
 )
 
-// A past finds whom a DN named before: in the last complete read, or in an
-// earlier one if a group has listed that DN ever since.
-type past func(dnKey) (stableID string, ok bool)
-
 // Edges are the direct memberships of a snapshot.
 type edges struct {
 	// Of lists, for each group of the snapshot, its direct members.
@@ -26,23 +22,22 @@ type edges struct {
 // names nobody now, but did before, still names the same entry: renaming an OU
 // changes nobody's memberships though the member values of OpenLDAP do not
 // follow. A DN that somebody else has now names that one and no other.
-func resolve(s *Snapshot, before past) edges {
+func resolve(s *Snapshot, before past) (edges, error) {
 	e := edges{
 		of: make([][]edge, len(s.Groups)), kept: make([][]string, len(s.Groups)), unresolved: make([]int, len(s.Groups)),
 		aliases: map[dnKey]string{},
 	}
-	r := &resolver{snap: s, before: before, edges: &e, people: map[string]int32{}, groups: map[string]int32{}, bySID: map[string]int32{}}
-	for i := range s.People {
-		r.people[s.People[i].Profile.ExternalID] = int32(i)
-	}
+	r := &resolver{snap: s, before: before, edges: &e, groups: map[string]int32{}, bySID: map[int32]int32{}}
 	for i, g := range s.Groups {
 		r.groups[g.ID] = int32(i)
-		if g.sid != "" {
-			r.bySID[g.sid] = int32(i)
+		if n, ok := s.sids[g.sid]; ok {
+			r.bySID[n] = int32(i)
 		}
 	}
 	for i := range s.Groups {
-		r.group(i)
+		if err := r.group(i); err != nil {
+			return edges{}, err
+		}
 	}
 	r.primaries()
 	for i := range e.of {
@@ -51,51 +46,58 @@ func resolve(s *Snapshot, before past) edges {
 		slices.Sort(e.kept[i])
 		e.kept[i] = slices.Compact(e.kept[i])
 	}
-	return e
+	return e, nil
 }
 
 type resolver struct {
 	snap   *Snapshot
 	before past
 	edges  *edges
-	people map[string]int32 // by stable id
 	groups map[string]int32 // by stable id
-	bySID  map[string]int32 // groups
+	bySID  map[int32]int32  // groups, by number of the SID
 }
 
-func (r *resolver) group(i int) {
+func (r *resolver) group(i int) error {
 	g := &r.snap.Groups[i]
+	r.edges.of[i] = slices.Grow(r.edges.of[i], len(g.people))
 	for _, at := range g.people {
 		r.edges.of[i] = append(r.edges.of[i], edge{at: at})
 	}
 	for _, f := range g.others {
-		r.foreign(i, f)
+		if err := r.foreign(i, f); err != nil {
+			return err
+		}
 	}
 	g.people, g.others = nil, nil // the edges have them
+	return nil
 }
 
 // foreign resolves one member that is no person under its present DN.
-func (r *resolver) foreign(i int, f foreign) {
+func (r *resolver) foreign(i int, f foreign) error {
 	if at, ok := r.nested(f); ok {
 		r.edges.of[i] = append(r.edges.of[i], edge{at: at, group: true})
-		return
+		return nil
 	}
 	id, known := "", false
 	if f.key != (dnKey{}) {
-		id, known = r.before(f.key)
+		var err error
+		if id, known, err = r.before(f.key); err != nil {
+			return err
+		}
 	}
 	if !known {
 		r.edges.unresolved[i]++
-		return
+		return nil
 	}
 	r.edges.aliases[f.key] = id
-	if at, ok := r.people[id]; ok {
+	if at := r.snap.byExt.find(keyOfText(id)); at != nowhere {
 		r.edges.of[i] = append(r.edges.of[i], edge{at: at})
 	} else if at, ok := r.groups[id]; ok {
 		r.edges.of[i] = append(r.edges.of[i], edge{at: at, group: true})
 	} else {
 		r.edges.kept[i] = append(r.edges.kept[i], id)
 	}
+	return nil
 }
 
 // nested finds a group by DN; between groups whose DNs fold alike the spelling
@@ -116,9 +118,9 @@ func (r *resolver) nested(f foreign) (int32, bool) {
 // primaries adds the edges that primaryGroupID makes. Active Directory does not
 // list them in member.
 func (r *resolver) primaries() {
-	for i := range r.snap.People {
-		if at, ok := r.bySID[r.snap.People[i].primary]; ok {
-			r.edges.of[at] = append(r.edges.of[at], edge{at: int32(i), via: viaPrimary})
+	for i := range int32(r.snap.people.len()) {
+		if at, ok := r.bySID[r.snap.people.at(i).primary]; ok {
+			r.edges.of[at] = append(r.edges.of[at], edge{at: i, via: viaPrimary})
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,6 +58,7 @@ type Config struct {
 	// Preview tells what changes would mean. Without it plans do not say.
 	Preview func(ctx context.Context, changes []directory.Change) (Effects, error)
 
+	TempDir     string           // for the spool file of a run; default the system's
 	ApprovalFor time.Duration    // how long an approval of a held plan is good; default 24h
 	Now         func() time.Time // default time.Now
 	Log         *zap.Logger      // default none
@@ -183,6 +185,7 @@ func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Ch
 		r.Result, r.Message = resultOf(err), err.Error()
 		return
 	}
+	defer report.Close()
 	r.Counts = report.Plan.Counts
 	hold, err := p.settleHold(ctx, report)
 	if err != nil {
@@ -193,9 +196,9 @@ func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Ch
 		r.Result, r.Plan, r.Message = directory.RunHeld, report.Verdict.Hash, hold.message
 		return
 	}
-	items := report.Verdict.Pass
+	items := report.Verdict.pass()
 	if hold.approved {
-		items = report.Plan.Items
+		items = everything
 	}
 	a := &applier{
 		sink: p.cfg.Store, plan: report.Plan, cursor: report.have.Cursor, guard: guard, exempt: hold.approved,
@@ -246,8 +249,17 @@ type Report struct {
 	Effects json.RawMessage `json:"effects,omitempty"`
 	Server  string          `json:"server"`
 
-	have State
+	have *State
 }
+
+// MaxPreview is how many changes of people and memberships a plan may have for
+// its effects to be asked for. Of a larger plan only what it takes away is told,
+// to see whether an owner stays: the first read of a large directory gives
+// nobody anything that the policy does not say.
+const MaxPreview = 20_000
+
+// Close ends the report: its plan cannot be looked at any more.
+func (r *Report) Close() { r.have.spool.close() }
 
 // Plan reads the directory and says what a run would do. It does nothing.
 func (p *Poller) Plan(ctx context.Context) (*Report, error) {
@@ -256,37 +268,81 @@ func (p *Poller) Plan(ctx context.Context) (*Report, error) {
 	return p.look(ctx)
 }
 
-// look reads, plans and judges.
+// look reads, plans and judges. Whoever gets the report closes it.
 func (p *Poller) look(ctx context.Context) (*Report, error) {
+	sp, err := newSpool(p.cfg.TempDir)
+	if err != nil {
+		return nil, err
+	}
+	report, err := p.report(ctx, sp)
+	if err != nil {
+		sp.close()
+	}
+	return report, err
+}
+
+func (p *Poller) report(ctx context.Context, sp *spool) (*Report, error) {
 	now := p.cfg.Now()
-	have, err := readState(ctx, p.cfg.Store, p.cfg.Source)
+	have, err := readState(ctx, p.cfg.Store, p.cfg.Source, sp)
 	if err != nil {
 		return nil, err
 	}
-	snap, err := Collect(ctx, p.cfg.Settings, now, have.same())
+	snap, err := Collect(ctx, p.cfg.Settings, now, have)
 	if err != nil {
 		return nil, err
 	}
-	if len(snap.People) == 0 && len(have.People) == 0 {
+	if snap.people.len() == 0 && have.people.len() == 0 {
 		t, _ := TemplateNamed(p.cfg.Settings.Template)
 		return nil, incomplete(CauseEmpty, "Check userBase, userFilter and what the bind account may see",
 			"%s matches nobody under %s", t.with(p.cfg.Settings).UserFilter, strings.Join(p.cfg.Settings.UserBase, " and "))
 	}
-	plan := Diff(have, snap, DiffConfig{Source: p.cfg.Source, Now: now, Retention: p.cfg.Settings.Retention, NewID: directory.NewID})
+	plan, err := Diff(have, snap, DiffConfig{Source: p.cfg.Source, Now: now, Retention: p.cfg.Settings.Retention, NewID: directory.NewID})
+	if err != nil {
+		return nil, err
+	}
 	report := &Report{Plan: plan, Server: snap.Server, have: have}
-	gate := GateConfig{Thresholds: p.cfg.Settings.Thresholds, Now: now, Recent: have.Cursor.recent(now)}
+	return report, p.judge(ctx, report, now)
+}
+
+// judge asks what the plan would mean, and the gate.
+func (p *Poller) judge(ctx context.Context, r *Report, now time.Time) (err error) {
+	gate := GateConfig{Thresholds: p.cfg.Settings.Thresholds, Now: now, Recent: r.have.Cursor.recent(now)}
 	if p.cfg.AdminGroups != nil {
 		if gate.AdminGroups, err = p.cfg.AdminGroups(ctx, p.cfg.Source); err != nil {
-			return nil, fmt.Errorf("asking which groups give administration rights: %w", err)
+			return fmt.Errorf("asking which groups give administration rights: %w", err)
 		}
 	}
-	if p.cfg.Preview != nil && len(plan.Items) > 0 {
-		effects, err := p.cfg.Preview(ctx, plan.Changes(plan.Items))
+	if p.cfg.Preview != nil && r.Plan.len() > 0 {
+		of := everything
+		if r.Plan.len()+r.Plan.edges() > MaxPreview {
+			of = r.Plan.lessening(gate.AdminGroups)
+		}
+		changes, err := r.Plan.changes(of)
 		if err != nil {
-			return nil, fmt.Errorf("asking what the plan would mean: %w", err)
+			return err
 		}
-		gate.NoOwner, report.Effects = effects.NoOwner, effects.Detail
+		effects, err := p.cfg.Preview(ctx, changes)
+		if err != nil {
+			return fmt.Errorf("asking what the plan would mean: %w", err)
+		}
+		gate.NoOwner, r.Effects = effects.NoOwner, effects.Detail
 	}
-	report.Verdict = Gate(plan, gate)
-	return report, nil
+	r.Verdict, err = Gate(r.Plan, gate)
+	return err
+}
+
+// lessening is what takes something from somebody, and what happens to the
+// groups that give administration rights.
+func (p *Plan) lessening(admins map[directory.GroupID]bool) part {
+	return part{
+		func(i *personItem) bool { return p.disables(i) > 0 },
+		func(g *groupItem) (groupItem, bool) {
+			kept := *g
+			if !admins[directory.GroupID(g.ID)] {
+				kept.add = nil
+			}
+			kept.add = slices.DeleteFunc(slices.Clone(kept.add), func(r ref) bool { return r.kind != refPerson })
+			return kept, len(kept.add)+len(kept.remove) > 0
+		},
+	}
 }

@@ -189,14 +189,11 @@ func TestACrashLoopDoesNotGetAroundTheThresholds(t *testing.T) {
 	plan := w.diff(t, store, noon)
 	store.failAfter = store.applies + 1 // the batch of those who are gone, and not the last
 	a := &applier{sink: store, plan: plan, cursor: Cursor{Version: 1}, taken: Taken{Time: noon, Members: map[directory.GroupID]int{}}}
-	if err := a.apply(t.Context(), plan.Items); err == nil {
+	if err := a.apply(t.Context(), everything); err == nil {
 		t.Fatal("apply went through")
 	}
 	store.failAfter = 0
-	have, err := readState(t.Context(), store, "corp")
-	if err != nil {
-		t.Fatal(err)
-	}
+	have := stateOf(t, store)
 	if got := have.Cursor.recent(noon.Add(time.Hour)).Disabled; got != 45 {
 		t.Errorf("after a crash the window has %d, want 45", got)
 	}
@@ -204,7 +201,7 @@ func TestACrashLoopDoesNotGetAroundTheThresholds(t *testing.T) {
 		delete(w.people, fmt.Sprintf("p%03d", 45+i))
 	}
 	again := w.diff(t, store, noon.Add(time.Hour))
-	v := Gate(again, GateConfig{Thresholds: Thresholds{}.withDefaults(), Recent: have.Cursor.recent(noon.Add(time.Hour))})
+	v := verdict(t, again, GateConfig{Thresholds: Thresholds{}.withDefaults(), Recent: have.Cursor.recent(noon.Add(time.Hour))})
 	if !v.Whole {
 		t.Errorf("45 and 10 of 1000 in two runs pass: %v", v.Reasons)
 	}
@@ -219,10 +216,10 @@ func TestOneBadEntryKeepsNobodyOut(t *testing.T) {
 	}
 	w.group("g", "g", "uid=user7,ou=a,dc=x", "uid=user8,ou=a,dc=x")
 	store.put(taken)
-	have := State{}
-	p := Diff(have, w.snapshot(), DiffConfig{Source: "corp", Now: noon, NewID: directory.NewID})
+	have := newState(&spool{})
+	p := diff(t, have, w.snapshot(t, have), noon)
 	a := &applier{sink: store, plan: p, taken: Taken{Time: noon}}
-	if err := a.apply(t.Context(), p.Items); err != nil {
+	if err := a.apply(t.Context(), everything); err != nil {
 		t.Fatal(err)
 	}
 	if len(store.people) != 20 || len(a.issues) != 1 || !strings.Contains(a.issues[0].What, "okta") {

@@ -25,7 +25,7 @@ func TestActiveDirectory(t *testing.T) {
 	s := sambaSettings(t, server)
 	snap := collect(t, s)
 	people := map[string]Person{}
-	for _, p := range snap.People {
+	for _, p := range peopleOf(t, snap) {
 		people[p.Profile.UserName] = p
 	}
 	for name, active := range map[string]bool{"alice": true, "bob": true, "carol": false, "zoe": true, "erin": false, "svc-sync": true, "Guest": false} {
@@ -40,7 +40,7 @@ func TestActiveDirectory(t *testing.T) {
 	if got := string(people["alice"].Profile.Attributes); !strings.Contains(got, `"organization":"Example GmbH"`) {
 		t.Errorf("attributes of alice: %s, want company as organization", got)
 	}
-	e := resolve(snap, nobodyBefore)
+	e := resolved(t, snap)
 	for group, want := range map[string][]string{
 		"backend": {"alice", "bob"}, "engineering": {"@backend"}, "finance": {"carol", "erin", "zoe"}, "all-staff": {"@engineering", "@finance"},
 		"primarygrp": {"bob"},

@@ -148,7 +148,7 @@ func TestDirectoryServer389(t *testing.T) {
 	s.Template = "389ds"
 	snap := collect(t, s)
 	active := map[string]bool{}
-	for _, p := range snap.People {
+	for _, p := range peopleOf(t, snap) {
 		active[p.Profile.UserName+" "+p.Profile.ExternalID] = p.Profile.Active
 	}
 	for who, want := range map[string]bool{
@@ -158,7 +158,7 @@ func TestDirectoryServer389(t *testing.T) {
 			t.Errorf("%s is there = %v and active = %v, want active = %v", who, there, got, want)
 		}
 	}
-	e := resolve(snap, nobodyBefore)
+	e := resolved(t, snap)
 	if got, want := membersOf(t, snap, e, "team"), []string{"ann", "cleo"}; !slices.Equal(got, want) || e.unresolved[0] != 1 {
 		t.Errorf("members %v and %d unresolved, want %v and 1", got, e.unresolved[0], want)
 	}
@@ -176,8 +176,8 @@ func TestTwinsGiveNothingByChance(t *testing.T) {
 		w.people[id] = p
 	}
 	w.group("g", "g", "cn=STRASSE,dc=x", "cn=strasse,dc=x")
-	s := w.snapshot()
-	e := resolve(s, nobodyBefore)
+	s := w.snapshot(t, newState(&spool{}))
+	e := resolved(t, s)
 	if got := membersOf(t, s, e, "g"); !slices.Equal(got, []string{"annb"}) || e.unresolved[0] != 1 {
 		t.Errorf("members %v, %d unresolved; want the one in its own spelling, and one unresolved", got, e.unresolved[0])
 	}

@@ -2,19 +2,33 @@ package ldapsync
 
 import "github.com/usherd/usherd/directory"
 
+// A shape is what the gate looks at beside the items.
+type shape struct {
+	active       int // people who have anything, before
+	peopleBefore int // people who are there
+	groupsBefore int
+	peopleNow    int
+	groupsNow    int
+	renewed      int // people under a DN that had another stable id
+	readBefore   int // people in the last complete read
+	attributes   [2]map[string]int
+	newGroups    []string                     // ids of groups of the snapshot that are to be made
+	graphs       func() (before, after graph) // costly, and rarely wanted
+}
+
 // measure gathers what the gate looks at beside the items of the plan.
 func (d *differ) measure() {
 	s := &d.plan.shape
-	s.peopleNow, s.groupsNow = len(d.want.People), len(d.want.Groups)
+	s.peopleNow, s.groupsNow = d.want.people.len(), len(d.want.Groups)
 	s.readBefore = d.have.Cursor.People
 	s.attributes = [2]map[string]int{d.have.Cursor.Attributes, d.want.Attributes}
-	s.active = map[string]bool{}
-	for _, k := range d.have.People {
-		if k.Presence == directory.Present {
+	for i := range int32(d.have.people.len()) {
+		k := d.have.people.at(i)
+		if !k.gone {
 			s.peopleBefore++
 		}
 		if k.counts() {
-			s.active[string(k.ID)] = true
+			s.active++
 		}
 	}
 	for _, g := range d.have.Groups {
@@ -22,80 +36,107 @@ func (d *differ) measure() {
 			s.groupsBefore++
 		}
 	}
-	s.groups = d.have.Groups
 	s.renewed = d.renewed()
-	s.graphs = func() (graph, graph) { return d.before(), d.after() }
+	s.graphs = func() (graph, graph) { return d.before, d.after() }
 }
 
 // renewed counts the people and groups who are new by stable id but stand under
 // a DN that the store knows with another id: a few are accounts made again, all
 // of them are an id attribute that changed.
 func (d *differ) renewed() int {
-	byDN := map[dnKey]string{}
-	for _, k := range d.have.People {
-		if k.Presence == directory.Present && k.DN != "" {
-			byDN[keyOfDN(k.DN)] = k.ExternalID
-		}
-	}
 	n := 0
-	for i := range d.want.People {
-		p := d.want.People[i].Profile
-		if _, known := d.knownUser[p.ExternalID]; known {
+	var there index
+	for i := range int32(d.want.people.len()) {
+		p := d.want.people.at(i)
+		if p.known != nowhere {
 			continue
 		}
-		if _, taken := byDN[keyOfDN(p.DN)]; taken {
+		if there.keyAt == nil {
+			there, _, _ = d.have.byDN()
+		}
+		if there.find(key(p.dn)) != nowhere {
 			n++
 		}
 	}
 	return n
 }
 
-// before is the graph of memberships that the store has.
-func (d *differ) before() graph {
-	g := graph{people: map[string][]string{}, groups: map[string][]string{}}
-	for _, k := range d.have.Groups {
-		for _, e := range k.members {
-			if e.group {
-				g.groups[k.ExternalID] = append(g.groups[k.ExternalID], d.have.Groups[e.at].ExternalID)
-			} else {
-				g.people[k.ExternalID] = append(g.people[k.ExternalID], d.have.People[e.at].ExternalID)
+// A graph lists the direct members of a group.
+type graph func(group ref) []ref
+
+// reach returns the people who are members of a group, directly or through
+// nested groups, and the groups on the way, the group itself included. Cycles
+// end.
+func (g graph) reach(group ref) (people, groups map[ref]bool) {
+	people, groups = map[ref]bool{}, map[ref]bool{group: true}
+	for queue := []ref{group}; len(queue) > 0; queue = queue[1:] {
+		for _, m := range g(queue[0]) {
+			m.via = viaMember
+			switch m.kind {
+			case refPerson, refNewcomer:
+				people[m] = true
+			case refGroup, refNewGroup:
+				if !groups[m] {
+					groups[m] = true
+					queue = append(queue, m)
+				}
+			case refOdd:
 			}
 		}
 	}
-	return g
+	return people, groups
+}
+
+// before is the graph of memberships that the store has.
+func (d *differ) before(group ref) []ref {
+	if group.kind == refGroup {
+		return d.have.Groups[group.at].members
+	}
+	return nil
 }
 
 // after is the graph that the plan leads to.
 func (d *differ) after() graph {
-	g, was := graph{people: map[string][]string{}, groups: map[string][]string{}}, graph{}
+	at := map[ref]int{} // groups of the snapshot
 	for i := range d.want.Groups {
-		id := d.want.Groups[i].ID
-		if d.want.Groups[i].unknown != "" {
-			if was.people == nil {
-				was = d.before()
-			}
-			g.people[id], g.groups[id] = was.people[id], was.groups[id]
-			continue
-		}
-		for _, e := range d.edges.of[i] {
-			if e.group {
-				g.groups[id] = append(g.groups[id], d.want.Groups[e.at].ID)
-			} else {
-				g.people[id] = append(g.people[id], d.want.People[e.at].Profile.ExternalID)
-			}
-		}
-		g.people[id] = append(g.people[id], d.edges.kept[i]...)
+		at[d.refOf(edge{at: int32(i), group: true})] = i
 	}
-	return g
+	return func(group ref) []ref {
+		i, there := at[group]
+		if !there {
+			return nil
+		}
+		if d.want.Groups[i].unknown != "" {
+			return d.before(group)
+		}
+		var members []ref
+		for _, e := range d.edges.of[i] {
+			members = append(members, d.refOf(e))
+		}
+		for _, id := range d.edges.kept[i] {
+			if row := d.have.personOf(id); row != nowhere {
+				members = append(members, ref{at: row, kind: refPerson})
+			}
+		}
+		return members
+	}
 }
 
 // adminGroups are the groups of the source that give an administration right.
-func (p *Plan) adminGroups(ids map[directory.GroupID]bool) []KnownGroup {
-	var found []KnownGroup
-	for _, g := range p.shape.groups {
-		if ids[g.ID] {
-			found = append(found, g)
+func (p *Plan) adminGroups(ids map[directory.GroupID]bool) []ref {
+	var found []ref
+	for i := range p.have.Groups {
+		if ids[p.have.Groups[i].ID] {
+			found = append(found, ref{at: int32(i), kind: refGroup})
 		}
 	}
 	return found
+}
+
+// groupName is what a group of the plan is called in the store, or will be.
+func (p *Plan) groupName(r ref) (stableID, name string) {
+	if r.kind == refGroup {
+		return p.have.Groups[r.at].ExternalID, p.have.Groups[r.at].Name
+	}
+	return p.want.Groups[r.at].ID, p.want.Groups[r.at].Name
 }

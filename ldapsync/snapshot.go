@@ -1,20 +1,46 @@
 package ldapsync
 
 import (
+	"encoding/json"
+	"fmt"
+
 	"github.com/usherd/usherd/directory"
 )
 
 // A Snapshot is all that a directory has for us, read completely. Only
 // [Collect] makes one, and only with the proof that nothing was left out.
+// People are rows of fixed size; what the store does not have of them already is
+// in a spool.
 type Snapshot struct {
 	Server string // URL it came from
-	People []Person
 	Groups []Group
 	// Attributes counts, for each mapped attribute, the people who have it.
 	Attributes map[string]int
 
-	people peopleIndex
+	have   *State // what the store has; people who are the same are told of there
+	people column[personRow]
+	byExt  index             // of people, by stable id
+	byDN   index             // of people
+	twins  map[dnKey][]int32 // people whose DNs fold alike; byDN has the first
+	byUID  uidIndex
 	groups map[dnKey][]int32
+	sids   map[string]int32 // of primary groups, by number
+	spool  *spool
+	seen   []bool // rows of have who are there
+}
+
+// A personRow is one entry of the directory that stands for a person.
+type personRow struct {
+	ext     key   // of the stable id
+	dn      dnKey //
+	name    key   // of the userName as names are compared; zero without a usable one
+	record  int64 // a Person in the spool; nowhere for one who is as in the store
+	known   int32 // row of the state, or nowhere
+	minted  int32 // in Plan.minted: the id of somebody new, or nowhere
+	primary int32 // in Snapshot.sids, or nowhere
+	changed changes
+	active  bool
+	reject  bool
 }
 
 // A Group is one entry of the directory that stands for a group.
@@ -27,8 +53,8 @@ type Group struct {
 	sid     string
 	urls    []string  // that select members, still to be searched
 	unknown string    // why its members could not be evaluated; they stay as they are
-	people  []int32   // members in Snapshot.People
-	others  []foreign // member DNs that name nobody in Snapshot.People
+	people  []int32   // members in Snapshot.people
+	others  []foreign // member DNs that name nobody in Snapshot.people
 }
 
 // A foreign is a member that is no person of the snapshot: a nested group, a
@@ -38,53 +64,154 @@ type foreign struct {
 	dn  string
 }
 
-// A peopleIndex finds people by DN and uid. What two entries share finds
-// neither: membership is never given by guessing. For DNs the spelling decides
-// between such entries.
-type peopleIndex struct {
-	byDN  map[dnKey]int32
-	byUID map[string]int32
-	twins map[dnKey][]int32
-}
-
-const ambiguous = -1
-
-func newPeopleIndex() peopleIndex {
-	return peopleIndex{byDN: map[dnKey]int32{}, byUID: map[string]int32{}, twins: map[dnKey][]int32{}}
-}
-
-func (x *peopleIndex) add(at int32, key dnKey, uids []string) {
-	if before, taken := x.byDN[key]; taken {
-		if before != ambiguous {
-			x.twins[key] = []int32{before}
-		}
-		x.twins[key] = append(x.twins[key], at)
-		at = ambiguous
+func newSnapshot(have *State, sp *spool) *Snapshot {
+	s := &Snapshot{
+		Attributes: map[string]int{}, have: have, twins: map[dnKey][]int32{}, groups: map[dnKey][]int32{}, sids: map[string]int32{}, spool: sp,
+		seen: make([]bool, have.people.len()), byUID: newUIDIndex(),
 	}
-	x.byDN[key] = at
-	for _, uid := range uids {
-		if _, taken := x.byUID[uid]; taken {
-			x.byUID[uid] = ambiguous
-			continue
-		}
-		x.byUID[uid] = at
-	}
+	s.byExt = newIndex(func(i int32) key { return s.people.at(i).ext })
+	s.byDN = newIndex(func(i int32) key { return key(s.people.at(i).dn) })
+	return s
 }
 
-// personAt returns the person with a DN, given with its key. Between twins the
-// spelling decides.
-func (s *Snapshot) personAt(key dnKey, dn string) (int32, bool) {
-	at, ok := s.people.byDN[key]
-	if at != ambiguous {
-		return at, ok
+// add takes a person into the snapshot and reports whether that stable id was
+// not there before.
+func (s *Snapshot) add(dn dnKey, p *Person) (bool, error) {
+	row := personRow{
+		ext: keyOfText(p.Profile.ExternalID), dn: dn, record: nowhere, minted: nowhere, primary: nowhere,
+		active: p.Profile.Active, reject: p.Rejected != "",
+	}
+	row.name = nameKey(p.Profile.UserName)
+	if p.primary != "" {
+		row.primary = s.sid(p.primary)
+	}
+	if err := s.compare(&row, p); err != nil {
+		return false, err
+	}
+	at := s.people.add(row)
+	if s.byExt.add(at) != nowhere {
+		return false, nil
+	}
+	if first := s.byDN.add(at); first != nowhere {
+		if len(s.twins[dn]) == 0 {
+			s.twins[dn] = []int32{first}
+		}
+		s.twins[dn] = append(s.twins[dn], at)
+	}
+	for _, uid := range p.uids {
+		s.byUID.add(keyOfText(uid), at)
+	}
+	return true, nil
+}
+
+// compare sees what the store has of a person, and keeps what it has not.
+func (s *Snapshot) compare(row *personRow, p *Person) error {
+	row.known = s.have.byExt.find(row.ext)
+	if row.known != nowhere {
+		s.seen[row.known] = true
+		k := s.have.people.at(row.known)
+		if p.Rejected == "" && printOf(&p.Profile) == k.print {
+			return nil
+		}
+		had, err := s.have.known(row.known)
+		if err != nil {
+			return err
+		}
+		row.changed = had.changed(k.active, &p.Profile)
+		if row.changed == 0 && p.Rejected == "" {
+			return nil
+		}
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("entry %s: %w", p.Profile.ExternalID, err)
+	}
+	row.record, err = s.spool.put(text)
+	return err
+}
+
+func (s *Snapshot) sid(text string) int32 {
+	n, ok := s.sids[text]
+	if !ok {
+		n = int32(len(s.sids))
+		s.sids[text] = n
+	}
+	return n
+}
+
+// person tells of a row. Of one who is as in the store only what names the
+// person.
+func (s *Snapshot) person(row int32) (Person, error) {
+	r := s.people.at(row)
+	if r.record == nowhere {
+		k, err := s.have.known(r.known)
+		return Person{Profile: directory.Profile{UserName: k.UserName, ExternalID: k.ExternalID, DN: k.DN, Active: r.active}}, err
+	}
+	text, err := s.spool.get(r.record)
+	if err != nil {
+		return Person{}, err
+	}
+	var p Person
+	if err := json.Unmarshal(text, &p); err != nil {
+		return Person{}, fmt.Errorf("reading the spool: %w", err)
+	}
+	return p, nil
+}
+
+// personAt returns the person with a DN, given with its key. What two entries
+// share finds neither, for membership is never given by guessing; between DNs
+// that fold alike the spelling decides.
+func (s *Snapshot) personAt(k dnKey, dn string) (int32, bool, error) {
+	at := s.byDN.find(key(k))
+	if at == nowhere || len(s.twins[k]) == 0 {
+		return at, at != nowhere, nil
 	}
 	spelled := spellDN(dn)
-	for _, twin := range s.people.twins[key] {
-		if s.People[twin].Profile.DN == spelled {
-			return twin, true
+	for _, twin := range s.twins[k] {
+		p, err := s.person(twin)
+		if err != nil {
+			return nowhere, false, err
+		}
+		if p.Profile.DN == spelled {
+			return twin, true, nil
 		}
 	}
-	return 0, false
+	return nowhere, false, nil
+}
+
+// A uidIndex finds people by uid, of whom there may be several a person. What
+// two share finds neither.
+type uidIndex struct {
+	rows  *column[uidRow]
+	index index
+}
+
+type uidRow struct {
+	uid key
+	at  int32
+}
+
+const ambiguous = -2
+
+func newUIDIndex() uidIndex {
+	rows := &column[uidRow]{}
+	return uidIndex{rows, newIndex(func(i int32) key { return rows.at(i).uid })}
+}
+
+func (x *uidIndex) add(uid key, at int32) {
+	row := x.rows.add(uidRow{uid, at})
+	if taken := x.index.add(row); taken != nowhere {
+		x.rows.at(taken).at = ambiguous
+	}
+}
+
+// find returns the row of the one person with a uid.
+func (x *uidIndex) find(uid string) (int32, bool) {
+	row := x.index.find(keyOfText(uid))
+	if row == nowhere || x.rows.at(row).at == ambiguous {
+		return nowhere, false
+	}
+	return x.rows.at(row).at, true
 }
 
 // An edge leads from a group to a direct member in the same list of people or

@@ -1,14 +1,13 @@
 package ldapsync
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
+	"encoding/binary"
 	"fmt"
 	"iter"
-	"maps"
-	"time"
+	"slices"
+
+	"github.com/google/uuid"
 
 	"github.com/usherd/usherd/directory"
 )
@@ -21,27 +20,44 @@ type Facts interface {
 	Cursor(ctx context.Context, source directory.SourceName) ([]byte, error)
 }
 
-// A State is what the store has of one source.
+// A State is what the store has of one source. People are rows of fixed size;
+// their texts are in a spool.
 type State struct {
-	People []Known
 	Groups []KnownGroup
 	Cursor Cursor
+
+	people column[knownRow]
+	byExt  index // of people, by stable id
+	byID   index // of people, by identity id
+	spool  *spool
 }
 
-// A Known is an identity in the store, without what only comparing needs.
-type Known struct {
-	ID         directory.UserID
-	ExternalID string
-	UserName   string
-	DN         string
-	Active     bool
-	Presence   directory.Presence
-	GoneSince  time.Time
-	digest     digest
+// A knownRow is an identity in the store.
+type knownRow struct {
+	ext    key   // of the stable id
+	id     key   // the identity's id
+	dn     dnKey // zero without a DN
+	print  key   // of all that is compared
+	record int64 // a known in the spool
+	active bool
+	gone   bool
 }
 
 // counts reports whether the identity lets its user have anything.
-func (k Known) counts() bool { return k.Active && k.Presence == directory.Present }
+func (k *knownRow) counts() bool { return k.active && !k.gone }
+
+func (k *knownRow) userID() string { return uuid.UUID(k.id).String() }
+
+// A known is what is told of an identity in the store, and what a person is
+// compared with.
+type known struct {
+	ExternalID, UserName, DN, DisplayName, Emails, Attributes string
+}
+
+// texts are the fields in the order of the spool.
+func (k *known) texts() [6]*string {
+	return [...]*string{&k.ExternalID, &k.UserName, &k.DN, &k.DisplayName, &k.Emails, &k.Attributes}
+}
 
 // A KnownGroup is a group in the store.
 type KnownGroup struct {
@@ -49,56 +65,124 @@ type KnownGroup struct {
 	ExternalID string
 	Name       string
 	DN         string
-	members    []edge
+	members    []ref              // sorted
 	odd        []directory.Member // members that are nobody in this source, as they are stored
 }
 
+// A ref names somebody who is or will be in the store, as a member of a group.
+type ref struct {
+	at   int32
+	kind refKind
+	via  via
+}
+
+type refKind uint8
+
+const (
+	refPerson   refKind = iota // a row of State.people
+	refNewcomer                // a row of Snapshot.people who is not in the state
+	refGroup                   // in State.Groups
+	refNewGroup                // in Snapshot.Groups and not in the state
+	refOdd                     // in KnownGroup.odd
+)
+
+func compareRefs(a, b ref) int {
+	if a.kind != b.kind {
+		return int(a.kind) - int(b.kind)
+	}
+	if a.at != b.at {
+		return int(a.at) - int(b.at)
+	}
+	return int(a.via) - int(b.via)
+}
+
+// newState returns the state of a store that has nothing.
+func newState(sp *spool) *State {
+	s := &State{spool: sp}
+	s.byExt = newIndex(func(i int32) key { return s.people.at(i).ext })
+	s.byID = newIndex(func(i int32) key { return s.people.at(i).id })
+	return s
+}
+
 // readState reads everything the store has of a source.
-func readState(ctx context.Context, store Facts, source directory.SourceName) (State, error) {
-	var s State
+func readState(ctx context.Context, store Facts, source directory.SourceName, sp *spool) (*State, error) {
+	s := newState(sp)
 	text, err := store.Cursor(ctx, source)
 	if err != nil {
-		return s, fmt.Errorf("reading the cursor: %w", err)
+		return nil, fmt.Errorf("reading the cursor: %w", err)
 	}
 	if s.Cursor, err = parseCursor(text); err != nil {
-		return s, err
+		return nil, err
 	}
-	values := map[string]edge{} // of members, by value
+	if err := s.readPeople(ctx, store, source); err != nil {
+		return nil, err
+	}
+	return s, s.readGroups(ctx, store, source)
+}
+
+func (s *State) readPeople(ctx context.Context, store Facts, source directory.SourceName) error {
 	query := directory.Query{Source: source, Limit: 1000}
 	for query.Limit > 0 {
 		page, err := store.Identities(ctx, query)
 		if err != nil {
-			return s, fmt.Errorf("reading identities: %w", err)
+			return fmt.Errorf("reading identities: %w", err)
 		}
-		for _, id := range page.Items {
-			if id.Presence == directory.Deleted {
-				continue
+		for i := range page.Items {
+			if err := s.addPerson(&page.Items[i]); err != nil {
+				return err
 			}
-			values[string(id.ID)] = edge{at: int32(len(s.People))}
-			s.People = append(s.People, known(id))
 		}
 		query = following(query, page.Items, func(i directory.Identity) directory.Place {
 			return directory.Place{Created: i.Created, ID: string(i.ID)}
 		})
 	}
-	query = directory.Query{Source: source, Limit: 1000}
+	return nil
+}
+
+func (s *State) addPerson(id *directory.Identity) error {
+	if id.Presence == directory.Deleted {
+		return nil
+	}
+	parsed, err := uuid.Parse(string(id.ID))
+	if err != nil {
+		return fmt.Errorf("identity %q: %w", id.ID, err)
+	}
+	k := knownRow{
+		ext: keyOfText(id.ExternalID), id: key(parsed), print: printOf(&id.Profile), active: id.Active, gone: id.Presence == directory.Gone,
+	}
+	if id.DN != "" {
+		k.dn = keyOfDN(id.DN)
+	}
+	text := known{id.ExternalID, id.UserName, id.DN, id.DisplayName, string(emailsText(&id.Profile)), string(id.Attributes)}
+	if k.record, err = s.spool.put(text.encode()); err != nil {
+		return err
+	}
+	row := s.people.add(k)
+	s.byExt.add(row)
+	s.byID.add(row)
+	return nil
+}
+
+func (s *State) readGroups(ctx context.Context, store Facts, source directory.SourceName) error {
+	groups := map[string]int32{} // by id
+	query := directory.Query{Source: source, Limit: 1000}
 	for query.Limit > 0 {
 		page, err := store.Groups(ctx, query)
 		if err != nil {
-			return s, fmt.Errorf("reading groups: %w", err)
+			return fmt.Errorf("reading groups: %w", err)
 		}
 		for _, g := range page.Items {
-			values[string(g.ID)] = edge{at: int32(len(s.Groups)), group: true}
+			groups[string(g.ID)] = int32(len(s.Groups))
 			s.Groups = append(s.Groups, KnownGroup{ID: g.ID, ExternalID: g.ExternalID, Name: g.Name, DN: g.DN})
 		}
 		query = following(query, page.Items, func(g directory.Group) directory.Place { return directory.Place{Created: g.Created, ID: string(g.ID)} })
 	}
 	for i := range s.Groups {
-		if err := s.Groups[i].readMembers(ctx, store, values); err != nil {
-			return s, err
+		if err := s.readMembers(ctx, store, &s.Groups[i], groups); err != nil {
+			return err
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // following asks for the page after items; a Limit of 0 means there is none.
@@ -112,138 +196,124 @@ func following[T any](q directory.Query, items []T, place func(T) directory.Plac
 	return q
 }
 
-func (g *KnownGroup) readMembers(ctx context.Context, store Facts, values map[string]edge) error {
+func (s *State) readMembers(ctx context.Context, store Facts, g *KnownGroup, groups map[string]int32) error {
 	for m, err := range store.Members(ctx, g.ID) {
 		if err != nil {
 			return fmt.Errorf("reading members of group %s: %w", g.ID, err)
 		}
-		e, ok := values[m.Value]
-		if !ok {
-			g.odd = append(g.odd, m)
-			continue
-		}
+		r := ref{kind: refOdd, at: int32(len(g.odd))}
 		if m.Via == directory.ViaPrimaryGroup {
-			e.via = viaPrimary
+			r.via = viaPrimary
 		}
-		g.members = append(g.members, e)
+		if at, ok := groups[m.Value]; ok {
+			r.kind, r.at = refGroup, at
+		} else if id, err := uuid.Parse(m.Value); err == nil {
+			if at := s.byID.find(key(id)); at != nowhere {
+				r.kind, r.at = refPerson, at
+			}
+		}
+		if r.kind == refOdd {
+			g.odd = append(g.odd, m)
+		}
+		g.members = append(g.members, r)
 	}
+	slices.SortFunc(g.members, compareRefs)
 	return nil
 }
 
-func known(id directory.Identity) Known {
-	return Known{
-		ID: id.ID, ExternalID: id.ExternalID, UserName: id.UserName, DN: id.DN, Active: id.Active, Presence: id.Presence,
-		GoneSince: id.GoneSince, digest: digestOf(id.Profile),
-	}
-}
-
-// A digest stands for the fields of a profile that are compared but not kept.
-type digest struct{ displayName, emails, attributes [16]byte }
-
-func digestOf(p directory.Profile) digest {
-	var d digest
-	d.displayName = sum([]byte(p.DisplayName))
-	emails, _ := json.Marshal(append([]directory.Email{}, p.Emails...)) // strings and bools always marshal
-	d.emails = sum(emails)
-	d.attributes = sum(canonicalJSON(p.Attributes))
-	return d
-}
-
-func sum(b []byte) [16]byte {
-	full := sha256.Sum256(b)
-	return [16]byte(full[:16])
-}
-
-// canonicalJSON makes the order of keys and white space not matter.
-func canonicalJSON(text json.RawMessage) []byte {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	var v any
-	if dec.Decode(&v) != nil {
-		return text
-	}
-	out, err := json.Marshal(v)
+// known tells of a row.
+func (s *State) known(row int32) (known, error) {
+	record, err := s.spool.get(s.people.at(row).record)
 	if err != nil {
-		return text
+		return known{}, err
 	}
-	return out
+	return decodeKnown(record)
 }
 
-// changed names the fields in which p differs from what is known.
-func (k Known) changed(p directory.Profile) []string {
-	var fields []string
-	d := digestOf(p)
-	for _, f := range []struct {
-		name    string
-		differs bool
-	}{
-		{"userName", k.UserName != p.UserName},
-		{"active", k.Active != p.Active},
-		{"dn", k.DN != p.DN},
-		{"displayName", k.digest.displayName != d.displayName},
-		{"emails", k.digest.emails != d.emails},
-		{"attributes", k.digest.attributes != d.attributes},
-	} {
-		if f.differs {
-			fields = append(fields, f.name)
-		}
+func (k *known) encode() []byte {
+	var b []byte
+	for _, text := range k.texts() {
+		b = binary.AppendUvarint(b, uint64(len(*text)))
+		b = append(b, *text...)
 	}
-	return fields
+	return b
 }
 
-// same reports whether somebody is in the store exactly as read, and if so
-// leaves of what was read what the state holds already.
-func (s State) same() func(*directory.Profile) bool {
-	index := make(map[string]int32, len(s.People))
-	for i, k := range s.People {
-		index[k.ExternalID] = int32(i)
-	}
-	return func(p *directory.Profile) bool {
-		i, known := index[p.ExternalID]
-		if !known || len(s.People[i].changed(*p)) > 0 {
-			return false
+func decodeKnown(b []byte) (k known, err error) {
+	for _, text := range k.texts() {
+		n, head := binary.Uvarint(b)
+		if head <= 0 || n > uint64(len(b)-head) {
+			return known{}, errSpool
 		}
-		k := s.People[i]
-		*p = directory.Profile{UserName: k.UserName, ExternalID: k.ExternalID, DN: k.DN, Active: k.Active}
-		return true
+		*text, b = string(b[head:head+int(n)]), b[head+int(n):]
 	}
+	return k, nil
 }
+
+// personOf finds somebody by stable id.
+func (s *State) personOf(stableID string) int32 { return s.byExt.find(keyOfText(stableID)) }
+
+// A past finds whom a DN named before: in the last complete read, or in an
+// earlier one if a group has listed that DN ever since.
+type past func(dnKey) (stableID string, ok bool, err error)
 
 // past finds by DN whom the store knew, and whom the cursor remembers. Between
 // somebody who is gone and somebody who is there under one DN, the latter is
 // meant; between two who are there, neither.
-func (s State) past() past {
-	ids := make(map[dnKey]string, len(s.People)+len(s.Groups))
-	for _, p := range s.People {
-		if p.Presence == directory.Gone && p.DN != "" {
-			ids[keyOfDN(p.DN)] = p.ExternalID
+func (s *State) past() past {
+	var there, gone index
+	var twins map[dnKey]bool
+	groups := map[dnKey]string{}
+	prepare := func() { // costly, and rarely wanted
+		there, gone, twins = s.byDN()
+		for i := range s.Groups {
+			if s.Groups[i].DN == "" {
+				continue
+			}
+			k := keyOfDN(s.Groups[i].DN)
+			if _, taken := groups[k]; taken || there.find(key(k)) != nowhere {
+				twins[k] = true
+			}
+			groups[k] = s.Groups[i].ExternalID
 		}
 	}
-	there := map[dnKey]string{}
-	add := func(dn, id string) {
-		if dn == "" {
-			return
+	return func(k dnKey) (string, bool, error) {
+		if twins == nil {
+			prepare()
 		}
-		key := keyOfDN(dn)
-		if _, taken := there[key]; taken {
-			id = ""
+		if twins[k] {
+			return "", false, nil
 		}
-		there[key] = id
+		if id, ok := groups[k]; ok {
+			return id, true, nil
+		}
+		row := there.find(key(k))
+		if row == nowhere {
+			row = gone.find(key(k))
+		}
+		if row == nowhere {
+			id := s.Cursor.Aliases[k]
+			return id, id != "", nil
+		}
+		who, err := s.known(row)
+		return who.ExternalID, err == nil, err
 	}
-	for _, p := range s.People {
-		if p.Presence != directory.Gone {
-			add(p.DN, p.ExternalID)
+}
+
+// byDN indexes people by DN: those who are there, and those who are gone. Two
+// who are there under one DN are twins.
+func (s *State) byDN() (there, gone index, twins map[dnKey]bool) {
+	dnAt := func(i int32) key { return key(s.people.at(i).dn) }
+	there, gone, twins = newIndex(dnAt), newIndex(dnAt), map[dnKey]bool{}
+	for i := range int32(s.people.len()) {
+		k := s.people.at(i)
+		switch {
+		case k.dn == dnKey{}:
+		case k.gone:
+			gone.add(i)
+		case there.add(i) != nowhere:
+			twins[k.dn] = true
 		}
 	}
-	for _, g := range s.Groups {
-		add(g.DN, g.ExternalID)
-	}
-	maps.Copy(ids, there)
-	return func(key dnKey) (string, bool) {
-		id := ids[key]
-		if _, known := ids[key]; !known {
-			id = s.Cursor.Aliases[key]
-		}
-		return id, id != ""
-	}
+	return there, gone, twins
 }

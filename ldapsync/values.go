@@ -13,7 +13,7 @@ import (
 // large attribute in ranges ([MS-ADTS], section 3.1.1.3.1.3.3), under the name
 // "member;range=0-1499" while "member" itself looks empty; these are followed
 // to the one that ends in "*", or the read is incomplete.
-func (s *session) allValues(e *ldap.Entry, attr string, limit int, f func(value []byte)) error {
+func (s *session) allValues(e *ldap.Entry, attr string, limit int, f func(value []byte) error) error {
 	part, err := rangeOf(e, attr)
 	for n := 0; ; {
 		if err != nil {
@@ -24,7 +24,9 @@ func (s *session) allValues(e *ldap.Entry, attr string, limit int, f func(value 
 			return incomplete(CauseLimit, "If that many are meant, raise maxMembers", "%s of %s has more than %d values", attr, e.DN, limit)
 		}
 		for _, v := range part.values {
-			f(v)
+			if err := f(v); err != nil {
+				return err
+			}
 		}
 		if part.next == 0 {
 			return nil
