@@ -15,7 +15,7 @@ import (
 // goes on.
 const (
 	maxCandidates = 20_000
-	firstBatch    = 250 // how many are read at once, four times as many each time
+	firstBatch    = 250 // how many are read at once, eight times as many each time
 	namesAtOnce   = 100
 )
 
@@ -60,7 +60,7 @@ func (s *subjectSearch) find(ctx context.Context, who directory.People, at direc
 	if limit == 0 {
 		limit = maxResults
 	}
-	for seen, batch := 0, firstBatch; seen < maxCandidates; batch *= 4 {
+	for seen, batch := 0, max(limit, firstBatch); seen < maxCandidates; batch *= 8 {
 		who.After, who.Limit = directory.UserID(s.after), min(batch, maxCandidates-seen)
 		subjects, err := s.people.Subjects(ctx, who, at)
 		if err != nil {
