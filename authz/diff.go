@@ -3,6 +3,7 @@ package authz
 import (
 	"cmp"
 	"iter"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -29,41 +30,86 @@ func (h Holding) String() string {
 	return what
 }
 
-// A Shift is what one subject gains or loses.
+// A Shift is what one subject gains or loses. What is gained in every check is
+// not said of each project besides, and what is kept in a project is not lost
+// there. The causes belong to the holdings one by one. Slices are shared.
 type Shift struct {
-	User  directory.UserID `json:"user"`
-	Gains []Holding        `json:"gains,omitempty"`
-	Loses []Holding        `json:"loses,omitempty"`
+	User     directory.UserID `json:"user"`
+	Gains    []Holding        `json:"gains,omitempty"`
+	Loses    []Holding        `json:"loses,omitempty"`
+	WhyGains []Cause          `json:"whyGains,omitempty"`
+	WhyLoses []Cause          `json:"whyLoses,omitempty"`
 }
 
-// A SeatShift is how the seats of one billable feature change.
+// Nothing reports whether nothing is gained or lost.
+func (s Shift) Nothing() bool { return len(s.Gains)+len(s.Loses) == 0 }
+
+// Administers reports whether an administration right is gained.
+func (s Shift) Administers() bool {
+	return slices.ContainsFunc(s.Gains, func(h Holding) bool { return h.Right.IsAdministration() })
+}
+
+// A Total is how many people gain and lose one holding.
+type Total struct {
+	Holding
+	Gain   int       `json:"gain"`
+	Lose   int       `json:"lose"`
+	Causes []Counted `json:"causes"` // most people first
+}
+
+// A Counted is a cause and how many people gain or lose something by it.
+type Counted struct {
+	Cause
+	Gain int `json:"gain,omitempty"`
+	Lose int `json:"lose,omitempty"`
+}
+
+// A SeatShift is how the seats of one billable feature change. Before and After
+// are those of the organization if Total is set; else those of the people who
+// were looked at, and only Delta says something.
 type SeatShift struct {
 	Feature  string `json:"feature"`
 	Monthly  string `json:"monthly"` // of a seat, after the change
 	Currency string `json:"currency"`
 	Before   int    `json:"before"`
 	After    int    `json:"after"`
+	Delta    int    `json:"delta"`
+	Total    bool   `json:"total"`
 }
 
-// A Money is an amount in one currency. Amounts are never summed across.
+// A Money is an amount in one currency, a month. Amounts are never summed
+// across. Before and After are as in [SeatShift].
 type Money struct {
 	Currency string `json:"currency"`
 	Before   string `json:"before"`
 	After    string `json:"after"`
+	Delta    string `json:"delta"` // with a sign
+	Total    bool   `json:"total"`
 }
 
 // A Difference is what a change of facts does.
 type Difference struct {
-	Shifts []Shift     `json:"shifts"` // of those whom it touches, by user
-	Seats  []SeatShift `json:"seats"`  // of billable features with a seat before or after, in the order of the catalogue
-	Money  []Money     `json:"money"`  // by currency
+	People         int         `json:"people"` // who gain or lose something
+	Gaining        int         `json:"gaining"`
+	Losing         int         `json:"losing"`
+	Administrators []Shift     `json:"administrators"` // who gain an administration right: all of them, by user
+	Totals         []Total     `json:"totals"`         // complete, administration rights first
+	Shifts         []Shift     `json:"shifts"`         // of single people, by user; perhaps not all
+	More           int         `json:"more"`           // of People who come after those in Shifts
+	Seats          []SeatShift `json:"seats"`          // of billable features, in the order of the catalogue
+	Money          []Money     `json:"money"`          // by currency
 }
 
 // RaisesBill reports whether some currency costs more afterwards.
 func (d Difference) RaisesBill() bool {
 	return slices.ContainsFunc(d.Money, func(m Money) bool {
-		return ratOf(m.After).Cmp(ratOf(m.Before)) > 0
+		return strings.HasPrefix(m.Delta, "+")
 	})
+}
+
+// GivesRights reports whether somebody gains a right.
+func (d Difference) GivesRights() bool {
+	return slices.ContainsFunc(d.Totals, func(t Total) bool { return t.Right != "" && t.Gain > 0 })
 }
 
 // Diff compares what subjects, who stay as they are, may do before and after.
@@ -81,32 +127,35 @@ func Diff(before, after *Snapshot, subjects iter.Seq[directory.Subject]) Differe
 // DiffPairs is [Diff] for subjects that change too: each as it is before and
 // after.
 func DiffPairs(before, after *Snapshot, subjects iter.Seq2[directory.Subject, directory.Subject]) Difference {
-	var d Difference
-	was, is := seatCount{before, map[string]int{}}, seatCount{after, map[string]int{}}
+	c := Compare(before, after)
+	c.whole, c.complete = true, true
 	for old, now := range subjects {
-		had, has := before.holdings(&old), after.holdings(&now)
-		was.add(&old, had)
-		is.add(&now, has)
-		shift := Shift{User: cmp.Or(now.ID, old.ID)}
-		for h := range has {
-			if !had[h] {
-				shift.Gains = append(shift.Gains, h)
-			}
-		}
-		for h := range had {
-			if !has[h] {
-				shift.Loses = append(shift.Loses, h)
-			}
-		}
-		if len(shift.Gains)+len(shift.Loses) > 0 {
-			slices.SortFunc(shift.Gains, compareHoldings)
-			slices.SortFunc(shift.Loses, compareHoldings)
-			d.Shifts = append(d.Shifts, shift)
-		}
+		c.Add(&old, &now)
+		c.CountSeats(&old, &now)
 	}
-	slices.SortFunc(d.Shifts, func(a, b Shift) int { return cmp.Compare(a.User, b.User) })
-	d.bill(was, is)
-	return d
+	return c.Difference()
+}
+
+// Seats returns the keys of the features for which the subject takes a seat: it
+// is an active standard user with access by any path, in whatever scope.
+// Features that cost nothing are not among them.
+func (s *Snapshot) Seats(subject *directory.Subject) (keys []string) {
+	return s.SeatCounter()(subject)
+}
+
+// SeatCounter is [Snapshot.Seats] for many subjects. It is used by one
+// goroutine.
+func (s *Snapshot) SeatCounter() func(*directory.Subject) []string {
+	x := newSide(s, newLexicon())
+	return func(subject *directory.Subject) (keys []string) {
+		if subject.Type != directory.Standard || len(x.billable) == 0 {
+			return nil
+		}
+		for _, n := range x.seats(subject, x.stock(subject, x.limited(subject, nil))) {
+			keys = append(keys, x.lex.list[n].Privilege.Key)
+		}
+		return keys
+	}
 }
 
 func compareHoldings(a, b Holding) int {
@@ -117,120 +166,260 @@ func compareHoldings(a, b Holding) int {
 	)
 }
 
-// holdings lists what a subject may do in every check, and besides in checks of
-// each project.
-func (s *Snapshot) holdings(subject *directory.Subject) map[Holding]bool {
-	all := map[Holding]bool{}
-	s.addHoldings(all, subject, "")
-	for _, p := range s.cat.facts.Policy.Projects {
-		if s.inProject(subject, p.Key) {
-			s.addHoldings(all, subject, p.Key)
-		}
-	}
-	return all
+// tally sums verdicts up.
+type tally struct {
+	limit    int // how many people are listed; 0 means all
+	after    directory.UserID
+	complete bool // seats were counted over everybody
+
+	people, gaining, losing, listed int
+	administrators, shifts          []Shift
+	totals                          map[Holding]*Total
+	causes                          map[Holding]map[Cause]*Counted
+	was, is                         map[privID]int // seats of those who were added
+	allWas, allIs                   map[privID]int // seats of those who were counted
 }
 
-// inProject reports whether a path of the subject is limited to a project. If
-// none is, nothing more counts there than elsewhere.
-func (s *Snapshot) inProject(subject *directory.Subject, project directory.ProjectKey) bool {
-	scope := s.cat.scope(project)
-	return slices.ContainsFunc(subject.Grants, func(g directory.Grant) bool { return g.Project == project }) ||
-		slices.ContainsFunc(subject.Memberships, func(m directory.Membership) bool {
-			g := s.groups.get(uint32(m.Group))
-			return g != nil && g.within(scope) != nil
+func newTally() tally {
+	return tally{
+		totals: map[Holding]*Total{}, causes: map[Holding]map[Cause]*Counted{}, was: map[privID]int{}, is: map[privID]int{},
+		allWas: map[privID]int{}, allIs: map[privID]int{},
+	}
+}
+
+// List bounds how many single people a Difference lists, and begins after one;
+// 0 lists all.
+func (c *Comparison) List(limit int, after directory.UserID) { c.limit, c.tally.after = limit, after }
+
+// list keeps a shift if it is among those to be listed.
+func (t *tally) list(s Shift) {
+	if s.Nothing() {
+		return
+	}
+	if s.Administers() {
+		t.administrators = append(t.administrators, s)
+	}
+	if s.User <= t.after && t.after != "" {
+		return
+	}
+	t.listed++
+	t.shifts = append(t.shifts, s)
+	if t.limit > 0 && len(t.shifts) >= 2*t.limit+1000 {
+		t.trim()
+	}
+}
+
+// trim keeps the first people.
+func (t *tally) trim() {
+	slices.SortFunc(t.shifts, compareShifts)
+	if t.limit > 0 && len(t.shifts) > t.limit {
+		t.shifts = t.shifts[:t.limit]
+	}
+}
+
+func compareShifts(a, b Shift) int { return cmp.Compare(a.User, b.User) }
+
+// settle adds what a verdict does to all its people.
+func (t *tally) settle(v *verdict) {
+	n := v.people
+	if n == 0 {
+		return
+	}
+	for _, f := range v.was {
+		t.was[f] += n
+	}
+	for _, f := range v.is {
+		t.is[f] += n
+	}
+	if v.nothing() {
+		return
+	}
+	t.people += n
+	if len(v.gains) > 0 {
+		t.gaining += n
+	}
+	if len(v.loses) > 0 {
+		t.losing += n
+	}
+	for i, h := range v.gains {
+		total, cause := t.of(h, v.whyGains[i])
+		total.Gain += n
+		cause.Gain += n
+	}
+	for i, h := range v.loses {
+		total, cause := t.of(h, v.whyLoses[i])
+		total.Lose += n
+		cause.Lose += n
+	}
+}
+
+func (t *tally) of(h Holding, why Cause) (*Total, *Counted) {
+	if t.totals[h] == nil {
+		t.totals[h], t.causes[h] = &Total{Holding: h}, map[Cause]*Counted{}
+	}
+	c := t.causes[h][why]
+	if c == nil {
+		c = &Counted{Cause: why}
+		t.causes[h][why] = c
+	}
+	return t.totals[h], c
+}
+
+func (c *Comparison) settleAll() {
+	for _, v := range c.classes {
+		c.settle(v)
+	}
+	clear(c.classes)
+}
+
+// Difference is the sum over all who were added.
+func (c *Comparison) Difference() Difference {
+	c.settleAll()
+	c.trim()
+	slices.SortFunc(c.administrators, compareShifts)
+	d := Difference{
+		People: c.people, Gaining: c.gaining, Losing: c.losing, Administrators: c.administrators, Shifts: c.shifts,
+		More: c.listed - len(c.shifts),
+	}
+	for h, total := range c.totals {
+		for _, cause := range c.causes[h] {
+			total.Causes = append(total.Causes, *cause)
+		}
+		slices.SortFunc(total.Causes, func(a, b Counted) int {
+			return cmp.Or(cmp.Compare(b.Gain+b.Lose, a.Gain+a.Lose), cmp.Compare(a.Text, b.Text))
 		})
+		d.Totals = append(d.Totals, *total)
+	}
+	slices.SortFunc(d.Totals, func(a, b Total) int {
+		return cmp.Or(-compareBool(a.Right.IsAdministration(), b.Right.IsAdministration()), compareHoldings(a.Holding, b.Holding))
+	})
+	c.bill(&d)
+	return d
 }
 
-func (s *Snapshot) addHoldings(all map[Holding]bool, subject *directory.Subject, project directory.ProjectKey) {
-	p := s.permissions(subject, project)
-	add := func(h Holding) {
-		if !all[h] { // what counts in every check is not said of each project
-			h.Project = project
-			all[h] = true
-		}
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
 	}
-	addKeys := func(kind directory.PrivilegeKind, keys []string) {
-		for _, key := range keys {
-			add(Holding{Privilege: directory.Privilege{Kind: kind, Key: key}})
-		}
-	}
-	addKeys(directory.Access, p.Access)
-	addKeys(directory.RolePrivilege, p.Role)
-	addKeys(directory.OutputPrivilege, p.Output)
-	for _, c := range p.Integration {
-		for l := directory.Viewer; l <= c.Level; l++ {
-			add(Holding{Privilege: directory.Privilege{Kind: directory.IntegrationLevel, Key: c.Key, Level: l}})
-		}
-	}
-	for _, r := range p.Rights {
-		add(Holding{Right: r})
-	}
+	return -1
 }
 
-// Seats returns the keys of the features for which the subject takes a seat: it
-// is an active standard user with access by any path, in whatever scope.
-// Features that cost nothing are not among them.
-func (s *Snapshot) Seats(subject *directory.Subject) []string {
-	return s.seatsOf(subject, s.holdings(subject))
-}
-
-func (s *Snapshot) seatsOf(subject *directory.Subject, held map[Holding]bool) (keys []string) {
-	if subject.Type != directory.Standard {
-		return nil
-	}
-	for _, f := range s.cat.facts.Policy.Features {
-		for h := range held {
-			if f.Seat != nil && h.Privilege.Kind == directory.Access && h.Privilege.Key == f.Key {
-				keys = append(keys, f.Key)
-				break
+// SeatHolders selects everybody who may take a seat, before or after, of a
+// feature whose price differs, or of any feature. ok is false if there is none
+// such feature.
+func (c *Comparison) SeatHolders(any bool) (who directory.People, ok bool) {
+	groups := map[directory.GroupNum]bool{}
+	for _, x := range []*side{&c.before, &c.after} {
+		for _, n := range x.billable {
+			if !any && !c.repriced(n) {
+				continue
 			}
+			ok = true
+			access := x.cat.features[c.lex.list[n].Privilege.Key].access
+			if r := x.index.get(uint32(access)); r != nil {
+				for num := range r.raw.all() {
+					groups[num] = true
+				}
+			}
+			who.Everyone = who.Everyone || x.cat.defaultRole != nil && x.cat.defaultRole.org.has(access)
 		}
 	}
-	return keys
+	who.Granted, who.Groups = true, slices.Sorted(maps.Keys(groups))
+	return who, ok
 }
 
-// seatCount counts the seats of features.
-type seatCount struct {
-	*Snapshot
-	seats map[string]int
+// repriced reports whether a seat of a feature costs something else.
+func (c *Comparison) repriced(n privID) bool {
+	key := c.lex.list[n].Privilege.Key
+	a, b := c.before.seat(key), c.after.seat(key)
+	return a.Currency != b.Currency || ratOf(a.Monthly).Cmp(ratOf(b.Monthly)) != 0
 }
 
-func (c seatCount) add(subject *directory.Subject, held map[Holding]bool) {
-	for _, key := range c.seatsOf(subject, held) {
-		c.seats[key]++
+func (s *Snapshot) seat(feature string) directory.Seat {
+	for i := range s.cat.facts.Policy.Features {
+		if f := &s.cat.facts.Policy.Features[i]; f.Key == feature && f.Seat != nil {
+			return *f.Seat
+		}
+	}
+	return directory.Seat{}
+}
+
+// CountSeats counts the seats of one person, of all who take one.
+func (c *Comparison) CountSeats(before, after *directory.Subject) {
+	count := func(x *side, sub *directory.Subject, sum map[privID]int) {
+		if sub.Type != directory.Standard {
+			return
+		}
+		for _, n := range x.seats(sub, x.stock(sub, x.limited(sub, nil))) {
+			sum[n]++
+		}
+	}
+	count(&c.before, before, c.allWas)
+	count(&c.after, after, c.allIs)
+}
+
+// Complete says that [Comparison.CountSeats] was called for everybody whom
+// [Comparison.SeatHolders] selects for any feature, or for the repriced ones.
+func (c *Comparison) Complete(any bool) {
+	c.complete = any
+	if any {
+		return
+	}
+	for _, sum := range []map[privID]int{c.allWas, c.allIs} {
+		maps.DeleteFunc(sum, func(n privID, _ int) bool { return !c.repriced(n) })
 	}
 }
 
 // bill sets Seats and Money.
-func (d *Difference) bill(was, is seatCount) {
-	rows := map[string]*SeatShift{}
-	var order []string
-	sums := map[string][2]*big.Rat{}
-	for side, c := range []seatCount{is, was} {
-		for _, f := range c.cat.facts.Policy.Features {
-			if f.Seat == nil || c.seats[f.Key] == 0 && rows[f.Key] == nil && was.seats[f.Key] == 0 {
-				continue
-			}
-			if rows[f.Key] == nil {
-				rows[f.Key] = &SeatShift{Feature: f.Key, Monthly: f.Seat.Monthly, Currency: f.Seat.Currency}
-				order = append(order, f.Key)
-			}
-			sum, ok := sums[f.Seat.Currency]
-			if !ok {
-				sum = [2]*big.Rat{new(big.Rat), new(big.Rat)}
-				sums[f.Seat.Currency] = sum
-			}
-			n := new(big.Rat).SetInt64(int64(c.seats[f.Key]))
-			sum[side].Add(sum[side], n.Mul(n, ratOf(f.Seat.Monthly)))
+func (c *Comparison) bill(d *Difference) {
+	sums := map[string]*[3]*big.Rat{} // before, after, delta
+	partial := map[string]bool{}
+	add := func(currency string, i, seats int, monthly string) {
+		if currency == "" {
+			return
 		}
+		if sums[currency] == nil {
+			sums[currency] = &[3]*big.Rat{new(big.Rat), new(big.Rat), new(big.Rat)}
+		}
+		n := new(big.Rat).SetInt64(int64(seats))
+		sums[currency][i].Add(sums[currency][i], n.Mul(n, ratOf(monthly)))
 	}
-	for _, key := range order {
-		row := rows[key]
-		row.Before, row.After = was.seats[key], is.seats[key]
-		d.Seats = append(d.Seats, *row)
+	seen := map[privID]bool{}
+	for _, n := range slices.Concat(c.after.billable, c.before.billable) {
+		if seen[n] {
+			continue
+		}
+		seen[n] = true
+		total := c.complete || c.repriced(n)
+		was, is := c.was[n], c.is[n]
+		if total {
+			was, is = c.allWas[n], c.allIs[n]
+		}
+		if was == 0 && is == 0 || !total && was == is {
+			continue
+		}
+		key := c.lex.list[n].Privilege.Key
+		old, now := c.before.seat(key), c.after.seat(key)
+		add(old.Currency, 0, was, old.Monthly)
+		add(now.Currency, 1, is, now.Monthly)
+		if !total {
+			partial[old.Currency], partial[now.Currency] = true, true
+		}
+		d.Seats = append(d.Seats, SeatShift{
+			Feature: key, Monthly: cmp.Or(now.Monthly, old.Monthly), Currency: cmp.Or(now.Currency, old.Currency),
+			Before: was, After: is, Delta: is - was, Total: total,
+		})
 	}
 	for currency, sum := range sums {
-		d.Money = append(d.Money, Money{currency, decimal(sum[1]), decimal(sum[0])})
+		delta := sum[2].Sub(sum[1], sum[0])
+		text := decimal(delta)
+		if delta.Sign() > 0 {
+			text = "+" + text
+		}
+		d.Money = append(d.Money, Money{currency, decimal(sum[0]), decimal(sum[1]), text, c.complete && !partial[currency]})
 	}
 	slices.SortFunc(d.Money, func(a, b Money) int { return cmp.Compare(a.Currency, b.Currency) })
 }

@@ -35,16 +35,21 @@ func TestDiffTellsGainsLossesAndSeats(t *testing.T) {
 			authz.Holding{Project: project, Privilege: directory.Privilege{Kind: directory.RolePrivilege, Key: "part-list:edit"}})
 	}
 	loses := []authz.Holding{{Privilege: directory.Privilege{Kind: directory.Access, Key: "drawings"}}}
+	shifts := []authz.Shift{{User: "ann", Gains: gains, Loses: loses}, {User: "bob", Gains: gains, Loses: loses}}
 	want := authz.Difference{
-		Shifts: []authz.Shift{{User: "ann", Gains: gains, Loses: loses}, {User: "bob", Gains: gains, Loses: loses}},
+		People: 2, Gaining: 2, Losing: 2, Administrators: shifts, Shifts: shifts,
 		Seats: []authz.SeatShift{
-			{Feature: "part-list", Monthly: "4.00", Currency: "EUR", Before: 0, After: 1}, // one person, counted once; no machine
-			{Feature: "drawings", Monthly: "2.50", Currency: "EUR", Before: 1, After: 0},
+			{Feature: "part-list", Monthly: "4.00", Currency: "EUR", Before: 0, After: 1, Delta: 1, Total: true}, // one person, counted once; no machine
+			{Feature: "drawings", Monthly: "2.50", Currency: "EUR", Before: 1, After: 0, Delta: -1, Total: true},
 		},
-		Money: []authz.Money{{Currency: "EUR", Before: "2.50", After: "4.00"}},
+		Money: []authz.Money{{Currency: "EUR", Before: "2.50", After: "4.00", Delta: "+1.50", Total: true}},
 	}
-	if diff := cmp.Diff(got, want); diff != "" {
+	if diff := cmp.Diff(got, want, cmpopts.IgnoreFields(authz.Shift{}, "WhyGains", "WhyLoses"), cmpopts.IgnoreFields(authz.Difference{}, "Totals")); diff != "" {
 		t.Errorf("Diff (-got +want):\n%s", diff)
+	}
+	if len(got.Totals) != 9 || got.Totals[0].Right != directory.AuditRead || got.Totals[0].Gain != 2 ||
+		got.Totals[0].Causes[0].Text != "grant of Role auditor to group ad/g" {
+		t.Errorf("Totals = %+v, want 9, the administration right first", got.Totals)
 	}
 	if !got.RaisesBill() {
 		t.Error("RaisesBill = false, want true")
@@ -72,7 +77,10 @@ func TestDiffNeverSumsAcrossCurrencies(t *testing.T) {
 	after := authz.Compile(w.facts)
 	s := *w.own(w.user(), "access part-list", "access drawings")
 	got := authz.Diff(before, after, slices.Values([]directory.Subject{s, s, s}))
-	want := []authz.Money{{Currency: "EUR", Before: "19.50", After: "12.00"}, {Currency: "USD", Before: "0.00", After: "7.50"}}
+	want := []authz.Money{
+		{Currency: "EUR", Before: "19.50", After: "12.00", Delta: "-7.50", Total: true},
+		{Currency: "USD", Before: "0.00", After: "7.50", Delta: "+7.50", Total: true},
+	}
 	if diff := cmp.Diff(got.Money, want); diff != "" {
 		t.Errorf("Money (-got +want):\n%s", diff)
 	}
