@@ -77,22 +77,38 @@ func New(cfg Config) (*Gate, error) {
 	return &Gate{cfg: cfg}, nil
 }
 
-// Use judges requests by s from now on.
+// Use judges requests by s from now on. The error joins the faults of s.
 func (g *Gate) Use(s Settings) error {
-	if err := s.Identity.validate(); err != nil {
-		return err
+	if faults := s.Faults(); len(faults) > 0 {
+		return errors.New("extauthz: " + faults[0].Field + ": " + faults[0].Msg)
 	}
-	if s.TokenHeader != "" {
-		if err := usableHeader(s.TokenHeader); err != nil {
-			return err
-		}
-		s.TokenHeader = http.CanonicalHeaderKey(s.TokenHeader)
-		if s.Identity.From == FromHeader && s.Identity.Header == s.TokenHeader {
-			return fmt.Errorf("extauthz: %s can't hold both the token and the identity", s.TokenHeader)
-		}
-	}
+	s.Identity.Header = http.CanonicalHeaderKey(s.Identity.Header)
+	s.TokenHeader = http.CanonicalHeaderKey(s.TokenHeader)
 	g.settings.Store(&s)
 	return nil
+}
+
+// Off lets nothing pass any more.
+func (g *Gate) Off() { g.settings.Store(nil) }
+
+// On reports whether proxies get answers.
+func (g *Gate) On() bool { return g.settings.Load() != nil }
+
+// Faults lists what is wrong with s, apart from its table. Fields are identity
+// and token_header.
+func (s *Settings) Faults() []Fault {
+	var faults []Fault
+	if msg := s.Identity.wrong(); msg != "" {
+		faults = append(faults, Fault{-1, "identity", msg, ""})
+	}
+	switch header := http.CanonicalHeaderKey(s.TokenHeader); {
+	case header == "":
+	case !usableHeader(header):
+		faults = append(faults, Fault{-1, "token_header", fmt.Sprintf("%q can't be a header of its own", s.TokenHeader), ""})
+	case s.Identity.From == FromHeader && http.CanonicalHeaderKey(s.Identity.Header) == header:
+		faults = append(faults, Fault{-1, "token_header", "the same as the identity's", ""})
+	}
+	return faults
 }
 
 // errOff says that no table is configured.

@@ -1,7 +1,6 @@
 package extauthz
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -42,39 +41,35 @@ var taken = []string{
 	"X-Original-Method", "X-Original-Host", "X-Original-Uri", "Usherd-Reason",
 }
 
-// validate reports what keeps i from naming anybody.
-func (i *Identity) validate() error {
+// wrong says what keeps i from naming anybody; empty if nothing does.
+func (i *Identity) wrong() string {
 	switch i.From {
 	case FromHeader:
-		if err := usableHeader(i.Header); err != nil {
-			return err
+		if !usableHeader(i.Header) {
+			return fmt.Sprintf("%q can't be a header of its own", i.Header)
 		}
-		i.Header = http.CanonicalHeaderKey(i.Header)
 	case FromMetadata:
 		if len(i.Metadata) < 2 || slices.Contains(i.Metadata, "") {
-			return errors.New("extauthz: Identity.Metadata needs a namespace and a path")
+			return "a namespace and a path are needed"
 		}
 	case FromPrincipal:
 	default:
-		return fmt.Errorf("extauthz: no identity is from %q", i.From)
+		return fmt.Sprintf("no identity is from %q", i.From)
 	}
 	switch i.Type {
 	case authz.SubjectUser, authz.SubjectEmail:
 	case authz.SubjectExternal:
 		if i.Source == "" || strings.Contains(i.Source, "/") {
-			return errors.New("extauthz: an external identity needs its source")
+			return "an external id needs its source"
 		}
 	default:
-		return fmt.Errorf("extauthz: an identity is no %q", i.Type)
+		return fmt.Sprintf("an identity is no %q", i.Type)
 	}
-	return nil
+	return ""
 }
 
-func usableHeader(name string) error {
-	if !headerForm.MatchString(name) || slices.Contains(taken, http.CanonicalHeaderKey(name)) {
-		return fmt.Errorf("extauthz: %q can't be a header of its own", name)
-	}
-	return nil
+func usableHeader(name string) bool {
+	return headerForm.MatchString(name) && !slices.Contains(taken, http.CanonicalHeaderKey(name))
 }
 
 // subject is what the check is told of the name in values. Exactly one is

@@ -138,7 +138,14 @@ func (k *keyFlag) IsBoolFlag() bool { return k.typ == "bool" }
 
 // load reads the configuration that files, variables and flags make.
 func (a *app) load() (*config.Config, error) {
-	return config.Load(config.LoadOptions{Path: a.configPath, Flags: a.values, Environ: a.environ})
+	cfg, err := config.Load(config.LoadOptions{Path: a.configPath, Flags: a.values, Environ: a.environ})
+	if err != nil {
+		return nil, err
+	}
+	if faults := routeFaults(cfg); len(faults) > 0 {
+		return nil, faults
+	}
+	return cfg, nil
 }
 
 // usageErrors makes what cobra says of arguments a usage error, and a group of

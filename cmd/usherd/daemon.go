@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/usherd/usherd/admin"
 	"github.com/usherd/usherd/authz"
+	"github.com/usherd/usherd/authz/watch"
 	"github.com/usherd/usherd/cache"
 	"github.com/usherd/usherd/config"
 	"github.com/usherd/usherd/directory"
@@ -46,6 +47,7 @@ type daemon struct {
 	sync    *syncer
 	provlog *provisioningLog
 	work    *workMetrics
+	bindings
 
 	public, ops, socket *listening
 	certs               certificate
@@ -92,7 +94,7 @@ func (d *daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	if err := d.openListeners(ctx, cfg); err != nil {
 		return err
 	}
-	return d.assemble(root)
+	return d.assemble(ctx, cfg, root)
 }
 
 // openCache makes the follower and the caches.
@@ -151,7 +153,7 @@ func (d *daemon) openListeners(ctx context.Context, cfg *config.Config) error {
 }
 
 // assemble makes the handlers.
-func (d *daemon) assemble(root []byte) error {
+func (d *daemon) assemble(ctx context.Context, cfg *config.Config, root []byte) error {
 	tokenKey, err := admin.TokenKey(root)
 	if err != nil {
 		return fmt.Errorf("deriving the token key: %w", err)
@@ -162,6 +164,9 @@ func (d *daemon) assemble(root []byte) error {
 	}
 	d.keys = &keyring{key: tokenKey, cache: d.cache, now: time.Now}
 	d.pdp = &pdp{cache: d.cache, metrics: newCheckMetrics(d.metrics)}
+	if err := d.openBindings(ctx, cfg); err != nil {
+		return err
+	}
 	d.sync = newSyncer(d.visible, d.log.Named("ldap"))
 	d.service, err = admin.New(admin.Config{
 		Store: d.visible, TokenKey: tokenKey, BaseURL: func() string { return d.url }, Sync: d.sync, PDP: d.pdp,
@@ -198,7 +203,8 @@ func (d *daemon) publicHandler(front *scim.Handler, root []byte) (http.Handler, 
 	api := http.NewServeMux()
 	(&admin.API{Service: d.service, Log: d.log.Named("api")}).Register(api)
 	mux.Handle("/api/v1/", withRequestID(d.keys.adminOnly(patient(logged(d.log.Named("api"), recovered(d.log, api))))))
-	return mux, nil
+	mux.Handle(watch.Path, withRequestID(d.watchers))
+	return d.withProxies(mux), nil
 }
 
 // socketHandler is what commands on this machine reach.
@@ -214,7 +220,7 @@ func (d *daemon) socketHandler() http.Handler {
 func (d *daemon) run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
 	for _, l := range []*listening{d.public, d.ops, d.socket} {
 		d.background.Go(func() {
 			if err := l.serve(); err != nil {
@@ -222,7 +228,13 @@ func (d *daemon) run(ctx context.Context) error {
 			}
 		})
 	}
+	d.background.Go(func() {
+		if err := d.serveGRPC(); err != nil {
+			failed <- err
+		}
+	})
 	d.background.Go(func() { d.cache.Run(work) })
+	d.background.Go(func() { d.watchers.Run(work) })
 	d.background.Go(func() { d.provlog.run(work) })
 	err := d.start(ctx, work)
 	if err == nil {
@@ -255,6 +267,7 @@ func (d *daemon) start(ctx, work context.Context) error {
 	}
 	d.log.Info("serving", zap.String("url", d.url), zap.Stringer("listen", d.public.net.Addr()),
 		zap.Stringer("ops_listen", d.ops.net.Addr()), zap.String("data", d.cfg.Load().Data), zap.String("version", version()))
+	d.logGRPC(d.log)
 	notifyReady(d.log)
 	d.background.Go(func() { watchdog(work, d.healthy) })
 	d.background.Go(func() { d.watch(work) })
@@ -278,6 +291,7 @@ func (d *daemon) drain(stop func()) error {
 			errs = append(errs, fmt.Errorf("stopping the %s listener: %w", l.name, err), l.server.Close())
 		}
 	}
+	d.stopGRPC(limit)
 	stop()
 	d.background.Wait()
 	errs = append(errs, os.RemoveAll(d.addressFile()))
@@ -291,6 +305,9 @@ func (d *daemon) closeParts() error {
 		if l != nil && d.state.Load() == starting {
 			errs = append(errs, l.net.Close())
 		}
+	}
+	if d.state.Load() == starting {
+		errs = append(errs, d.closeUnserved())
 	}
 	if d.redis != nil {
 		errs = append(errs, d.redis.Close())

@@ -111,12 +111,13 @@ type addresses struct {
 	URL       string `json:"url"`
 	Listen    string `json:"listen"`
 	OpsListen string `json:"ops_listen"`
+	GRPC      string `json:"grpc_listen,omitempty"`
 	PID       int    `json:"pid"`
 	Version   string `json:"version"`
 }
 
 func (d *daemon) addresses() addresses {
-	return addresses{d.url, d.public.net.Addr().String(), d.ops.net.Addr().String(), os.Getpid(), version()}
+	return addresses{d.url, d.public.net.Addr().String(), d.ops.net.Addr().String(), d.grpcAddress(), os.Getpid(), version()}
 }
 
 func (d *daemon) describe(w http.ResponseWriter, _ *http.Request) {

@@ -37,6 +37,10 @@ func (d *daemon) reload(ctx context.Context) {
 		d.reloadFailed(err)
 		return
 	}
+	if err := d.use(next); err != nil {
+		d.reloadFailed(err)
+		return
+	}
 	d.level.SetLevel(levelOf(next.Log.Level))
 	d.cfg.Store(next)
 	d.reloadResult.Set(1)
