@@ -37,12 +37,12 @@ type (
 	// user of any source has, and an externalId that the source has given
 	// already, are a [*TakenError].
 	//
-	// With User set, the identity joins that living user instead: the caller
-	// has found that linking allows it. A user has one identity of a source at
-	// most; another one, deleted or not, is a [*TakenError] about "identity".
-	// Without it, the identity joins the user that [LinkUser] named for it; and
-	// one whose externalId a deleted identity of a living user remembers is no
+	// One whose externalId a deleted identity of a living user remembers is no
 	// new one: that identity is revived under its own id, and ID is not used.
+	// Else, with User set, the identity joins that living user: the caller has
+	// found that linking allows it. Without User, it joins the user whom
+	// [LinkUser] named for it. A user has one identity of a source at most;
+	// another one, deleted or not, is a [*TakenError] about "identity".
 	CreateUser struct {
 		ID      UserID
 		Source  SourceName

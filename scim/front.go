@@ -67,7 +67,7 @@ func (h *Handler) serve(r *http.Request, t *trace, source string, path []string)
 	if err != nil {
 		return answer{}, err
 	}
-	t.known = true
+	t.known, t.Token = true, who.Token
 	if err := accept(who); err != nil {
 		return answer{}, err
 	}
@@ -76,13 +76,13 @@ func (h *Handler) serve(r *http.Request, t *trace, source string, path []string)
 		return answer{}, err
 	}
 	defer leave()
-	m, err := h.models.of(who.Source)
+	c, err := h.callOf(r.Context(), who, t)
 	if err != nil {
 		return answer{}, err
 	}
-	c := &call{
-		Handler: h, ctx: r.Context(), who: who, model: m, trace: t, query: r.URL.Query(),
-		ifMatch: r.Header.Get("If-Match"), ifNoneMatch: r.Header.Get("If-None-Match"),
+	c.query, c.ifMatch, c.ifNoneMatch = r.URL.Query(), r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
+	if err := c.checkQuery(); err != nil {
+		return answer{}, err
 	}
 	method := r.Method
 	if method == http.MethodHead {
@@ -100,6 +100,28 @@ func (h *Handler) serve(r *http.Request, t *trace, source string, path []string)
 		defer done()
 	}
 	return run()
+}
+
+// callOf is a call of somebody who is known, before it is known what is asked.
+func (h *Handler) callOf(ctx context.Context, who Caller, t *trace) (*call, error) {
+	m, err := h.models.of(who.Source)
+	if err != nil {
+		return nil, err
+	}
+	return &call{Handler: h, ctx: ctx, who: who, model: m, trace: t, writer: h.write}, nil
+}
+
+// checkQuery refuses a parameter that is given twice: which one a client means,
+// or something on the way took it for, nobody knows.
+func (c *call) checkQuery() error {
+	for _, name := range [...]string{
+		"filter", "sortBy", "sortOrder", "startIndex", "count", "cursor", "attributes", "excludedAttributes",
+	} {
+		if len(c.query[name]) > 1 {
+			return badValue("the parameter %s is given %d times", name, len(c.query[name]))
+		}
+	}
+	return nil
 }
 
 // takeBody reads and decodes the body. The memory it takes is accounted for
@@ -151,6 +173,7 @@ type call struct {
 	who         Caller
 	model       *model
 	trace       *trace
+	writer      Applier // the handler's, but for a rehearsal
 	rt          *resourceType
 	id          string
 	query       map[string][]string
@@ -176,7 +199,10 @@ func (c *call) apply(changes ...directory.Change) error {
 	by := directory.Actor{
 		Kind: "scim", Name: string(c.source()), Source: c.source(), Token: c.who.Token, Request: c.trace.ID,
 	}
-	done, err := c.write.Apply(c.ctx, by, changes...)
+	if c.trace.Replays != "" {
+		by.Reason = "replay of " + c.trace.Replays
+	}
+	done, err := c.writer.Apply(c.ctx, by, changes...)
 	if err != nil {
 		return err
 	}

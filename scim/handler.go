@@ -44,12 +44,21 @@ type Applier interface {
 	Apply(ctx context.Context, by directory.Actor, changes ...directory.Change) (directory.Applied, error)
 }
 
+// A Linker finds the user whom a new identity of a source joins.
+type Linker interface {
+	// LinkFor returns the user that linking allows an identity with this
+	// profile to join, or none.
+	LinkFor(ctx context.Context, source directory.SourceName, p directory.Profile) (directory.UserID, error)
+}
+
 // A Config says what a Handler works with.
 type Config struct {
 	URL    string                  // required: what stands before /scim/ in absolute addresses
 	Auth   Authenticator           // required
 	Read   Reader                  // required
 	Apply  Applier                 // required
+	Link   Linker                  // default: nobody is linked
+	Try    directory.Rehearser     // default: nothing is replayed as a trial
 	Seal   []byte                  // required: at least 32 bytes, the same on all replicas; authenticates cursors
 	Record func(directory.Request) // takes the provisioning log without blocking; default: drops it
 	Log    *zap.Logger             // default: no log
@@ -63,6 +72,8 @@ type Handler struct {
 	auth   Authenticator
 	read   Reader
 	write  Applier
+	link   Linker
+	try    directory.Rehearser
 	seal   []byte
 	record func(directory.Request)
 	log    *zap.Logger
@@ -101,7 +112,7 @@ func New(cfg Config) (*Handler, error) {
 	}
 	limits := cfg.Limits.withDefaults()
 	return &Handler{
-		url: strings.TrimRight(cfg.URL, "/"), auth: cfg.Auth, read: cfg.Read, write: cfg.Apply, seal: cfg.Seal,
+		url: strings.TrimRight(cfg.URL, "/"), auth: cfg.Auth, read: cfg.Read, write: cfg.Apply, link: cfg.Link, try: cfg.Try, seal: cfg.Seal,
 		record: cfg.Record, log: cfg.Log, limits: limits, now: cfg.Now,
 		inFlight: semaphore.NewWeighted(limits.InFlight),
 		turns:    turns{limit: limits.Requests, bytes: limits.InFlight / sourceShare, wait: limits.Wait},

@@ -82,7 +82,10 @@ const drained = 32 << 20
 // readBody reads a body of at most limit bytes.
 func readBody(r *http.Request, limit int) ([]byte, error) {
 	if r.ContentLength > int64(limit) {
-		_, _ = io.CopyN(io.Discard, r.Body, drained) // the answer is the same whatever comes
+		// Whoever asks first (RFC 9110, section 10.1.1) is told before sending.
+		if !foldEqual(r.Header.Get("Expect"), "100-continue") {
+			_, _ = io.CopyN(io.Discard, r.Body, drained) // the answer is the same whatever comes
+		}
 		return nil, tooLarge("the body has %d bytes; the limit is %d", r.ContentLength, limit)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, int64(limit)+1))

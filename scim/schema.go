@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -33,12 +34,20 @@ type resourceType struct {
 }
 
 // A model is the set of resource types of a source.
-type model struct{ user, group *resourceType }
+type model struct {
+	user, group *resourceType
+	links       bool // people of other sources may be joined
+}
 
 // settings is the shape of directory.Source.Settings for SCIM sources.
 type settings struct {
 	// Schemas are extensions in the form of RFC 7643, section 7.
 	Schemas []extension `json:"schemas"`
+	// Profile says whose habits the client has; empty or auto: told from its
+	// requests.
+	Profile Profile `json:"profile"`
+	// Link is read by who links; here it matters that it is there.
+	Link json.RawMessage `json:"link"`
 }
 
 type extension struct {
@@ -60,6 +69,18 @@ func (e *extension) UnmarshalJSON(data []byte) error {
 
 // CheckSettings reports what is wrong with the settings of a SCIM source.
 func CheckSettings(raw json.RawMessage) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	var set settings
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&set); err != nil {
+		return fmt.Errorf("settings of a SCIM source: %w: %w", err, directory.ErrInvalid)
+	}
+	if !set.Profile.known() {
+		return fmt.Errorf("profile %q is not one of %s: %w", set.Profile, ProfileNames(), directory.ErrInvalid)
+	}
 	_, err := newModel(raw)
 	return err
 }
@@ -86,6 +107,7 @@ func newModel(raw json.RawMessage) (*model, error) {
 		}
 	}
 	return &model{
+		links: len(set.Link) > 0 && string(set.Link) != "null",
 		user:  newResourceType("User", "Users", schema.CoreUserSchema(), user),
 		group: newResourceType("Group", "Groups", groupSchema(), group),
 	}, nil

@@ -3,6 +3,7 @@ package scim
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 
@@ -29,14 +30,17 @@ func (c *call) createUser() (answer, error) {
 		return answer{}, err
 	}
 	for range attempts {
-		id := directory.UserID(directory.NewID())
-		err := c.apply(directory.CreateUser{ID: id, Source: c.source(), Profile: p})
+		change := directory.CreateUser{ID: directory.UserID(directory.NewID()), Source: c.source(), Profile: p}
+		if change.User, err = c.joins(p); err != nil {
+			return answer{}, err
+		}
+		err := c.apply(change)
 		taken, ok := errors.AsType[*directory.TakenError](err)
 		if !ok {
 			if err != nil {
 				return answer{}, err
 			}
-			return c.created(id, p)
+			return c.created(change.ID, p)
 		}
 		old, err := c.comesBack(taken, p)
 		if errors.Is(err, directory.ErrNotFound) {
@@ -45,7 +49,7 @@ func (c *call) createUser() (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		err = c.apply(directory.ReplaceUser{ID: old.ID, Source: c.source(), IfVersion: old.Version, Profile: p})
+		err = c.takeUp(old, doc)
 		if errors.Is(err, directory.ErrVersion) || errors.Is(err, directory.ErrNotFound) {
 			continue
 		}
@@ -58,11 +62,38 @@ func (c *call) createUser() (answer, error) {
 	return answer{}, errBusy()
 }
 
+// joins returns the user of other sources whom a new identity joins, if there
+// is one.
+func (c *call) joins(p directory.Profile) (directory.UserID, error) {
+	if c.link == nil || !c.model.links {
+		return "", nil
+	}
+	user, err := c.link.LinkFor(c.ctx, c.source(), p)
+	if err != nil || user == "" {
+		return "", err
+	}
+	c.bend("POST linked to a user of another source")
+	return user, nil
+}
+
+// takeUp takes the body of a POST as a PUT of an inactive user.
+func (c *call) takeUp(old directory.Identity, doc map[string]any) error {
+	next := maps.Clone(doc)
+	if next["externalId"] == nil && old.ExternalID != "" {
+		next["externalId"] = old.ExternalID
+	}
+	p, err := c.profile(next)
+	if err != nil {
+		return err
+	}
+	return c.apply(directory.ReplaceUser{ID: old.ID, Source: c.source(), IfVersion: old.Version, Profile: p})
+}
+
 // created answers with a new user. Where the store revived an identity instead
 // of making one, that one is found by its externalId.
 func (c *call) created(id directory.UserID, p directory.Profile) (answer, error) {
 	ans, err := c.userAnswer(id, http.StatusCreated)
-	if !errors.Is(err, directory.ErrNotFound) || p.ExternalID == "" {
+	if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusNotFound || p.ExternalID == "" {
 		return ans, err
 	}
 	page, err := c.read.Identities(c.ctx, directory.Query{
@@ -82,7 +113,7 @@ func (c *call) created(id directory.UserID, p directory.Profile) (answer, error)
 // 409 that names who is in the way.
 func (c *call) comesBack(taken *directory.TakenError, p directory.Profile) (directory.Identity, error) {
 	var none directory.Identity
-	if taken.Source != c.source() {
+	if taken.Source != c.source() || taken.Attribute == "identity" {
 		return none, c.conflict(taken)
 	}
 	old, err := c.read.Identity(c.ctx, c.source(), directory.UserID(taken.Holder))
@@ -108,8 +139,12 @@ func (c *call) conflict(err error) error {
 	if !ok {
 		return err
 	}
-	e := fault(http.StatusConflict, "uniqueness", "%s is held by another source, %s: link the two users or rename one", t.Attribute, t.Source)
-	if t.Source == c.source() {
+	e := fault(http.StatusConflict, "uniqueness", "%s is held by another source, %s: link the two (usherd user link %s/EXTERNAL-ID USER, "+
+		"or linking of the two sources) or rename one", t.Attribute, t.Source, c.source())
+	switch {
+	case t.Attribute == "identity":
+		e.Detail = fmt.Sprintf("that user has, or had, another identity of this source, %s: an administrator may detach it", t.Holder)
+	case t.Source == c.source():
 		e = fault(http.StatusConflict, "uniqueness", "%s is taken by %s %s", t.Attribute, c.rt.name, t.Holder)
 		e.location = c.location(c.rt, t.Holder)
 	}

@@ -40,17 +40,17 @@ func (o createUser) run(ctx context.Context, e *edit) error {
 	if _, err := e.source(ctx, o.source); err != nil {
 		return err
 	}
-	if o.user == "" {
-		old, found, err := e.remembered(ctx, o.source, o.profile)
-		if err != nil {
+	old, found, err := e.remembered(ctx, o.source, o.profile)
+	if err != nil {
+		return err
+	}
+	if found {
+		if err := e.unique(ctx, o.source, old.user, o.profile); err != nil {
 			return err
 		}
-		if found {
-			if err := e.unique(ctx, o.source, old.user, o.profile); err != nil {
-				return err
-			}
-			return e.revive(ctx, old, o.profile)
-		}
+		return e.revive(ctx, old, o.profile)
+	}
+	if o.user == "" {
 		if o.user, err = e.linkedTo(ctx, o.source, o.profile); err != nil {
 			return err
 		}

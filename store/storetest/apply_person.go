@@ -150,6 +150,7 @@ func testRevive(t *testing.T, s directory.Store) {
 	f.taken("userName", string(ann), corp, createUser(okta, directory.Profile{UserName: "ann"}))
 
 	again := createUser(okta, profile("ann", "ann@okta.test"))
+	again.User = ann // as whoever links finds
 	f.names(f.feed(again), keys(byID(ann), byID(own), byExternal(okta, "x-ann"), byEmail("ann@okta.test")), byID(again.ID))
 	i, err := s.Identity(t.Context(), okta, own)
 	if err != nil || i.User != ann || i.Presence != directory.Present {
@@ -163,6 +164,7 @@ func testRevive(t *testing.T, s directory.Store) {
 		t.Error("the id of the change names an identity, too")
 	}
 	f.apply(directory.DeleteUser{ID: own, Source: okta}, directory.DeleteUser{ID: ann, Source: corp})
+	again.User = ""
 	f.apply(again) // of a deleted user nothing is remembered
 	if i, err := s.Identity(t.Context(), okta, again.ID); err != nil || i.User != again.ID {
 		t.Errorf("Identity = %+v, %v; want a new user", i, err)
