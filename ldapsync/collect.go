@@ -61,13 +61,22 @@ func collectFrom(ctx context.Context, r reading, server string) (*Snapshot, erro
 		return nil, err
 	}
 	defer ses.close()
-	t, _ := TemplateNamed(r.Template)
-	c := &collector{session: ses, reading: r, template: t.with(r.Settings), groupIDs: map[string]bool{}, snap: newSnapshot(r.have, r.have.spool)}
-	c.snap.Server = server
-	if err := c.collect(); err != nil {
+	c := newCollector(ses, r)
+	if c.mark, err = c.startMark(); err == nil {
+		err = c.collect()
+	}
+	if err != nil {
 		return nil, at(server, err)
 	}
+	c.snap.Mark = c.mark
 	return c.snap, nil
+}
+
+func newCollector(ses *session, r reading) *collector {
+	t, _ := TemplateNamed(r.Template)
+	c := &collector{session: ses, reading: r, template: t.with(r.Settings), groupIDs: map[string]bool{}, snap: newSnapshot(r.have, r.have.spool)}
+	c.snap.Server = ses.server
+	return c
 }
 
 // A collector fills one snapshot over one connection.
@@ -77,6 +86,7 @@ type collector struct {
 	template Template
 	snap     *Snapshot
 	groupIDs map[string]bool // stable ids seen
+	mark     *Mark           // of this read; nil if changes are not wanted
 }
 
 func (c *collector) collect() error {
@@ -98,20 +108,29 @@ func (c *collector) collect() error {
 
 func (c *collector) users(base string) search {
 	return search{
-		what: "people", base: base, scope: ldap.ScopeWholeSubtree, filter: c.template.UserFilter, attrs: c.template.userAttributes(),
+		what: "people", base: base, scope: ldap.ScopeWholeSubtree, filter: c.template.UserFilter, attrs: c.stamped(c.template.userAttributes()),
 		page: c.reading.PageSize, limit: c.reading.MaxEntries, ignore: c.ignores(base),
 	}
 }
 
 func (c *collector) groupSearch(base string) search {
 	return search{
-		what: "groups", base: base, scope: ldap.ScopeWholeSubtree, filter: c.template.GroupFilter, attrs: c.template.groupAttributes(),
+		what: "groups", base: base, scope: ldap.ScopeWholeSubtree, filter: c.template.GroupFilter, attrs: c.stamped(c.template.groupAttributes()),
 		page: c.reading.GroupPageSize, limit: c.reading.MaxEntries, ignore: c.ignores(base),
 	}
 }
 
+// stamped adds the attribute that tells of changes, if it is wanted.
+func (c *collector) stamped(attributes []string) []string {
+	if c.mark == nil || c.template.counter() {
+		return attributes
+	}
+	return distinct(append(attributes, c.template.Stamp))
+}
+
 // takePerson adds an entry to the people of the snapshot.
 func (c *collector) takePerson(e *ldap.Entry) error {
+	c.notice(e)
 	key, dn := readDN(e.DN)
 	p, err := c.template.person(e, dn, c.now)
 	if err != nil {
@@ -124,6 +143,7 @@ func (c *collector) takePerson(e *ldap.Entry) error {
 	if !fresh {
 		return c.twice(p.Profile.ExternalID)
 	}
+	c.expires(p.expiry)
 	for _, a := range e.Attributes {
 		name := strings.ToLower(a.Name)
 		if _, asked := c.snap.Attributes[name]; asked && len(a.ByteValues) > 0 {
@@ -152,6 +172,7 @@ func (c *collector) twice(id string) error {
 
 // takeGroup adds an entry to the groups of the snapshot, with all its members.
 func (c *collector) takeGroup(e *ldap.Entry) error {
+	c.notice(e)
 	dn, spelled := readDN(e.DN)
 	g, err := c.template.group(e, spelled)
 	if err != nil {
@@ -228,6 +249,9 @@ func (c *collector) addDN(g *Group, dn string) error {
 func (c *collector) searchMembers() error {
 	for i := range c.snap.Groups {
 		g := &c.snap.Groups[i]
+		if c.snap.partial {
+			g.urls = nil // whom they select is not all in this read
+		}
 		for _, text := range g.urls {
 			err := c.memberURL(g, text)
 			var in *IncompleteError

@@ -24,6 +24,8 @@ type Cursor struct {
 	// MissingPeople and MissingGroups are those gone from complete reads.
 	MissingPeople map[string]Missing `json:"missingPeople,omitempty"`
 	MissingGroups map[string]Missing `json:"missingGroups,omitempty"`
+	// Mark is where an incremental read may begin; nil if none may.
+	Mark *Mark `json:"mark,omitempty"`
 	// Window is what was taken away during the last 24 hours, without what an
 	// administrator approved.
 	Window []Taken `json:"window,omitempty"`

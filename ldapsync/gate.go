@@ -82,10 +82,12 @@ type Verdict struct {
 // the spool.
 func Gate(p *Plan, c GateConfig) (Verdict, error) {
 	g := &gate{GateConfig: c, plan: p}
-	g.zero()
+	if !p.want.partial { // else it says nothing about the whole
+		g.zero()
+		g.attributes()
+	}
 	g.disabled()
 	g.members()
-	g.attributes()
 	g.ids()
 	if c.NoOwner {
 		g.hold("nobody active would hold the Role owner any more")

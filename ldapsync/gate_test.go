@@ -172,7 +172,7 @@ func TestVanishedAttributesAreHeld(t *testing.T) {
 		{10, 0, 100, true},
 		{100, 50, 50, false}, // half of the people are gone, each with the attribute
 	} {
-		p := &Plan{Source: "corp", groups: []groupItem{{Item: Item{Op: OpCreate, Kind: KindGroup}}}}
+		p := &Plan{Source: "corp", want: &Snapshot{}, groups: []groupItem{{Item: Item{Op: OpCreate, Kind: KindGroup}}}}
 		p.shape = shape{
 			peopleNow: c.people, readBefore: 100, peopleBefore: 100, groupsNow: 1,
 			attributes: [2]map[string]int{{"mail": c.before, "title": 100}, {"mail": c.now}},

@@ -19,7 +19,7 @@ func (d *differ) groups() {
 		}
 	}
 	for i := range d.have.Groups {
-		if !there[d.have.Groups[i].ExternalID] {
+		if !there[d.have.Groups[i].ExternalID] && !d.want.partial {
 			d.lostGroup(int32(i))
 		}
 	}
@@ -102,6 +102,9 @@ func (d *differ) members(i int) {
 		k := &d.have.Groups[item.known]
 		item.ID = string(k.ID)
 		item.add, item.remove = without(wanted, k.members), without(k.members, wanted)
+		if d.want.partial {
+			item.remove = nil
+		}
 		if len(item.remove) > 0 {
 			item.size = len(k.members)
 		}
@@ -126,6 +129,8 @@ func (d *differ) wantedMembers(i int) []ref {
 	for _, id := range d.edges.kept[i] {
 		if row := d.have.personOf(id); row != nowhere {
 			refs = append(refs, ref{at: row, kind: refPerson})
+		} else if at, ok := d.knownGroup[id]; ok && d.want.partial {
+			refs = append(refs, ref{at: at, kind: refGroup}) // not gone, but not in this read
 		}
 	}
 	slices.SortFunc(refs, compareRefs)

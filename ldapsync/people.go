@@ -11,8 +11,10 @@ func (d *differ) people() error {
 	if err != nil {
 		return err
 	}
-	if err := d.leavers(names); err != nil {
-		return err
+	if !d.want.partial {
+		if err := d.leavers(names); err != nil {
+			return err
+		}
 	}
 	for i := range int32(d.want.people.len()) {
 		if err := d.person(i, names); err != nil {

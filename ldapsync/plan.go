@@ -289,6 +289,10 @@ func Diff(have *State, want *Snapshot, c DiffConfig) (*Plan, error) {
 	d.plan.next = Cursor{
 		Version: cursorVersion, LastComplete: c.Now, People: want.people.len(), Groups: len(want.Groups), Attributes: want.Attributes,
 		Aliases: d.edges.aliases, MissingPeople: map[string]Missing{}, MissingGroups: map[string]Missing{}, Window: have.Cursor.Window,
+		Mark: want.Mark,
+	}
+	if want.partial {
+		d.plan.next = d.partialCursor()
 	}
 	if err := d.people(); err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ type Person struct {
 
 	uids    []string // values of uid, which memberUid refers to
 	primary string   // SID of the primary group
+	expiry  time.Time
 }
 
 // A values finds attribute values of one entry by name, whatever its case.
@@ -83,6 +84,9 @@ func (t Template) person(e *ldap.Entry, dn string, now time.Time) (Person, error
 	if p.Profile.Attributes, err = t.attributes(v, p.Profile); err != nil {
 		return Person{}, err
 	}
+	if p.Profile.Active {
+		p.expiry = t.expiry(v)
+	}
 	if _, err := directory.KeyOf(p.Profile.UserName); err != nil {
 		p.Rejected = "no usable userName (" + strings.Join(m.UserName, ", ") + "): " + err.Error()
 	}
@@ -120,6 +124,18 @@ func (t Template) active(v values, now time.Time) bool {
 		}
 	}
 	return true
+}
+
+// expiry is when an account that is active now expires; zero is never.
+func (t Template) expiry(v values) time.Time {
+	var first time.Time
+	for _, rule := range t.Status {
+		at := rule.expires(v.one(rule.Attribute()))
+		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
 }
 
 // primaryGroup is the SID of the group that primaryGroupID names, or "".

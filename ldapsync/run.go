@@ -62,6 +62,8 @@ type Config struct {
 	ApprovalFor time.Duration    // how long an approval of a held plan is good; default 24h
 	Now         func() time.Time // default time.Now
 	Log         *zap.Logger      // default none
+
+	told func(kind string, entries int) // of the progress of a read
 }
 
 // A Poller keeps the directory in step with one LDAP source.
@@ -118,11 +120,18 @@ func (p *Poller) Source() directory.SourceName { return p.cfg.Source }
 // that is under way; the error is ErrBusy if that does not end, or says that the
 // run could not be kept.
 func (p *Poller) Run(ctx context.Context) (directory.Run, error) {
-	return p.runUnless(ctx, time.Time{})
+	return p.runUnless(ctx, time.Time{}, true)
+}
+
+// Update runs as the schedule does: where Settings.FullEvery allows, it reads
+// only what changed since the last run.
+func (p *Poller) Update(ctx context.Context) (directory.Run, error) {
+	return p.runUnless(ctx, time.Time{}, false)
 }
 
 // runUnless runs, but not if any replica began a run at or after since.
-func (p *Poller) runUnless(ctx context.Context, since time.Time) (directory.Run, error) {
+// full makes the read a complete one.
+func (p *Poller) runUnless(ctx context.Context, since time.Time, full bool) (directory.Run, error) {
 	ctx, guard, release, err := p.lease(ctx)
 	if err != nil {
 		return directory.Run{}, err
@@ -134,14 +143,14 @@ func (p *Poller) runUnless(ctx context.Context, since time.Time) (directory.Run,
 	if err != nil {
 		return directory.Run{}, err
 	}
-	if !since.IsZero() && !last.Before(since) {
+	if !since.IsZero() && !last.Started.Before(since) {
 		return directory.Run{}, ErrBusy
 	}
 	run := directory.Run{ID: directory.NewID(), Source: p.cfg.Source, Started: p.cfg.Now(), Result: directory.RunRunning}
 	if err := p.cfg.Store.PutRun(ctx, run); err != nil {
 		return run, fmt.Errorf("keeping the run: %w", err)
 	}
-	p.run(ctx, &run, guard)
+	p.run(ctx, &run, guard, full, last.Result)
 	run.Ended = p.cfg.Now()
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
@@ -153,34 +162,35 @@ func (p *Poller) runUnless(ctx context.Context, since time.Time) (directory.Run,
 	return run, nil
 }
 
-// settleRuns returns when the last run began. We hold the lease, so a run that
+// settleRuns returns the last run, if there was one. We hold the lease, so a run that
 // is still said to be under way broke off.
-func (p *Poller) settleRuns(ctx context.Context) (time.Time, error) {
+func (p *Poller) settleRuns(ctx context.Context) (directory.Run, error) {
 	before, err := p.cfg.Store.Runs(ctx, p.cfg.Source, 5)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("reading runs: %w", err)
+		return directory.Run{}, fmt.Errorf("reading runs: %w", err)
 	}
-	for _, run := range before {
+	for i, run := range before {
 		if run.Result != directory.RunRunning {
 			continue
 		}
 		run.Result, run.Ended = directory.RunFailed, p.cfg.Now()
 		run.Message = "the daemon stopped in the middle of it; what it had not applied, a later run applies"
 		if err := p.cfg.Store.PutRun(ctx, run); err != nil {
-			return time.Time{}, fmt.Errorf("keeping the run: %w", err)
+			return directory.Run{}, fmt.Errorf("keeping the run: %w", err)
 		}
+		before[i] = run
 	}
 	if len(before) == 0 {
-		return time.Time{}, nil
+		return directory.Run{}, nil
 	}
-	return before[0].Started, nil
+	return before[0], nil
 }
 
 var errRunTimeout = errors.New("the run took longer than runTimeout")
 
 // run does the work and writes what became of it into r.
-func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Change) {
-	report, err := p.look(ctx)
+func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Change, full bool, last directory.RunResult) {
+	report, err := p.look(ctx, full, last)
 	if err != nil {
 		r.Result, r.Message = resultOf(err), err.Error()
 		return
@@ -265,29 +275,43 @@ func (r *Report) Close() { r.have.spool.close() }
 func (p *Poller) Plan(ctx context.Context) (*Report, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(p.cfg.Settings.RunTimeout), errRunTimeout)
 	defer cancel()
-	return p.look(ctx)
+	return p.look(ctx, true, "")
 }
 
 // look reads, plans and judges. Whoever gets the report closes it.
-func (p *Poller) look(ctx context.Context) (*Report, error) {
+func (p *Poller) look(ctx context.Context, full bool, last directory.RunResult) (*Report, error) {
 	sp, err := newSpool(p.cfg.TempDir)
 	if err != nil {
 		return nil, err
 	}
-	report, err := p.report(ctx, sp)
+	report, err := p.report(ctx, sp, full, last)
 	if err != nil {
 		sp.close()
 	}
 	return report, err
 }
 
-func (p *Poller) report(ctx context.Context, sp *spool) (*Report, error) {
+func (p *Poller) report(ctx context.Context, sp *spool, full bool, last directory.RunResult) (*Report, error) {
 	now := p.cfg.Now()
 	have, err := readState(ctx, p.cfg.Store, p.cfg.Source, sp)
 	if err != nil {
 		return nil, err
 	}
-	snap, err := Collect(ctx, p.cfg.Settings, now, have)
+	if !full {
+		held, err := p.hold(ctx)
+		if err != nil {
+			return nil, err
+		}
+		why := p.needsFull(have, last, held != nil, now)
+		if why == "" {
+			var report *Report
+			if report, why, err = p.increment(ctx, have, now); why == "" {
+				return report, err
+			}
+		}
+		p.why(why)
+	}
+	snap, err := readAll(ctx, reading{Settings: p.cfg.Settings, now: now, have: have, told: p.cfg.told})
 	if err != nil {
 		return nil, err
 	}

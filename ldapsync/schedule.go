@@ -169,7 +169,7 @@ func (c *catchUp) Next(t time.Time) time.Time {
 // so for this time already.
 func (s *Schedule) run(ctx context.Context, p *Poller, when When) {
 	now := p.cfg.Now()
-	if _, err := p.runUnless(ctx, now.Add(-when.period(now)/2)); err != nil && !errors.Is(err, ErrBusy) && ctx.Err() == nil {
+	if _, err := p.runUnless(ctx, now.Add(-when.period(now)/2), false); err != nil && !errors.Is(err, ErrBusy) && ctx.Err() == nil {
 		s.log.Error("synchronisation run", zap.String("source", string(p.Source())), zap.Error(err))
 	}
 }

@@ -186,10 +186,10 @@ func TestOneReplicaRunsForATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	if _, err := p.runUnless(t.Context(), now.Add(-time.Minute)); !errors.Is(err, ErrBusy) {
+	if _, err := p.runUnless(t.Context(), now.Add(-time.Minute), true); !errors.Is(err, ErrBusy) {
 		t.Errorf("a second run for the same time: %v, want ErrBusy", err)
 	}
-	if _, err := p.runUnless(t.Context(), now.Add(time.Minute)); err != nil || len(store.runs) != 2 {
+	if _, err := p.runUnless(t.Context(), now.Add(time.Minute), true); err != nil || len(store.runs) != 2 {
 		t.Errorf("a run for the next time: %v, %d runs", err, len(store.runs))
 	}
 }

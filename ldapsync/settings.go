@@ -47,6 +47,10 @@ type Settings struct {
 	RequestTimeout Duration `json:"requestTimeout,omitempty"` // silence of a server that owes an answer; default 30s
 	RunTimeout     Duration `json:"runTimeout,omitempty"`     // of a whole run; default 10m
 
+	// FullEvery lets runs in between read only what changed. Such a run adds and
+	// updates and removes nobody. 0, the default, makes every run a complete read.
+	FullEvery Duration `json:"fullEvery,omitempty"`
+
 	Schedule   string     `json:"schedule,omitempty"` // cron, five fields, UTC; default "*/15 * * * *"
 	Thresholds Thresholds `json:"thresholds,omitzero"`
 	Retention  Retention  `json:"retention,omitzero"`
@@ -138,7 +142,7 @@ func (s Settings) connectionFaults() (errs []error) {
 	if (s.CertFile == "") != (s.KeyFile == "") {
 		errs = append(errs, errors.New("certFile and keyFile go together"))
 	}
-	if s.DialTimeout < 0 || s.RequestTimeout < 0 || s.RunTimeout < 0 {
+	if s.DialTimeout < 0 || s.RequestTimeout < 0 || s.RunTimeout < 0 || s.FullEvery < 0 {
 		errs = append(errs, errors.New("timeouts: must not be negative"))
 	}
 	return errs

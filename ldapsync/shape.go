@@ -1,6 +1,10 @@
 package ldapsync
 
-import "github.com/usherd/usherd/directory"
+import (
+	"slices"
+
+	"github.com/usherd/usherd/directory"
+)
 
 // A shape is what the gate looks at beside the items.
 type shape struct {
@@ -104,18 +108,26 @@ func (d *differ) after() graph {
 	return func(group ref) []ref {
 		i, there := at[group]
 		if !there {
+			if d.want.partial {
+				return d.before(group)
+			}
 			return nil
 		}
 		if d.want.Groups[i].unknown != "" {
 			return d.before(group)
 		}
 		var members []ref
+		if d.want.partial {
+			members = slices.Clone(d.before(group))
+		}
 		for _, e := range d.edges.of[i] {
 			members = append(members, d.refOf(e))
 		}
 		for _, id := range d.edges.kept[i] {
 			if row := d.have.personOf(id); row != nowhere {
 				members = append(members, ref{at: row, kind: refPerson})
+			} else if at, ok := d.knownGroup[id]; ok && d.want.partial {
+				members = append(members, ref{at: at, kind: refGroup})
 			}
 		}
 		return members

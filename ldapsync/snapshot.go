@@ -27,6 +27,9 @@ type Snapshot struct {
 	sids   map[string]int32 // of primary groups, by number
 	spool  *spool
 	seen   []bool // rows of have who are there
+
+	Mark    *Mark // where the next read of what changed begins; nil if none may be
+	partial bool  // only what changed was read: nobody is missing
 }
 
 // A personRow is one entry of the directory that stands for a person.

@@ -49,9 +49,14 @@ func (r StatusRule) disables(value string, absent bool, now time.Time) bool {
 	return true // an unknown rule lets nobody in
 }
 
+// Windows file times count 100 ns since 1601.
+const (
+	never        = 1<<63 - 1
+	windowsEpoch = 116444736000000000 // 1970
+)
+
 // expired reads a Windows file time.
 func expired(value string, now time.Time) bool {
-	const never, epoch = 1<<63 - 1, 116444736000000000 // of 1970, in 100 ns since 1601
 	ticks, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || ticks < 0 {
 		return true
@@ -59,5 +64,19 @@ func expired(value string, now time.Time) bool {
 	if ticks == 0 || ticks == never {
 		return false
 	}
-	return ticks < now.Unix()*10_000_000+epoch
+	return ticks < now.Unix()*10_000_000+windowsEpoch
+}
+
+// expires is when the value of a rule begins to disable the account; zero is
+// never.
+func (r StatusRule) expires(value string) time.Time {
+	n, err := strconv.ParseInt(value, 10, 64)
+	switch {
+	case err != nil || n < 0:
+	case r == ShadowExpire && n < 1<<31:
+		return time.Unix((n+1)*86400, 0)
+	case r == AccountExpires && n > windowsEpoch && n != never:
+		return time.Unix((n-windowsEpoch)/10_000_000+1, 0)
+	}
+	return time.Time{}
 }

@@ -37,6 +37,8 @@ type Template struct {
 	Mapping     Mapping
 	// Status names the rules that tell whether an account is disabled.
 	Status []StatusRule
+	// Stamp is the attribute that tells which entries changed.
+	Stamp string
 	// SIDs is set where primaryGroupID makes people members of a group.
 	SIDs bool
 	// Referrals are the parts of a directory that hold nobody. Below the base,
@@ -57,6 +59,7 @@ var templates = map[string]Template{
 			EmployeeNumber: []string{"employeeNumber"}, GroupName: []string{"cn"},
 			Members: []string{"member", "uniqueMember"}, MemberUIDs: "memberUid", MemberURLs: "memberURL",
 		},
+		Stamp:  "entryCSN",
 		Status: []StatusRule{PwdAccountLockedTime, ShadowExpire, LoginDisabled},
 	},
 	"active-directory": {
@@ -69,6 +72,7 @@ var templates = map[string]Template{
 			EmployeeNumber: []string{"employeeID"}, GroupName: []string{"cn"}, Members: []string{"member"},
 		},
 		Status:    []StatusRule{UserAccountControl, AccountExpires},
+		Stamp:     "uSNChanged",
 		SIDs:      true,
 		Referrals: []string{"CN=Configuration", "DC=DomainDnsZones", "DC=ForestDnsZones"},
 	},
@@ -83,6 +87,7 @@ var templates = map[string]Template{
 			EmployeeNumber: []string{"employeeNumber"}, GroupName: []string{"cn"},
 			Members: []string{"member", "uniqueMember"}, MemberUIDs: "memberUid", MemberURLs: "memberURL",
 		},
+		Stamp:  "modifyTimestamp",
 		Status: []StatusRule{NSAccountLock, ShadowExpire, LoginDisabled},
 	},
 }

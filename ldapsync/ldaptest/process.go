@@ -45,6 +45,12 @@ type process struct {
 
 func start(tb testing.TB, log, path string, args ...string) *process {
 	tb.Helper()
+	return startAs(tb, log, nil, path, args...)
+}
+
+// startAs starts a server as another user.
+func startAs(tb testing.TB, log string, who *syscall.Credential, path string, args ...string) *process {
+	tb.Helper()
 	out, err := os.Create(log)
 	if err != nil {
 		tb.Fatal(err)
@@ -52,7 +58,7 @@ func start(tb testing.TB, log, path string, args ...string) *process {
 	defer out.Close()
 	cmd := exec.Command(path, args...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: who}
 	if err := cmd.Start(); err != nil {
 		tb.Fatalf("start %s: %v", path, err)
 	}
