@@ -26,6 +26,19 @@ func (s *Snapshot) Candidates(req *Request) directory.People {
 	return who
 }
 
+// CandidatesAnywhere is Candidates for checks that name any project, or none.
+func (s *Snapshot) CandidatesAnywhere(req *Request) directory.People {
+	var a ask
+	if s == nil || req == nil || s.resolveAction(req, &a) != Granted {
+		return directory.People{}
+	}
+	who := s.candidates(&a.first, anyScope)
+	if a.also != alsoNothing {
+		who = fewer(who, s.candidates(&a.second, anyScope))
+	}
+	return who
+}
+
 // RightCandidates is Candidates for a right, in checks that name the project or
 // none if it is empty: see [Snapshot.Has].
 func (s *Snapshot) RightCandidates(right directory.Right, project directory.ProjectKey) directory.People {
@@ -50,8 +63,8 @@ func (s *Snapshot) RoleCandidates(name directory.RoleName) directory.People {
 		if g == nil || !g.raw.has(anyRole) {
 			continue
 		}
-		for _, r := range g.roles(s.cat) {
-			if r.role == name {
+		for r := range g.roles(s.cat) {
+			if r.name == name {
 				given = append(given, directory.GroupNum(num))
 				break
 			}
@@ -97,11 +110,17 @@ func (s *Snapshot) candidates(w *want, scope scopeID) directory.People {
 	return who
 }
 
+// anyScope stands for all scopes when candidates are looked for.
+const anyScope = nowhere - 1
+
 // gives reports whether a path from g to w counts in a scope, or would but for
 // an override.
 func (g *group) gives(w *want, scope scopeID) bool {
 	if hasAny(&g.org, &w.ids) {
 		return true
+	}
+	if scope == anyScope {
+		return slices.ContainsFunc(g.in, func(in scopedSet) bool { return hasAny(&in.set, &w.ids) })
 	}
 	in := g.within(scope)
 	return scope != organization && in != nil && hasAny(in, &w.ids)

@@ -209,10 +209,10 @@ func (s *Snapshot) RolesOf(subject *directory.Subject, project directory.Project
 	for _, m := range subject.Memberships {
 		c := &climber{s: s, w: &want{ids: [3]privID{anyRole}}, seen: map[place]bool{}}
 		c.climb(m.Group, func(c *climber, at int) {
-			for scope, given := range c.group(at).roles(s.cat) {
-				b := gift{scope: scope, mapped: given.mapped}
+			for given := range c.group(at).roles(s.cat) {
+				b := given.gift
 				if s.obstacleOf(subject, &a, m, c.steps[at].place, &b) == Granted {
-					held[given.role] = true
+					held[given.name] = true
 				}
 			}
 		})
@@ -227,23 +227,25 @@ func (s *Snapshot) RolesOf(subject *directory.Subject, project directory.Project
 
 // givenRole is a Role that a grant or a mapping gives to a group.
 type givenRole struct {
-	role   directory.RoleName
-	mapped mapped
+	gift
+	name directory.RoleName
 }
 
-// roles yields the Roles that are given to the group itself, by scope.
-func (g *group) roles(cat *catalogue) iter.Seq2[scopeID, givenRole] {
-	return func(yield func(scopeID, givenRole) bool) {
+// roles yields the Roles that are given to the group itself.
+func (g *group) roles(cat *catalogue) iter.Seq[givenRole] {
+	return func(yield func(givenRole) bool) {
 		for i := range g.facts.Grants {
 			grant := &g.facts.Grants[i]
-			if cat.roles[grant.Role] != nil && !yield(cat.scope(grant.Project), givenRole{role: grant.Role}) {
+			b := gift{scope: cat.scope(grant.Project), project: grant.Project, grant: grant, role: cat.roles[grant.Role]}
+			if b.role != nil && !yield(givenRole{b, grant.Role}) {
 				return
 			}
 		}
 		for _, m := range g.mappings {
 			for _, give := range m.gives {
 				for _, name := range give.set.Roles {
-					if cat.roles[name] != nil && !yield(give.scope, givenRole{name, m}) {
+					b := gift{scope: give.scope, project: give.set.Project, mapped: m, role: cat.roles[name]}
+					if b.role != nil && !yield(givenRole{b, name}) {
 						return
 					}
 				}

@@ -1,0 +1,258 @@
+package authz_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/usherd/usherd/authz"
+	"github.com/usherd/usherd/directory"
+	"pgregory.net/rapid"
+)
+
+// A cutter takes links out of facts, of which it has a copy.
+type cutter struct {
+	facts   directory.Facts
+	subject directory.Subject
+}
+
+func newCutter(f *directory.Facts, s *directory.Subject) *cutter {
+	c := &cutter{*f, *s}
+	c.facts.Groups = slices.Clone(f.Groups)
+	c.facts.Policy.Policy.Mappings = slices.Clone(f.Policy.Policy.Mappings)
+	c.facts.Policy.Policy.Roles = slices.Clone(f.Policy.Policy.Roles)
+	return c
+}
+
+func (c *cutter) group(num directory.GroupNum) *directory.GroupFacts {
+	i := slices.IndexFunc(c.facts.Groups, func(g directory.GroupFacts) bool { return g.Num == num })
+	return &c.facts.Groups[i]
+}
+
+// links lists the ways to cut a path, each by taking away one link that the path
+// names.
+func (c *cutter) links(p *authz.Path) (cuts []func()) {
+	for i, g := range p.Groups {
+		if i == 0 {
+			cuts = append(cuts, func() { c.leave(g.Num) })
+		} else {
+			cuts = append(cuts, func() { c.unnest(p.Groups[i-1].Num, g.Num) })
+		}
+	}
+	switch {
+	case p.DefaultRole:
+		cuts = append(cuts, func() { c.facts.Policy.Policy.DefaultRole = "" })
+	case p.Mapping != "":
+		cuts = append(cuts, func() {
+			c.facts.Policy.Policy.Mappings = slices.DeleteFunc(c.facts.Policy.Policy.Mappings, func(m directory.Mapping) bool { return m.Name == p.Mapping })
+		})
+	case len(p.Groups) > 0:
+		cuts = append(cuts, func() {
+			g := c.group(p.Groups[len(p.Groups)-1].Num)
+			g.Grants = without(g.Grants, p.Grant)
+		})
+	default:
+		cuts = append(cuts, func() { c.subject.Grants = without(c.subject.Grants, p.Grant) })
+	}
+	if custom := p.Role == "r1" || p.Role == "r2"; custom && p.Privilege != nil {
+		cuts = append(cuts, func() { c.take(p.Role, *p.Privilege) })
+	}
+	return cuts
+}
+
+func (c *cutter) leave(num directory.GroupNum) {
+	c.subject.Memberships = slices.DeleteFunc(slices.Clone(c.subject.Memberships), func(m directory.Membership) bool { return m.Group == num })
+}
+
+func (c *cutter) unnest(child, parent directory.GroupNum) {
+	g := c.group(child)
+	g.Parents = slices.DeleteFunc(slices.Clone(g.Parents), func(n directory.GroupNum) bool { return n == parent })
+}
+
+// without takes all grants like one away: the same may be given twice.
+func without(grants []directory.Grant, like *directory.Grant) []directory.Grant {
+	return slices.DeleteFunc(slices.Clone(grants), func(g directory.Grant) bool { return g == *like })
+}
+
+// take takes a privilege out of a Role.
+func (c *cutter) take(name directory.RoleName, p directory.Privilege) {
+	for i := range c.facts.Policy.Policy.Roles {
+		if r := &c.facts.Policy.Policy.Roles[i]; r.Name == name {
+			r.Privileges = slices.DeleteFunc(slices.Clone(r.Privileges), func(o directory.Privilege) bool { return o == p })
+		}
+	}
+}
+
+// keepOnly leaves nothing but the links of one path.
+func (c *cutter) keepOnly(p *authz.Path) {
+	c.subject.Memberships, c.subject.Grants = nil, nil
+	if !p.DefaultRole {
+		c.facts.Policy.Policy.DefaultRole = ""
+	}
+	mappings := c.facts.Policy.Policy.Mappings
+	c.facts.Policy.Policy.Mappings = nil
+	for _, m := range mappings {
+		if m.Name == p.Mapping {
+			c.facts.Policy.Policy.Mappings = []directory.Mapping{m}
+		}
+	}
+	if len(p.Groups) == 0 && p.Grant != nil {
+		c.subject.Grants = []directory.Grant{*p.Grant}
+	}
+	for i := range c.facts.Groups {
+		g := &c.facts.Groups[i]
+		g.Parents, g.Grants = nil, nil
+		at := slices.IndexFunc(p.Groups, func(s authz.Step) bool { return s.Num == g.Num })
+		if at >= 0 && at < len(p.Groups)-1 {
+			g.Parents = []directory.GroupNum{p.Groups[at+1].Num}
+		}
+		if at >= 0 && at == len(p.Groups)-1 && p.Grant != nil {
+			g.Grants = []directory.Grant{*p.Grant}
+		}
+	}
+	if len(p.Groups) > 0 {
+		c.subject.Memberships = []directory.Membership{{Group: p.Groups[0].Num, Local: p.Local}}
+	}
+}
+
+func (c *cutter) explain(q *authz.Request) authz.Explanation {
+	return authz.Compile(c.facts).Explain(&c.subject, q)
+}
+
+// TestThePathsAreAllThatAllows removes one link of every path, at random, and
+// the answer is no; and keeps the links of one path alone, and it is yes.
+func TestThePathsAreAllThatAllows(t *testing.T) {
+	organizations(t, 3, func(t *rapid.T) {
+		f := randomFacts(t)
+		s := randomSubject(t)
+		snap := authz.Compile(f)
+		for _, q := range asked {
+			for _, q.Project = range []directory.ProjectKey{"", "p"} {
+				if !snap.Decide(&s, &q).Allow {
+					continue
+				}
+				e := snap.Explain(&s, &q)
+				for i, part := range e.Parts {
+					if part.More {
+						continue
+					}
+					c := newCutter(&f, &s)
+					if !slices.ContainsFunc(part.Paths, func(p authz.Path) bool { return p.DefaultRole }) {
+						c.facts.Policy.Policy.DefaultRole = "" // taking a Role away would bring it in
+					}
+					for j := range part.Paths {
+						p := &part.Paths[j]
+						cuts := c.links(p)
+						cuts[upTo(t, len(cuts), "link")]()
+						alone := newCutter(&f, &s)
+						alone.keepOnly(p)
+						if now := alone.explain(&q); now.Parts[i].Code != authz.Granted {
+							t.Fatalf("%+v: %s does not suffice alone: %v\nsubject: %s\nfacts: %s", q, p, now.Parts[i].Code, text(s), text(f))
+						}
+					}
+					if now := c.explain(&q); now.Decision.Allow || now.Parts[i].Code == authz.Granted {
+						t.Fatalf("%+v: with a link of every path gone it is still allowed, by %s\npaths: %s\nsubject: %s\nfacts: %s", q, now.Parts[i].Paths[0], text(part.Paths), text(s), text(f))
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestWhatIsEnoughIsEnough does what fixes say is enough.
+func TestWhatIsEnoughIsEnough(t *testing.T) {
+	done := map[authz.FixKind]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		f := randomFacts(t)
+		s := randomSubject(t)
+		snap := authz.Compile(f)
+		for _, q := range asked {
+			for _, q.Project = range []directory.ProjectKey{"", "p"} {
+				e := snap.Explain(&s, &q)
+				for i, part := range e.Parts {
+					for _, fix := range part.Fixes {
+						c := newCutter(&f, &s)
+						if !fix.Enough || !c.fix(&fix, &q) {
+							continue
+						}
+						done[fix.Kind]++
+						if now := c.explain(&q); now.Parts[i].Code != authz.Granted {
+							t.Fatalf("%+v: after %q the answer for %s is %v\nsubject: %s\nfacts: %s", q, fix.Do, part.Asked, now.Parts[i].Code, text(s), text(f))
+						}
+					}
+				}
+			}
+		}
+	})
+	for _, kind := range []authz.FixKind{authz.FixConfirmMapping, authz.FixUnblockGroup, authz.FixEndOverride, authz.FixJoinGroup, authz.FixEnableSource} {
+		if done[kind] == 0 {
+			t.Errorf("no %s was tried", kind)
+		}
+	}
+}
+
+// fix does what a fix says; false if it is not one of those that are tried.
+func (c *cutter) fix(fix *authz.Fix, q *authz.Request) bool {
+	switch fix.Kind {
+	case authz.FixConfirmMapping:
+		c.facts.Policy.Bindings = slices.Clone(c.facts.Policy.Bindings)
+		for i := range c.facts.Policy.Bindings {
+			if b := &c.facts.Policy.Bindings[i]; b.Mapping == fix.Mapping && b.Num == fix.Group.Num {
+				b.State = directory.Bound
+			}
+		}
+	case authz.FixUnblockGroup:
+		c.group(fix.Group.Num).Blocked = false
+	case authz.FixEnableSource:
+		c.facts.Policy.Sources = slices.Clone(c.facts.Policy.Sources)
+		for i := range c.facts.Policy.Sources {
+			if src := &c.facts.Policy.Sources[i]; src.Name == fix.Source {
+				src.State = directory.SourceActive
+			}
+		}
+		return slices.ContainsFunc(c.facts.Policy.Sources, func(s directory.Source) bool { return s.Name == fix.Source })
+	case authz.FixEndOverride:
+		scope := directory.ProjectKey("")
+		if slices.Contains(strings.Fields(fix.Command), "--project") {
+			if scope = q.Project; q.Type == "project" {
+				scope = directory.ProjectKey(q.ID)
+			}
+		}
+		c.subject.Overrides = slices.DeleteFunc(slices.Clone(c.subject.Overrides), func(p directory.ProjectKey) bool { return p == scope })
+	case authz.FixJoinGroup:
+		c.subject.Memberships = append(slices.Clone(c.subject.Memberships), directory.Membership{Group: fix.Group.Num, Local: fix.Group.Source == directory.Local})
+		slices.SortFunc(c.subject.Memberships, func(a, b directory.Membership) int { return int(a.Group) - int(b.Group) })
+	case authz.FixGrant:
+		return c.grant(strings.Fields(fix.Command))
+	default:
+		return false
+	}
+	return true
+}
+
+// grant does what the words of a command say: usherd user grant USER --FLAG
+// VALUE [--project PROJECT].
+func (c *cutter) grant(command []string) bool {
+	g := directory.Grant{}
+	if len(command) == 8 {
+		g.Project = directory.ProjectKey(command[7])
+	}
+	switch value := command[5]; command[4] {
+	case "--role":
+		g.Role = directory.RoleName(value)
+	case "--access":
+		g.Privilege = directory.Privilege{Kind: directory.Access, Key: value}
+	case "--output":
+		g.Privilege = directory.Privilege{Kind: directory.OutputPrivilege, Key: value}
+	case "--privilege":
+		g.Privilege = directory.Privilege{Kind: directory.RolePrivilege, Key: value}
+	case "--integration":
+		for l := directory.Viewer; l <= directory.Admin; l++ {
+			if key, ok := strings.CutSuffix(value, "="+l.String()); ok {
+				g.Privilege = directory.Privilege{Kind: directory.IntegrationLevel, Key: key, Level: l}
+			}
+		}
+	}
+	c.subject.Grants = append(slices.Clone(c.subject.Grants), g)
+	return true
+}
