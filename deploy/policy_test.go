@@ -38,7 +38,7 @@ type policy struct {
 		Grant      yaml.Node
 	}
 	Tests []struct {
-		As          struct{ Groups []string }
+		As          struct{ Groups []any } // source/name, or {source, id or dn}
 		Project     string
 		Can, Cannot []string
 	}
