@@ -85,7 +85,20 @@ func (a *API) serve(f handler) http.Handler {
 		if reason := r.Header.Get("Usherd-Reason"); len(reason) <= 500 {
 			by.Reason = reason
 		}
-		out, err := f(call{r, by})
+		if err := a.admit(r, by); err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		c := call{r, by}
+		dry, err := c.flag("dry_run")
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		if dry {
+			c.Request = r.WithContext(WithDryRun(r.Context()))
+		}
+		out, err := f(c)
 		if err != nil {
 			a.fail(w, r, err)
 			return
@@ -119,7 +132,16 @@ func (o Outcome) stamp() string { return o.Stamp }
 
 // Register adds the routes of the API to mux.
 func (a *API) Register(mux *http.ServeMux) {
-	for pattern, f := range map[string]handler{
+	for _, routes := range []map[string]handler{a.routes(), a.directoryRoutes(), a.catalogueRoutes()} {
+		for pattern, f := range routes {
+			mux.Handle(pattern, a.serve(f))
+		}
+	}
+	mux.Handle(anything, a.serve(func(c call) (answer, error) { return answer{}, a.noRoute(mux, c) }))
+}
+
+func (a *API) routes() map[string]handler {
+	return map[string]handler{
 		"GET /api/v1/sources":                  a.listSources,
 		"POST /api/v1/sources":                 a.addSource,
 		"POST /api/v1/sources/{source}/state":  a.setSourceState,
@@ -176,7 +198,7 @@ const anything = "/api/v1/"
 // noRoute tells an unknown path from a known one with another method.
 func (a *API) noRoute(mux *http.ServeMux, c call) error {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		other := c.Clone(c.Context())
 		other.Method = method
 		if _, pattern := mux.Handler(other); pattern != anything {
