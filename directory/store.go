@@ -135,6 +135,7 @@ type Store interface {
 	Lister
 	Timeline
 	Rehearser
+	Foreseer
 
 	// RootKey returns the deployment's root key, 32 bytes, made at first start.
 	RootKey(ctx context.Context) ([]byte, error)

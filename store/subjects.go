@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -134,7 +135,7 @@ func (s *Store) readSubjects(ctx context.Context, ids []directory.UserID, at dir
 		all.Go(func() {
 			errs[r] = s.snapshot(ctx, func(q querier) error {
 				for i := r; i < len(chunks); i += len(errs) {
-					some, err := s.readChunk(ctx, q, chunks[i], at)
+					some, err := readChunk(ctx, q, s.d, chunks[i], at)
 					if err != nil {
 						return fmt.Errorf("reading people: %w", err)
 					}
@@ -205,10 +206,10 @@ func scanOwnRow(row scanner) (r ownRow, err error) {
 }
 
 // readChunk reads the living among a few users, whose ids ascend.
-func (s *Store) readChunk(ctx context.Context, q querier, ids []directory.UserID, at directory.Stamp) ([]directory.Subject, error) {
+func readChunk(ctx context.Context, q querier, d dialect, ids []directory.UserID, at directory.Stamp) ([]directory.Subject, error) {
 	args := anys(ids, any(int64(at.Revision)))
 	list, join := params(2, len(ids)), "group_concat"
-	if s.d.engine == postgres {
+	if d.engine == postgres {
 		join = "string_agg"
 	}
 	text := strings.NewReplacer("LIST", list, "JOIN", join)
@@ -269,7 +270,7 @@ func (r personRow) addGroups(sub *directory.Subject) error {
 	for text := range strings.SplitSeq(r.groups, ",") {
 		num, err := strconv.ParseUint(text, 10, 32)
 		if err != nil {
-			return fmt.Errorf("a kept number of a group is damaged")
+			return errors.New("a kept number of a group is damaged")
 		}
 		sub.Memberships = append(sub.Memberships, directory.Membership{Group: directory.GroupNum(num)})
 	}
