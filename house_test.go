@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"authz/watch":       {"directory"},
 	"scim":              {"directory", "scim/filter"},
 	"scim/filter":       {"directory"},
+	"scim/provider":     {},
 	"ldapsync":          {"directory"},
 	"ldapsync/ldaptest": {},
 	"cache":             {"directory"},
