@@ -134,6 +134,9 @@ func (c *call) takeBody(r *http.Request, path []string) (func(), error) {
 	if path[0] == c.model.user.endpoint {
 		limit = c.limits.UserBody
 	}
+	if err := promise(r, limit); err != nil {
+		return nil, err
+	}
 	reserved := int64(limit)
 	if r.ContentLength >= 0 && r.ContentLength < reserved {
 		reserved = r.ContentLength
@@ -144,7 +147,7 @@ func (c *call) takeBody(r *http.Request, path []string) (func(), error) {
 	}
 	raw, err := readBody(r, limit)
 	if err == nil {
-		c.body, err = decodeWithin(raw, c.limits.Depth)
+		c.body, err = decodeText(raw, c.limits.Depth)
 	}
 	if err != nil {
 		done()

@@ -10,20 +10,21 @@ import (
 
 // The shape limits of a JSON body beside its size.
 const (
-	maxDepth  = 32       // nested objects and lists
-	maxKeys   = 1_000    // names in one object
-	maxString = 64 << 10 // bytes of a string, escapes included
-	maxValues = 500_000  // values in all: small ones take many times their length in memory
+	maxDepth   = 32       // nested objects and lists
+	maxKeys    = 1_000    // names in one object
+	maxString  = 64 << 10 // bytes of a string, escapes included
+	maxValues  = 500_000  // values in all: small ones take many times their length in memory
+	maxObjects = 100_000  // objects in all: an empty one takes as much as twenty other values
 )
 
 // decode reads one JSON text strictly. Unlike encoding/json it refuses what
 // two readers could understand differently: repeated names, strings that are
 // not UTF-8, NUL, text after the end. Objects become map[string]any, lists
 // []any, numbers json.Number. Every error is a 400 invalidSyntax.
-func decode(body []byte) (any, error) { return decodeWithin(body, maxDepth) }
+func decode(body []byte) (any, error) { return decodeText(string(body), maxDepth) }
 
-func decodeWithin(body []byte, depth int) (any, error) {
-	d := &decoder{text: string(body), depth: depth}
+func decodeText(body string, depth int) (any, error) {
+	d := &decoder{text: body, depth: depth}
 	v, err := d.value(0)
 	if err != nil {
 		return nil, err
@@ -38,8 +39,9 @@ type decoder struct {
 	text string // strings of the result share its memory
 	pos  int
 
-	depth  int // the limit
-	values int
+	depth   int // the limit
+	values  int
+	objects int
 }
 
 func (d *decoder) bad(format string, args ...any) error {
@@ -72,6 +74,9 @@ func (d *decoder) value(depth int) (any, error) {
 		}
 		d.pos++
 		if c == '{' {
+			if d.objects++; d.objects > maxObjects {
+				return nil, tooLarge("the body has more than %d JSON objects", maxObjects)
+			}
 			return d.object(depth)
 		}
 		return d.list(depth)

@@ -77,6 +77,16 @@ func TestDecodeLimitsValues(t *testing.T) {
 	}
 }
 
+func TestDecodeLimitsObjects(t *testing.T) {
+	list := func(n int) []byte { return []byte("[" + strings.Repeat("{},", n-1) + "{}]") }
+	if _, err := decode(list(maxObjects)); err != nil {
+		t.Errorf("decode of %d objects: %v", maxObjects, err)
+	}
+	if _, err := decode(list(maxObjects + 1)); err == nil {
+		t.Errorf("decode of %d objects is accepted", maxObjects+1)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{
 		`{"schemas":["urn:x"],"userName":"a\u00e9","active":"True","emails":[{"value":"x","primary":true}]}`,

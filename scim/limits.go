@@ -4,6 +4,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/usherd/usherd/scim/filter"
@@ -79,23 +80,33 @@ func checkMedia(h http.Header) error {
 // that a client which is still sending hears of it.
 const drained = 32 << 20
 
-// readBody reads a body of at most limit bytes.
-func readBody(r *http.Request, limit int) ([]byte, error) {
-	if r.ContentLength > int64(limit) {
-		// Whoever asks first (RFC 9110, section 10.1.1) is told before sending.
-		if !foldEqual(r.Header.Get("Expect"), "100-continue") {
-			_, _ = io.CopyN(io.Discard, r.Body, drained) // the answer is the same whatever comes
-		}
-		return nil, tooLarge("the body has %d bytes; the limit is %d", r.ContentLength, limit)
+// promise refuses a body whose length is said to be more than limit. Whoever
+// asks first (RFC 9110, section 10.1.1) is told before sending, and so is who
+// would send for too long.
+func promise(r *http.Request, limit int) error {
+	if r.ContentLength <= int64(limit) {
+		return nil
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, int64(limit)+1))
+	if r.ContentLength <= drained && !foldEqual(r.Header.Get("Expect"), "100-continue") {
+		_, _ = io.CopyN(io.Discard, r.Body, drained) // the answer is the same whatever comes
+	}
+	return tooLarge("the body has %d bytes; the limit is %d", r.ContentLength, limit)
+}
+
+// readBody reads a body of at most limit bytes, which are in memory once.
+func readBody(r *http.Request, limit int) (string, error) {
+	var body strings.Builder
+	if r.ContentLength > 0 {
+		body.Grow(int(r.ContentLength)) // promise has looked at it
+	}
+	n, err := io.Copy(&body, io.LimitReader(r.Body, int64(limit)+1))
 	if err != nil {
 		// A body cut short is no body: nothing of it is used.
-		return nil, &Error{Status: http.StatusBadRequest, ScimType: "invalidSyntax", Detail: "the body broke off", Err: err}
+		return "", &Error{Status: http.StatusBadRequest, ScimType: "invalidSyntax", Detail: "the body broke off", Err: err}
 	}
-	if len(body) > limit {
+	if n > int64(limit) {
 		_, _ = io.CopyN(io.Discard, r.Body, drained)
-		return nil, tooLarge("the body is longer than %d bytes", limit)
+		return "", tooLarge("the body is longer than %d bytes", limit)
 	}
-	return body, nil
+	return body.String(), nil
 }
