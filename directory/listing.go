@@ -1,0 +1,42 @@
+package directory
+
+import (
+	"context"
+	"time"
+)
+
+// A PersonRow is a user as lists show it.
+type PersonRow struct {
+	ID          UserID           `json:"id"`
+	Type        UserType         `json:"type"`
+	Blocked     bool             `json:"blocked,omitempty"`
+	BlockReason string           `json:"blockReason,omitempty"`
+	LastLogin   time.Time        `json:"lastLogin,omitzero"`
+	Created     time.Time        `json:"created"`
+	Deleted     time.Time        `json:"deleted,omitzero"`
+	Identities  []PersonIdentity `json:"identities"` // in the order of their sources
+}
+
+// A PersonIdentity is an identity as lists show it.
+type PersonIdentity struct {
+	ID          UserID     `json:"id"`
+	Source      SourceName `json:"source"`
+	Presence    Presence   `json:"presence"`
+	UserName    string     `json:"userName"`
+	UserNameKey NameKey    `json:"-"`
+	DisplayName string     `json:"displayName,omitempty"`
+	DisplayKey  NameKey    `json:"-"`
+	ExternalID  string     `json:"externalId,omitempty"`
+	Active      bool       `json:"active"`
+	Email       string     `json:"email,omitempty"`   // the primary one, else the first
+	Company     string     `json:"company,omitempty"` // the enterprise organization
+	Version     int64      `json:"version"`
+}
+
+// A Lister reads many users at once, for lists.
+type Lister interface {
+	// PersonRows returns users, living or deleted within [RestoreFor], ascending
+	// by id: those that one of the ids names, the user's or an identity's; with
+	// no id at all everybody.
+	PersonRows(ctx context.Context, ids ...UserID) ([]PersonRow, error)
+}

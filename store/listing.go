@@ -1,0 +1,141 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// A personLine is one identity of a user, with what is the user's own.
+type personLine struct {
+	user     directory.PersonRow // without identities
+	identity directory.PersonIdentity
+	rank     int64
+}
+
+const personColumns = `u.id, u.type, u.blocked, u.block_reason, u.last_login, u.created, u.deleted,
+	t.id, t.source, t.presence, t.user_name, t.user_name_key, t.display_name, t.display_key, t.external_id, t.active, t.emails,
+	CASE WHEN t.attributes LIKE '%"organization"%' THEN t.attributes ELSE '' END, t.version,
+	COALESCE((SELECT s.rank FROM source s WHERE s.name = t.source), 9223372036854775807)`
+
+// PersonRows returns users as lists show them.
+func (s *Store) PersonRows(ctx context.Context, ids ...directory.UserID) ([]directory.PersonRow, error) {
+	since := ms(s.now().Add(-directory.RestoreFor))
+	query := `SELECT ` + personColumns + ` FROM users u JOIN identity t ON t.user_id = u.id
+		WHERE (u.deleted = 0 OR u.deleted >= $1)`
+	var lines []personLine
+	err := s.snapshot(ctx, func(q querier) (err error) {
+		if len(ids) == 0 {
+			lines, err = collect(ctx, q, scanPerson, query, since)
+			return err
+		}
+		ids = slices.DeleteFunc(slices.Clone(ids), func(id directory.UserID) bool { return !storable(string(id)) })
+		slices.Sort(ids)
+		for part := range slices.Chunk(slices.Compact(ids), maxParams) {
+			some, err := collect(ctx, q, scanPerson, query+` AND u.id IN (SELECT i.user_id FROM identity i WHERE i.id IN (`+
+				params(2, len(part))+`))`, anys(part, any(since))...)
+			if err != nil {
+				return err
+			}
+			lines = append(lines, some...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing people: %w", err)
+	}
+	return gather(lines), nil
+}
+
+// gather makes one row of all lines of a user.
+func gather(lines []personLine) []directory.PersonRow {
+	slices.SortFunc(lines, func(a, b personLine) int {
+		if c := strings.Compare(string(a.user.ID), string(b.user.ID)); c != 0 {
+			return c
+		}
+		switch {
+		case a.rank < b.rank:
+			return -1
+		case a.rank > b.rank:
+			return 1
+		}
+		return strings.Compare(string(a.identity.ID), string(b.identity.ID))
+	})
+	var rows []directory.PersonRow
+	for i, l := range lines {
+		if i > 0 && l.user.ID == lines[i-1].user.ID {
+			if l.identity.ID == lines[i-1].identity.ID {
+				continue // two ids of one user, in two parts
+			}
+		} else {
+			rows = append(rows, l.user)
+		}
+		row := &rows[len(rows)-1]
+		row.Identities = append(row.Identities, l.identity)
+	}
+	return rows
+}
+
+func scanPerson(row scanner) (l personLine, err error) {
+	var blocked, login, created, deleted, active int64
+	var emails, attributes string
+	u, i := &l.user, &l.identity
+	err = row.Scan(&u.ID, &u.Type, &blocked, &u.BlockReason, &login, &created, &deleted,
+		&i.ID, &i.Source, &i.Presence, &i.UserName, &i.UserNameKey, &i.DisplayName, &i.DisplayKey, &i.ExternalID, &active, &emails,
+		&attributes, &i.Version, &l.rank)
+	if err != nil {
+		return l, err
+	}
+	u.Blocked, i.Active = blocked != 0, active != 0
+	u.LastLogin, u.Created, u.Deleted = fromMS(login), fromMS(created), fromMS(deleted)
+	if i.Email, err = shownEmail(emails); err != nil {
+		return l, err
+	}
+	i.Company, err = companyOf(attributes)
+	return l, err
+}
+
+// shownEmail is the primary address, else the first.
+func shownEmail(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	var emails []directory.Email
+	if err := unmarshal("list of e-mail addresses", text, &emails); err != nil {
+		return "", err
+	}
+	for _, e := range emails {
+		if e.Primary {
+			return e.Value, nil
+		}
+	}
+	if len(emails) == 0 {
+		return "", nil
+	}
+	return emails[0].Value, nil
+}
+
+// companyOf is the organization of the enterprise extension (RFC 7643, section
+// 4.3).
+func companyOf(attributes string) (string, error) {
+	if attributes == "" {
+		return "", nil
+	}
+	var a struct {
+		Enterprise struct {
+			Organization json.RawMessage `json:"organization"`
+		} `json:"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"`
+	}
+	if err := unmarshal("attributes", attributes, &a); err != nil {
+		return "", err
+	}
+	var name string
+	if json.Unmarshal(a.Enterprise.Organization, &name) != nil {
+		return "", nil // it is no text: nothing to show
+	}
+	return name, nil
+}

@@ -1,0 +1,45 @@
+package storetest
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/usherd/usherd/directory"
+)
+
+var listingCases = []testCase{
+	{"lists show every user once, with what is shown of each identity", testPersonRows},
+}
+
+func testPersonRows(t *testing.T, s directory.Store) {
+	f := fill(t, s)
+	ann, ben, gone := f.user(okta, "Ann"), f.user(corp, "ben"), f.user(okta, "gone")
+	rich := profile("cleo", "second@corp.test")
+	rich.Type = directory.Service
+	rich.Emails = append(rich.Emails, directory.Email{Value: "First@corp.test", Primary: true})
+	rich.Attributes = json.RawMessage(`{"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"organization":"Acme"}}`)
+	cleo := directory.UserID(directory.NewID())
+	f.apply(directory.CreateUser{ID: cleo, Source: okta, Profile: rich}, directory.SetBlock{User: ben, Blocked: true, Reason: "lost laptop"},
+		directory.DeleteUser{ID: gone, Source: okta})
+	all, err := s.PersonRows(t.Context())
+	if err != nil || len(all) != 4 || all[0].ID != ann || all[1].ID != ben || all[2].ID != gone || all[3].ID != cleo {
+		t.Fatalf("PersonRows() = %+v, %v; want ann, ben, gone and cleo", all, err)
+	}
+	if got := all[1]; !got.Blocked || got.BlockReason != "lost laptop" || got.Type != directory.Standard || got.Created.IsZero() || !got.Deleted.IsZero() {
+		t.Errorf("ben = %+v, want blocked for a lost laptop", got)
+	}
+	if got := all[2]; got.Deleted.IsZero() || got.Identities[0].Presence != directory.Deleted {
+		t.Errorf("gone = %+v, want deleted", got)
+	}
+	want := []directory.PersonIdentity{{
+		ID: cleo, Source: okta, Presence: directory.Present, UserName: "cleo", UserNameKey: key("cleo"), DisplayName: "Display cleo",
+		DisplayKey: key("Display cleo"), ExternalID: "x-cleo", Active: true, Email: "First@corp.test", Company: "Acme", Version: 1,
+	}}
+	if d := diff(want, all[3].Identities); d != "" || all[3].Type != directory.Service {
+		t.Errorf("cleo is %s (-want +got):\n%s", all[3].Type, d)
+	}
+	some, err := s.PersonRows(t.Context(), cleo, ann, cleo, "nobody", "\xff")
+	if d := diff([]directory.PersonRow{all[0], all[3]}, some); err != nil || d != "" {
+		t.Errorf("PersonRows(cleo, ann): %v (-want +got):\n%s", err, d)
+	}
+}
