@@ -132,7 +132,7 @@ func (o Outcome) stamp() string { return o.Stamp }
 
 // Register adds the routes of the API to mux.
 func (a *API) Register(mux *http.ServeMux) {
-	for _, routes := range []map[string]handler{a.routes(), a.directoryRoutes(), a.catalogueRoutes()} {
+	for _, routes := range []map[string]handler{a.routes(), a.questions(), a.directoryRoutes(), a.catalogueRoutes()} {
 		for pattern, f := range routes {
 			mux.Handle(pattern, a.serve(f))
 		}
@@ -183,13 +183,7 @@ func (a *API) routes() map[string]handler {
 		"POST /api/v1/check":                   a.check,
 		"GET /api/v1/audit":                    a.listAudit,
 		"GET /api/v1/audit/verify":             a.verifyAudit,
-	} {
-		mux.Handle(pattern, a.serve(f))
 	}
-	for pattern, f := range a.questions() {
-		mux.Handle(pattern, a.serve(f))
-	}
-	mux.Handle(anything, a.serve(func(c call) (answer, error) { return answer{}, a.noRoute(mux, c) }))
 }
 
 // anything is the pattern of what no other pattern is for.

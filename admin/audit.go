@@ -13,6 +13,9 @@ import (
 
 // Audit returns audit records after a revision, the oldest first.
 func (s *Service) Audit(ctx context.Context, after directory.Revision, limit int) ([]directory.AuditRecord, error) {
+	if _, err := s.reads(ctx, ReadAudit); err != nil {
+		return nil, err
+	}
 	records, err := s.Store.Audit(ctx, after, pageSize(limit))
 	if err != nil {
 		return nil, fmt.Errorf("reading audit records: %w", err)
@@ -31,6 +34,9 @@ type Verification struct {
 
 // VerifyAudit recomputes the whole audit chain.
 func (s *Service) VerifyAudit(ctx context.Context) (Verification, error) {
+	if _, err := s.reads(ctx, ReadAudit); err != nil {
+		return Verification{}, err
+	}
 	at, err := audit.Verify(audit.Point{}, s.chain(ctx))
 	out := Verification{OK: err == nil, Records: at.Seq, Hash: at.Hash.String()}
 	breach, ok := errors.AsType[*audit.BreakError](err)

@@ -57,6 +57,9 @@ func (s *Service) Check(ctx context.Context, q Question) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
+	if err := s.mayAsk(ctx, look.Subject, q.Project); err != nil {
+		return Answer{}, err
+	}
 	d := look.Snapshot.Decide(look.Subject, &req)
 	return Answer{d.Allow, d.Code, look.Stamp.Revision, look.Stamp.String()}, nil
 }
@@ -108,6 +111,9 @@ func (s *Service) Permissions(ctx context.Context, name string, project director
 	}
 	look, err := s.lookUp(ctx, key)
 	if err != nil {
+		return authz.Permissions{}, err
+	}
+	if err := s.mayAsk(ctx, look.Subject, project); err != nil {
 		return authz.Permissions{}, err
 	}
 	if look.Subject.Found != directory.One {

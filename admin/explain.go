@@ -36,6 +36,9 @@ func (s *Service) Explain(ctx context.Context, q Question) (Explained, error) {
 	if err != nil {
 		return Explained{}, err
 	}
+	if err := s.mayExplain(ctx, look.Subject); err != nil {
+		return Explained{}, err
+	}
 	e := look.Snapshot.Explain(look.Subject, &req)
 	who, err := s.person(ctx, look, q.User)
 	if err != nil {

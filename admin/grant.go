@@ -155,13 +155,16 @@ type holder struct {
 	group directory.GroupID
 }
 
-func (s *Service) grant(ctx context.Context, by directory.Actor, to holder, spec GrantSpec) (Outcome, error) {
+func (s *Service) grant(ctx context.Context, by directory.Actor, a *Authority, to holder, spec GrantSpec) (Outcome, error) {
 	facts, err := s.Store.Policy(ctx)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("reading policy: %w", err)
 	}
 	set, err := spec.set(&facts.Policy)
 	if err != nil {
+		return Outcome{}, err
+	}
+	if err := a.mayGiveSet(&facts.Policy, set); err != nil {
 		return Outcome{}, err
 	}
 	var changes []directory.Change
@@ -174,7 +177,7 @@ func (s *Service) grant(ctx context.Context, by directory.Actor, to holder, spec
 
 // revoke takes back what was granted by hand. What a mapping, a nesting or an
 // override gives is taken back where it comes from.
-func (s *Service) revoke(ctx context.Context, by directory.Actor, from holder, spec GrantSpec) (Outcome, error) {
+func (s *Service) revoke(ctx context.Context, by directory.Actor, a *Authority, from holder, spec GrantSpec) (Outcome, error) {
 	held, err := s.Store.Grants(ctx, from.user, from.group)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("reading grants: %w", err)
@@ -185,6 +188,9 @@ func (s *Service) revoke(ctx context.Context, by directory.Actor, from holder, s
 		if i < 0 {
 			return Outcome{}, notFound("%s is not granted by hand%s; what there is by hand: %s",
 				thing(g), in(g.Project), describe(held))
+		}
+		if err := a.mayGiveGrants(held[i : i+1]); err != nil {
+			return Outcome{}, err
 		}
 		changes = append(changes, directory.EndGrant{Grant: held[i]})
 	}

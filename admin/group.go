@@ -7,15 +7,6 @@ import (
 	"github.com/usherd/usherd/directory"
 )
 
-// GroupFilter says which groups to list.
-type GroupFilter struct {
-	Source  directory.SourceName
-	Project *directory.ProjectKey
-	Name    string // contained in the name
-	After   *directory.Place
-	Limit   int // default 100, at most 1000
-}
-
 const (
 	defaultPage = 100
 	maxPage     = 1000
@@ -28,29 +19,32 @@ func pageSize(n int) int {
 	return min(n, maxPage)
 }
 
-// Groups lists groups in the order in which they were made.
-func (s *Service) Groups(ctx context.Context, f GroupFilter) ([]directory.Group, error) {
-	var where directory.And
-	if f.Name != "" {
-		where = append(where, directory.Compare{Attr: directory.AttrName, Op: directory.Co, Value: f.Name})
-	}
-	if f.Project != nil {
-		where = append(where, directory.Compare{Attr: directory.AttrProject, Op: directory.Eq, Value: string(*f.Project)})
-	}
-	q := directory.Query{Source: f.Source, After: f.After, Limit: pageSize(f.Limit)}
-	if len(where) > 0 {
-		q.Where = where
-	}
-	page, err := s.Store.Groups(ctx, q)
+// groupToChange finds a group of which the actor may do something that changes
+// it: in whatever project it is, and whatever it gives.
+func (s *Service) groupToChange(ctx context.Context, by directory.Actor, name string, action Action) (*Authority, directory.Group, error) {
+	a, err := s.authority(ctx, by)
 	if err != nil {
-		return nil, fmt.Errorf("listing groups: %w", err)
+		return nil, directory.Group{}, err
 	}
-	return page.Items, nil
+	if err := a.requireAnywhere(action); err != nil {
+		return nil, directory.Group{}, err
+	}
+	g, err := s.seenGroup(ctx, a, name)
+	if err != nil {
+		return nil, g, err
+	}
+	if err := a.require(action, g.Project); err != nil {
+		return nil, g, err
+	}
+	return a, g, a.mayChangeGroup(g)
 }
 
 // SetGroupStatus blocks or unblocks a group of any source.
 func (s *Service) SetGroupStatus(ctx context.Context, by directory.Actor, name string, status directory.GroupStatus) (Outcome, error) {
-	g, err := s.group(ctx, name)
+	if status != directory.GroupActive && status != directory.GroupBlocked {
+		return Outcome{}, invalid("status %q is not one of active, blocked", status)
+	}
+	_, g, err := s.groupToChange(ctx, by, name, BlockGroups)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -62,10 +56,16 @@ func (s *Service) SetGroupStatus(ctx context.Context, by directory.Actor, name s
 }
 
 // SetGroupScope limits a group to a project; the empty key makes it
-// organization-wide again.
+// organization-wide again. It needs the right to change groups in both scopes.
 func (s *Service) SetGroupScope(ctx context.Context, by directory.Actor, name string, project directory.ProjectKey) (Outcome, error) {
-	g, err := s.group(ctx, name)
+	a, g, err := s.groupToChange(ctx, by, name, WriteGroups)
 	if err != nil {
+		return Outcome{}, err
+	}
+	if err := a.require(WriteGroups, project); err != nil {
+		return Outcome{}, err
+	}
+	if err := a.mayMoveGroup(g, project); err != nil {
 		return Outcome{}, err
 	}
 	facts, err := s.Store.Policy(ctx)
@@ -78,53 +78,47 @@ func (s *Service) SetGroupScope(ctx context.Context, by directory.Actor, name st
 	return s.keepingAnOwner(ctx, by, directory.SetGroupScope{Group: g.ID, Project: project})
 }
 
+// mayMoveGroup refuses another scope for a group if what it gives there holds a
+// right which a lacks there.
+func (a *Authority) mayMoveGroup(g directory.Group, project directory.ProjectKey) error {
+	held := map[scopedRole]bool{}
+	for h := range rolesOf(a.view, g.Num) {
+		if h.project == g.Project {
+			h.project = project
+		}
+		held[h] = true
+	}
+	return a.mayChange("group "+string(g.Source)+"/"+g.Name, held)
+}
+
+// groupToGrant finds a group to which, or from which, the actor may grant in
+// the scope of a spec.
+func (s *Service) groupToGrant(ctx context.Context, by directory.Actor, name string, spec GrantSpec) (*Authority, directory.Group, error) {
+	a, err := s.allowed(ctx, by, WriteGrants, spec.Project)
+	if err != nil {
+		return nil, directory.Group{}, err
+	}
+	g, err := s.seenGroup(ctx, a, name)
+	if err != nil {
+		return nil, g, err
+	}
+	return a, g, a.mayChangeGroup(g)
+}
+
 // GrantToGroup grants by hand to a group.
 func (s *Service) GrantToGroup(ctx context.Context, by directory.Actor, name string, spec GrantSpec) (Outcome, error) {
-	g, err := s.group(ctx, name)
+	a, g, err := s.groupToGrant(ctx, by, name, spec)
 	if err != nil {
 		return Outcome{}, err
 	}
-	return s.grant(ctx, by, holder{group: g.ID}, spec)
+	return s.grant(ctx, by, a, holder{group: g.ID}, spec)
 }
 
 // RevokeFromGroup takes back what was granted to a group by hand.
 func (s *Service) RevokeFromGroup(ctx context.Context, by directory.Actor, name string, spec GrantSpec) (Outcome, error) {
-	g, err := s.group(ctx, name)
+	a, g, err := s.groupToGrant(ctx, by, name, spec)
 	if err != nil {
 		return Outcome{}, err
 	}
-	return s.revoke(ctx, by, holder{group: g.ID}, spec)
-}
-
-// A GroupPage is one group with its grants and its first members.
-type GroupPage struct {
-	directory.Group
-	Grants      []directory.Grant  `json:"grants"`
-	FirstMember []directory.Member `json:"members"`
-	More        bool               `json:"more"` // whether there are more members than shown
-}
-
-// Group shows one group.
-func (s *Service) Group(ctx context.Context, name string, members int) (GroupPage, error) {
-	g, err := s.group(ctx, name)
-	if err != nil {
-		return GroupPage{}, err
-	}
-	out := GroupPage{Group: g, Grants: []directory.Grant{}, FirstMember: []directory.Member{}}
-	held, err := s.Store.Grants(ctx, "", g.ID)
-	if err != nil {
-		return GroupPage{}, fmt.Errorf("grants of group %s: %w", g.ID, err)
-	}
-	out.Grants = append(out.Grants, held...)
-	for m, err := range s.Store.Members(ctx, g.ID) {
-		if err != nil {
-			return GroupPage{}, fmt.Errorf("members of group %s: %w", g.ID, err)
-		}
-		if len(out.FirstMember) == pageSize(members) {
-			out.More = true
-			break
-		}
-		out.FirstMember = append(out.FirstMember, m)
-	}
-	return out, nil
+	return s.revoke(ctx, by, a, holder{group: g.ID}, spec)
 }

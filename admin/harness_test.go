@@ -44,7 +44,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, store: st, now: time.Now()}
 	w.Service, err = admin.New(admin.Config{
 		Store: st, TokenKey: key, BaseURL: func() string { return "https://usherd.example.com" },
-		Now: func() time.Time { return w.now },
+		Now: func() time.Time { return w.now }, Principal: by,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -26,6 +26,13 @@ type MappedGroup struct {
 
 // Mappings lists the mappings in the order of the policy.
 func (s *Service) Mappings(ctx context.Context) ([]ListedMapping, error) {
+	a, err := s.Authority(ctx)
+	if err == nil {
+		err = a.require(ReadPolicy, "")
+	}
+	if err != nil {
+		return nil, err
+	}
 	facts, err := s.Store.Facts(ctx, 0)
 	if err != nil {
 		return nil, fmt.Errorf("reading facts: %w", err)
@@ -73,7 +80,11 @@ func mappingNote(m directory.Mapping, groups []MappedGroup) string {
 
 // ConfirmMapping lets a mapping reach a group for which it was suspended.
 func (s *Service) ConfirmMapping(ctx context.Context, by directory.Actor, mapping, group string) (Outcome, error) {
-	g, err := s.group(ctx, group)
+	a, err := s.allowed(ctx, by, WritePolicy, "")
+	if err != nil {
+		return Outcome{}, err
+	}
+	g, err := s.seenGroup(ctx, a, group)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -84,6 +95,9 @@ func (s *Service) ConfirmMapping(ctx context.Context, by directory.Actor, mappin
 	names := keysOf(facts.Policy.Mappings, func(m directory.Mapping) string { return m.Name })
 	if !slices.Contains(names, mapping) {
 		return Outcome{}, notFound("no mapping %q%s", mapping, didYouMean(mapping, names))
+	}
+	if err := a.mayChangeMapping(&facts.Policy, facts.Policy.Mappings[slices.Index(names, mapping)]); err != nil {
+		return Outcome{}, err
 	}
 	out, err := s.apply(ctx, by, directory.ConfirmMapping{Mapping: mapping, Group: g.ID})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/usherd/usherd/directory"
 )
@@ -31,12 +32,24 @@ type MadeOverride struct {
 // SetOverride replaces what the selected users have in one scope, by own grants
 // or by a new local group.
 func (s *Service) SetOverride(ctx context.Context, by directory.Actor, n NewOverride) (MadeOverride, error) {
+	a, err := s.allowed(ctx, by, WriteGrants, n.Project)
+	if err == nil && n.NewGroup != "" {
+		err = a.require(WriteGroups, n.Project)
+	}
+	if err != nil {
+		return MadeOverride{}, err
+	}
 	sets, err := s.overrideGrants(ctx, n)
 	if err != nil {
 		return MadeOverride{}, err
 	}
+	for _, set := range sets {
+		if err := a.mayGiveSet(&a.view.Policy().Policy, set); err != nil {
+			return MadeOverride{}, err
+		}
+	}
 	made := MadeOverride{}
-	if made.Users, err = s.userIDs(ctx, n.Users); err != nil {
+	if made.Users, err = s.userIDs(ctx, a, n.Users, n.Project); err != nil {
 		return MadeOverride{}, err
 	}
 	var changes []directory.Change
@@ -92,7 +105,7 @@ func (s *Service) overrideGrants(ctx context.Context, n NewOverride) ([]director
 	return sets, nil
 }
 
-func (s *Service) userIDs(ctx context.Context, names []string) ([]directory.UserID, error) {
+func (s *Service) userIDs(ctx context.Context, a *Authority, names []string, project directory.ProjectKey) ([]directory.UserID, error) {
 	if len(names) == 0 || len(names) > maxOverride {
 		return nil, invalid("select from 1 to %d users", maxOverride)
 	}
@@ -100,6 +113,9 @@ func (s *Service) userIDs(ctx context.Context, names []string) ([]directory.User
 	seen := map[directory.UserID]bool{}
 	for _, name := range names {
 		sub, err := s.user(ctx, name)
+		if err == nil {
+			err = a.mayOverride(&sub, name, project)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -113,7 +129,14 @@ func (s *Service) userIDs(ctx context.Context, names []string) ([]directory.User
 
 // EndOverride lets a user follow the directory again in one scope.
 func (s *Service) EndOverride(ctx context.Context, by directory.Actor, name string, project directory.ProjectKey) (Outcome, error) {
+	a, err := s.allowed(ctx, by, WriteGrants, project)
+	if err != nil {
+		return Outcome{}, err
+	}
 	sub, err := s.user(ctx, name)
+	if err == nil {
+		err = a.mayOverride(&sub, name, project)
+	}
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -129,9 +152,13 @@ func (s *Service) EndOverride(ctx context.Context, by directory.Actor, name stri
 
 // Overrides lists the overrides of a user, or of everybody if name is empty.
 func (s *Service) Overrides(ctx context.Context, name string) ([]directory.Override, error) {
+	a, err := s.reads(ctx, ReadDirectory)
+	if err != nil {
+		return nil, err
+	}
 	var id directory.UserID
 	if name != "" {
-		sub, err := s.user(ctx, name)
+		sub, err := s.seenUser(ctx, a, name)
 		if err != nil {
 			return nil, err
 		}
@@ -141,5 +168,7 @@ func (s *Service) Overrides(ctx context.Context, name string) ([]directory.Overr
 	if err != nil {
 		return nil, fmt.Errorf("reading overrides: %w", err)
 	}
+	sees := a.seesScope()
+	overrides = slices.DeleteFunc(overrides, func(o directory.Override) bool { return !sees(o.Project) })
 	return overrides, nil
 }

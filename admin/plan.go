@@ -41,6 +41,9 @@ type PlannedPerson struct {
 // PlanPolicy previews an apply. Tests that fail are said, and refuse nothing
 // yet.
 func (s *Service) PlanPolicy(ctx context.Context, p PolicyFile) (PolicyPlan, error) {
+	if _, err := s.reads(ctx, WritePolicy); err != nil {
+		return PolicyPlan{}, err
+	}
 	d, err := s.prepare(ctx, p)
 	if err != nil {
 		return PolicyPlan{}, err
@@ -67,6 +70,11 @@ func (s *Service) PlanPolicy(ctx context.Context, p PolicyFile) (PolicyPlan, err
 
 // Seats counts the seats of billable features: every user is looked at.
 func (s *Service) Seats(ctx context.Context) (map[string]int, error) {
+	if a, err := s.Authority(ctx); err != nil {
+		return nil, err
+	} else if err := a.require(ReadDirectory, ""); err != nil {
+		return nil, err
+	}
 	facts, err := s.Store.Facts(ctx, 0)
 	if err != nil {
 		return nil, fmt.Errorf("reading facts: %w", err)

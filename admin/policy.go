@@ -122,6 +122,9 @@ func unmatched(facts directory.Facts) []Fault {
 // ApplyPolicy makes a file the policy of the sections that it contains. Nothing
 // changes if anything is wrong with it, or if a test fails.
 func (s *Service) ApplyPolicy(ctx context.Context, by directory.Actor, p PolicyFile) (AppliedPolicy, error) {
+	if _, err := s.allowed(ctx, by, WritePolicy, ""); err != nil {
+		return AppliedPolicy{}, err
+	}
 	s.guard.Lock()
 	defer s.guard.Unlock()
 	d, err := s.prepare(ctx, p)
@@ -129,6 +132,9 @@ func (s *Service) ApplyPolicy(ctx context.Context, by directory.Actor, p PolicyF
 		return AppliedPolicy{}, err
 	}
 	if err := s.mayApply(by, d.file); err != nil {
+		return AppliedPolicy{}, err
+	}
+	if err := s.mayPolicy(ctx, by, &d.facts.Policy.Policy, &d.next.Policy.Policy); err != nil {
 		return AppliedPolicy{}, err
 	}
 	failed := testFaults(p.Name, d.results, authz.Failed)
@@ -193,6 +199,9 @@ type TestedPolicy struct {
 
 // TestPolicy checks a file and runs its tests. A failing one is [ErrTests].
 func (s *Service) TestPolicy(ctx context.Context, p PolicyFile) (TestedPolicy, error) {
+	if _, err := s.reads(ctx, WritePolicy); err != nil {
+		return TestedPolicy{}, err
+	}
 	d, err := s.prepare(ctx, p)
 	if err != nil {
 		return TestedPolicy{}, err
@@ -212,6 +221,11 @@ type ExportedPolicy struct {
 
 // ExportPolicy writes the policy as a file that [Service.ApplyPolicy] takes.
 func (s *Service) ExportPolicy(ctx context.Context) (ExportedPolicy, error) {
+	if a, err := s.Authority(ctx); err != nil {
+		return ExportedPolicy{}, err
+	} else if err := a.require(ReadPolicy, ""); err != nil {
+		return ExportedPolicy{}, err
+	}
 	facts, err := s.Store.Policy(ctx)
 	if err != nil {
 		return ExportedPolicy{}, fmt.Errorf("reading policy: %w", err)

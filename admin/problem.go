@@ -53,7 +53,7 @@ var problems = []struct {
 	{ErrUnavailable, http.StatusServiceUnavailable, "unavailable", "Not available"},
 	{directory.ErrNotFound, http.StatusNotFound, "not-found", "Not found"},
 	{directory.ErrExists, http.StatusConflict, "exists", "Already exists"},
-	{directory.ErrVersion, http.StatusConflict, "changed", "It has changed meanwhile"},
+	{directory.ErrVersion, http.StatusPreconditionFailed, "changed", "It has changed meanwhile"},
 	{directory.ErrInUse, http.StatusConflict, "in-use", "In use"},
 	{directory.ErrNotOwner, http.StatusConflict, "not-owner", "Owned by a source"},
 	{directory.ErrPaused, http.StatusServiceUnavailable, "paused", "The source is paused"},

@@ -2,7 +2,9 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/usherd/usherd/directory"
@@ -51,13 +53,30 @@ func (s *Service) user(ctx context.Context, name string) (directory.Subject, err
 	case directory.Ambiguous:
 		return directory.Subject{}, invalid("%q means more than one user; name one by id or userName (usherd user list)", name)
 	}
-	return directory.Subject{}, notFound("no user %q; a user is named by id, userName, email:ADDRESS or external:SOURCE/ID", name)
+	return directory.Subject{}, noUser(name)
 }
 
-// group finds the living group that a name means: an id, or SOURCE/NAME.
-func (s *Service) group(ctx context.Context, name string) (directory.Group, error) {
+func noUser(name string) error {
+	return notFound("no user %q; a user is named by id, userName, email:ADDRESS or external:SOURCE/ID", name)
+}
+
+// seenUser finds a user whom a may know of.
+func (s *Service) seenUser(ctx context.Context, a *Authority, name string) (directory.Subject, error) {
+	sub, err := s.user(ctx, name)
+	if err == nil && !a.seesUser(&sub) {
+		return directory.Subject{}, noUser(name)
+	}
+	return sub, err
+}
+
+// seenGroup finds the living group that a name means, an id or SOURCE/NAME,
+// among those that a may know of.
+func (s *Service) seenGroup(ctx context.Context, a *Authority, name string) (directory.Group, error) {
 	if directory.IsID(name) {
 		g, err := s.Store.Group(ctx, "", directory.GroupID(strings.ToLower(name)))
+		if errors.Is(err, directory.ErrNotFound) || err == nil && !a.seesGroup(g.Num, g.Project) {
+			return directory.Group{}, notFound("no group %s", name)
+		}
 		if err != nil {
 			return directory.Group{}, fmt.Errorf("group %s: %w", name, err)
 		}
@@ -67,7 +86,7 @@ func (s *Service) group(ctx context.Context, name string) (directory.Group, erro
 	if !ok || source == "" || title == "" {
 		return directory.Group{}, invalid("a group is named by SOURCE/NAME or by its id, not %q", name)
 	}
-	if directory.SourceName(source) != directory.Local {
+	if directory.SourceName(source) != directory.Local && a.May(ReadSources, "") {
 		if _, err := s.source(ctx, directory.SourceName(source)); err != nil {
 			return directory.Group{}, err
 		}
@@ -75,21 +94,30 @@ func (s *Service) group(ctx context.Context, name string) (directory.Group, erro
 	if _, err := directory.KeyOf(title); err != nil {
 		return directory.Group{}, fmt.Errorf("group name: %w", err)
 	}
-	page, err := s.Store.Groups(ctx, directory.Query{
-		Source: directory.SourceName(source),
-		Where:  directory.Compare{Attr: directory.AttrName, Op: directory.Eq, Value: title},
-		Limit:  10,
-	})
+	found, err := s.groupsNamed(ctx, directory.SourceName(source), title)
 	if err != nil {
-		return directory.Group{}, fmt.Errorf("looking up group: %w", err)
+		return directory.Group{}, err
 	}
-	switch len(page.Items) {
+	found = slices.DeleteFunc(found, func(g directory.Group) bool { return !a.seesGroup(g.Num, g.Project) })
+	switch len(found) {
 	case 1:
-		return page.Items[0], nil
+		return found[0], nil
 	case 0:
 		return directory.Group{}, notFound("no group %q in source %s (usherd group list --source %s)", title, source, source)
 	}
-	return directory.Group{}, ambiguousGroup(name, page.Items)
+	return directory.Group{}, ambiguousGroup(name, found)
+}
+
+func (s *Service) groupsNamed(ctx context.Context, source directory.SourceName, title string) ([]directory.Group, error) {
+	page, err := s.Store.Groups(ctx, directory.Query{
+		Source: source,
+		Where:  directory.Compare{Attr: directory.AttrName, Op: directory.Eq, Value: title},
+		Limit:  maxPage,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("looking up group: %w", err)
+	}
+	return page.Items, nil
 }
 
 func ambiguousGroup(name string, groups []directory.Group) error {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/usherd/usherd/authz"
 	"github.com/usherd/usherd/directory"
 )
 
@@ -18,6 +20,7 @@ type Store interface {
 	directory.Catalog
 	directory.Journal
 	directory.Keeper
+	directory.Lister
 	directory.Timeline
 }
 
@@ -42,6 +45,12 @@ type Config struct {
 	// Nil accepts any object.
 	CheckSettings func(kind directory.SourceKind, settings []byte) error
 	Now           func() time.Time // default time.Now
+	// SecretFolder is where settings of a source may name files when they come
+	// from somebody who does not own the machine. Empty means nowhere.
+	SecretFolder string
+	// Principal is who asks where the context does not say it. The zero value is
+	// nobody: then such a call is refused.
+	Principal directory.Actor
 }
 
 // A Service performs administrative actions. Its methods are safe for
@@ -52,6 +61,10 @@ type Service struct {
 	// guard serialises the actions that look at the whole before they change a
 	// part of it: the last owner, the number of tokens of a source.
 	guard sync.Mutex
+
+	compiled atomic.Pointer[authz.Snapshot] // see present; without a PDP
+	roster   rosterKeeper
+	groups   atomic.Pointer[groupList]
 }
 
 // New returns a Service. It reports every fault of the configuration.
@@ -81,12 +94,43 @@ type Outcome struct {
 	Revision directory.Revision `json:"revision"`
 	Stamp    string             `json:"stamp"` // the form of the Usherd-Revision header
 	Changed  bool               `json:"changed"`
+	// Preview is what would happen, of an action that was only tried; see
+	// WithDryRun. Then nothing was altered.
+	Preview *authz.Difference `json:"preview,omitempty"`
+	// Note warns of something that the asker may not expect.
+	Note string `json:"note,omitempty"`
 }
 
+type dryRunKey struct{}
+
+// WithDryRun makes every action under ctx a preview: it is checked like the real
+// one, and says who would gain and lose what, but alters nothing.
+func WithDryRun(ctx context.Context) context.Context {
+	return context.WithValue(ctx, dryRunKey{}, true)
+}
+
+func dryRun(ctx context.Context) bool { return ctx.Value(dryRunKey{}) != nil }
+
 func (s *Service) apply(ctx context.Context, by directory.Actor, changes ...directory.Change) (Outcome, error) {
+	if dryRun(ctx) {
+		return s.rehearse(ctx, changes...)
+	}
 	done, err := s.Store.Apply(ctx, by, changes...)
 	if err != nil {
 		return Outcome{}, err
 	}
 	return Outcome{Revision: done.Stamp.Revision, Stamp: done.Stamp.String(), Changed: done.Changed}, nil
+}
+
+// rehearse is apply for a preview.
+func (s *Service) rehearse(ctx context.Context, changes ...directory.Change) (Outcome, error) {
+	diff, err := s.Preview(ctx, changes...)
+	if err != nil {
+		return Outcome{}, err
+	}
+	head, err := s.Store.Head(ctx, directory.Stamp{})
+	if err != nil {
+		return Outcome{}, fmt.Errorf("reading the revision: %w", err)
+	}
+	return Outcome{Revision: head.Stamp.Revision, Stamp: head.Stamp.String(), Preview: &diff}, nil
 }

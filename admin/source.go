@@ -32,6 +32,13 @@ type MadeSource struct {
 
 // AddSource adds a source.
 func (s *Service) AddSource(ctx context.Context, by directory.Actor, n NewSource) (MadeSource, error) {
+	a, err := s.allowed(ctx, by, WriteSources, "")
+	if err == nil {
+		err = s.mayNameFiles(a, n.Settings)
+	}
+	if err != nil {
+		return MadeSource{}, err
+	}
 	if err := s.checkNewSource(ctx, n); err != nil {
 		return MadeSource{}, err
 	}
@@ -109,6 +116,9 @@ type ListedSource struct {
 
 // Sources lists the sources, removed ones left out.
 func (s *Service) Sources(ctx context.Context) ([]ListedSource, error) {
+	if _, err := s.reads(ctx, ReadSources); err != nil {
+		return nil, err
+	}
 	sources, err := s.Store.Sources(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading sources: %w", err)
@@ -139,6 +149,9 @@ func (s *Service) Sources(ctx context.Context) ([]ListedSource, error) {
 // SetSourceState pauses, resumes, disables or enables a source. If from is
 // given, the source has to be in that state, or in the new one already.
 func (s *Service) SetSourceState(ctx context.Context, by directory.Actor, name directory.SourceName, state, from directory.SourceState) (Outcome, error) {
+	if _, err := s.allowed(ctx, by, WriteSources, ""); err != nil {
+		return Outcome{}, err
+	}
 	if err := s.mayChangeSource(ctx, name); err != nil {
 		return Outcome{}, err
 	}
@@ -173,6 +186,9 @@ func (s *Service) mayTurn(ctx context.Context, name directory.SourceName, state,
 // RemoveSource ends a disabled source. Its people are deleted, or kept as local
 // users.
 func (s *Service) RemoveSource(ctx context.Context, by directory.Actor, name directory.SourceName, keepPeople bool) (Outcome, error) {
+	if _, err := s.allowed(ctx, by, WriteSources, ""); err != nil {
+		return Outcome{}, err
+	}
 	if err := s.mayChangeSource(ctx, name); err != nil {
 		return Outcome{}, err
 	}
@@ -199,6 +215,9 @@ func (s *Service) mayChangeSource(ctx context.Context, name directory.SourceName
 
 // SourceLog returns the newest requests of a source, the newest first.
 func (s *Service) SourceLog(ctx context.Context, name directory.SourceName, limit int) ([]directory.Request, error) {
+	if _, err := s.reads(ctx, ReadSources); err != nil {
+		return nil, err
+	}
 	if _, err := s.source(ctx, name); err != nil {
 		return nil, err
 	}

@@ -36,6 +36,15 @@ func (s *Service) ldap(ctx context.Context, name directory.SourceName) (Syncer, 
 	return s.Sync, nil
 }
 
+// operates is the gate of what reads a directory or decides about what is held.
+func (s *Service) operates(ctx context.Context) error {
+	if dryRun(ctx) {
+		return invalid("this can't be tried without doing it; look at the plan of the source instead (usherd sync plan)")
+	}
+	_, err := s.reads(ctx, OperateSync)
+	return err
+}
+
 // A SyncRun is a run as scripts read it: counts and a revision are always
 // there.
 type SyncRun struct {
@@ -65,6 +74,9 @@ func (s *Service) syncRun(ctx context.Context, run directory.Run, err error) (Sy
 
 // RunSync reads an LDAP source now and applies what it may.
 func (s *Service) RunSync(ctx context.Context, name directory.SourceName) (SyncRun, error) {
+	if err := s.operates(ctx); err != nil {
+		return SyncRun{}, err
+	}
 	ldap, err := s.ldap(ctx, name)
 	if err != nil {
 		return SyncRun{}, err
@@ -75,6 +87,9 @@ func (s *Service) RunSync(ctx context.Context, name directory.SourceName) (SyncR
 
 // PlanSync reads an LDAP source and says what a run would do.
 func (s *Service) PlanSync(ctx context.Context, name directory.SourceName) (json.RawMessage, error) {
+	if _, err := s.reads(ctx, OperateSync); err != nil {
+		return nil, err
+	}
 	ldap, err := s.ldap(ctx, name)
 	if err != nil {
 		return nil, err
@@ -84,6 +99,9 @@ func (s *Service) PlanSync(ctx context.Context, name directory.SourceName) (json
 
 // TestSource connects to an LDAP source and says what it finds.
 func (s *Service) TestSource(ctx context.Context, name directory.SourceName) (json.RawMessage, error) {
+	if _, err := s.reads(ctx, OperateSync); err != nil {
+		return nil, err
+	}
 	ldap, err := s.ldap(ctx, name)
 	if err != nil {
 		return nil, err
@@ -102,6 +120,9 @@ type SyncStatus struct {
 
 // SyncStatus tells of one LDAP source, or of all if name is empty.
 func (s *Service) SyncStatus(ctx context.Context, name directory.SourceName, runs int) ([]SyncStatus, error) {
+	if _, err := s.reads(ctx, ReadSources); err != nil {
+		return nil, err
+	}
 	if name != "" {
 		if src, err := s.source(ctx, name); err != nil {
 			return nil, err
@@ -139,6 +160,9 @@ func (s *Service) SyncStatus(ctx context.Context, name directory.SourceName, run
 
 // Holds lists the plans that wait for an administrator.
 func (s *Service) Holds(ctx context.Context) ([]directory.Hold, error) {
+	if _, err := s.reads(ctx, ReadSources); err != nil {
+		return nil, err
+	}
 	holds, err := s.Store.Holds(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading holds: %w", err)
@@ -162,6 +186,12 @@ func (s *Service) Hold(ctx context.Context, name directory.SourceName) (director
 // ApproveHold applies what is held. The hash says which plan was looked at; if
 // it is empty, the one that waits now is meant.
 func (s *Service) ApproveHold(ctx context.Context, by directory.Actor, name directory.SourceName, hash string) (SyncRun, error) {
+	if _, err := s.allowed(ctx, by, OperateSync, ""); err != nil {
+		return SyncRun{}, err
+	}
+	if err := s.operates(ctx); err != nil {
+		return SyncRun{}, err
+	}
 	hold, err := s.heldAs(ctx, name, hash)
 	if err != nil {
 		return SyncRun{}, err
@@ -177,6 +207,9 @@ func (s *Service) ApproveHold(ctx context.Context, by directory.Actor, name dire
 // DiscardHold forgets what is held. If the directory still says so at the next
 // run, it is held again.
 func (s *Service) DiscardHold(ctx context.Context, name directory.SourceName, hash string) error {
+	if err := s.operates(ctx); err != nil {
+		return err
+	}
 	hold, err := s.heldAs(ctx, name, hash)
 	if err != nil {
 		return err

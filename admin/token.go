@@ -33,7 +33,8 @@ type NewToken struct {
 	Kind   directory.TokenKind  `json:"kind"`
 	Name   string               `json:"name"`
 	Source directory.SourceName `json:"source,omitempty"` // of a scim token
-	Scopes []string             `json:"scopes,omitempty"` // of a check token; default evaluate
+	Scopes []string             `json:"scopes,omitempty"` // of a check token; default evaluate. Of an admin token: rights
+	Role   directory.RoleName   `json:"role,omitempty"`   // of an admin token: the Role whose rights it holds
 	Life   time.Duration        `json:"-"`                // default [DefaultTokenLife]
 }
 
@@ -50,6 +51,13 @@ type MadeToken struct {
 
 // CreateToken makes a token. Every token expires.
 func (s *Service) CreateToken(ctx context.Context, by directory.Actor, n NewToken) (MadeToken, error) {
+	a, err := s.allowed(ctx, by, WriteTokens, "")
+	if err == nil {
+		err = a.mayMakeToken(&n)
+	}
+	if err != nil {
+		return MadeToken{}, err
+	}
 	if err := s.checkNewToken(ctx, &n); err != nil {
 		return MadeToken{}, err
 	}
@@ -115,6 +123,9 @@ func checkTokenNames(n *NewToken) error {
 	if _, err := directory.KeyOf(n.Name); err != nil {
 		return fmt.Errorf("name of the token: %w", err)
 	}
+	if n.Kind == directory.TokenAdmin {
+		return nil // its scopes are rights, which mayMakeToken looks at
+	}
 	if len(n.Scopes) > 0 && n.Kind != directory.TokenCheck {
 		return invalid("only check tokens have scopes")
 	}
@@ -153,6 +164,9 @@ type ListedToken struct {
 
 // Tokens lists all tokens, the newest last.
 func (s *Service) Tokens(ctx context.Context) ([]ListedToken, error) {
+	if _, err := s.reads(ctx, ReadTokens); err != nil {
+		return nil, err
+	}
 	tokens, err := s.Store.Tokens(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading tokens: %w", err)
@@ -173,6 +187,9 @@ func (s *Service) Tokens(ctx context.Context) ([]ListedToken, error) {
 
 // RevokeToken ends a token at once.
 func (s *Service) RevokeToken(ctx context.Context, by directory.Actor, id string) (Outcome, error) {
+	if _, err := s.allowed(ctx, by, WriteTokens, ""); err != nil {
+		return Outcome{}, err
+	}
 	out, err := s.apply(ctx, by, directory.RevokeToken{ID: id})
 	if err != nil {
 		return Outcome{}, fmt.Errorf("token %s: %w", id, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/usherd/usherd/admin"
 	"github.com/usherd/usherd/directory"
 	"go.uber.org/zap"
 )
@@ -87,7 +88,7 @@ func (d *daemon) countSeats(ctx context.Context) {
 			return
 		case <-wait.C:
 		}
-		seats, err := d.service.Seats(ctx)
+		seats, err := d.service.Seats(admin.WithPrincipal(ctx, bySystem))
 		if err != nil && ctx.Err() == nil {
 			d.log.Warn("counting seats", zap.Error(err))
 		}

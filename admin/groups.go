@@ -1,0 +1,395 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/usherd/usherd/authz"
+	"github.com/usherd/usherd/directory"
+)
+
+// GroupFilter says which groups to list, and how. The zero value lists all in
+// the order in which they were made.
+type GroupFilter struct {
+	Q       string // contained in the name, description or an id, in any case
+	Name    string // contained in the name
+	Source  directory.SourceName
+	Project *directory.ProjectKey // limited to it; the empty key: organization-wide
+	Status  directory.GroupStatus
+	Role    directory.RoleName // that gives it, by itself or through a group above
+	Empty   bool               // without members
+	Sort    string             // name, source, members, status, project, modified or created; "-" before it: descending
+	Cursor  string
+	Offset  int
+	Limit   int // default 100, at most 1000
+}
+
+// A ListedGroup is a group as a list shows it.
+type ListedGroup struct {
+	directory.Group
+	First       []GroupMember        `json:"first"`           // at most five members, by name
+	Roles       []directory.RoleName `json:"roles,omitempty"` // that it gives, by itself or through groups above
+	Access      int                  `json:"access"`          // how many privileges of each kind it is given itself
+	Role        int                  `json:"role"`
+	Output      int                  `json:"output"`
+	Integration int                  `json:"integration"`
+	Mappings    []string             `json:"mappings,omitempty"`  // that reach it
+	ManagedBy   directory.SourceName `json:"managedBy,omitempty"` // the source that owns name and members
+}
+
+// A GroupMember is a direct member with what people call it.
+type GroupMember struct {
+	directory.Member
+	Name      string             `json:"name"`
+	UserName  string             `json:"userName,omitempty"`
+	Type      directory.UserType `json:"type,omitempty"`
+	Status    string             `json:"status,omitempty"`
+	Removable bool               `json:"removable"`
+}
+
+// firstMembers is how many members a list of groups shows.
+const firstMembers = 5
+
+// allGroups reads all living groups, once for each revision.
+func (s *Service) allGroups(ctx context.Context) ([]directory.Group, error) {
+	head, err := s.Store.Head(ctx, directory.Stamp{})
+	if err != nil {
+		return nil, fmt.Errorf("reading the revision: %w", err)
+	}
+	if have := s.groups.Load(); have != nil && have.at == head.Stamp {
+		return have.list, nil
+	}
+	all := &groupList{at: head.Stamp}
+	for q := (directory.Query{Limit: maxPage}); ; {
+		page, err := s.Store.Groups(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("listing groups: %w", err)
+		}
+		all.list = append(all.list, page.Items...)
+		if len(page.Items) < maxPage {
+			break
+		}
+		last := page.Items[len(page.Items)-1]
+		q.After = &directory.Place{Created: last.Created, ID: string(last.ID)}
+	}
+	s.groups.Store(all)
+	return all.list, nil
+}
+
+// A groupList is all groups of one revision. It is not changed.
+type groupList struct {
+	at   directory.Stamp
+	list []directory.Group
+}
+
+var groupOrders = map[string]func(directory.Group) string{
+	"":         func(g directory.Group) string { return timeKey(g.Created) },
+	"created":  func(g directory.Group) string { return timeKey(g.Created) },
+	"modified": func(g directory.Group) string { return timeKey(g.Modified) },
+	"name":     func(g directory.Group) string { return folded(g.Name) },
+	"source":   func(g directory.Group) string { return string(g.Source) },
+	"status":   func(g directory.Group) string { return string(g.Status) },
+	"project":  func(g directory.Group) string { return string(g.Project) },
+	"members":  func(g directory.Group) string { return fmt.Sprintf("%08d", g.Members) },
+}
+
+// Groups lists groups, as far as the asker may know of them.
+func (s *Service) Groups(ctx context.Context, f GroupFilter) (Listing[ListedGroup], error) {
+	a, err := s.reads(ctx, ReadDirectory)
+	if err != nil {
+		return Listing[ListedGroup]{}, err
+	}
+	order, down := strings.CutPrefix(f.Sort, "-")
+	key, ok := groupOrders[order]
+	if !ok {
+		return Listing[ListedGroup]{}, invalid("sort %q is not one of created, modified, name, source, status, project, members", f.Sort)
+	}
+	all, err := s.allGroups(ctx)
+	if err != nil {
+		return Listing[ListedGroup]{}, err
+	}
+	var found []keyed
+	for _, g := range all {
+		if a.matchesGroup(f, g) {
+			found = append(found, keyed{key(g), g})
+		}
+	}
+	slices.SortFunc(found, compareKeyed)
+	if down {
+		slices.Reverse(found)
+	}
+	out := Listing[ListedGroup]{Items: []ListedGroup{}, Total: len(found)}
+	if found, out.Next, err = s.groupPage(found, f, down); err != nil {
+		return Listing[ListedGroup]{}, err
+	}
+	for _, k := range found {
+		out.Items = append(out.Items, a.listedGroup(k.Group))
+	}
+	return out, s.addFirst(ctx, a, out.Items)
+}
+
+// keyed is a group at its place in an order.
+type keyed struct {
+	key string
+	directory.Group
+}
+
+func compareKeyed(a, b keyed) int {
+	return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(string(a.ID), string(b.ID)))
+}
+
+func (s *Service) groupPage(found []keyed, f GroupFilter, down bool) ([]keyed, string, error) {
+	if f.Cursor != "" {
+		c, err := s.openCursor(f.Cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		at := keyed{key: c.key, Group: directory.Group{ID: directory.GroupID(c.id)}}
+		found = slices.DeleteFunc(found, func(k keyed) bool {
+			order := compareKeyed(k, at)
+			return !down && order <= 0 || down && order >= 0
+		})
+	} else {
+		found = found[min(max(f.Offset, 0), len(found)):]
+	}
+	limit := pageSize(f.Limit)
+	if len(found) <= limit {
+		return found, "", nil
+	}
+	last := found[limit-1]
+	return found[:limit], s.sealCursor(cursor{last.key, string(last.ID)}), nil
+}
+
+func (a *Authority) matchesGroup(f GroupFilter, g directory.Group) bool {
+	q := folded(f.Q)
+	switch {
+	case f.Source != "" && g.Source != f.Source,
+		f.Project != nil && g.Project != *f.Project,
+		f.Status != "" && g.Status != f.Status,
+		f.Empty && g.Members+g.Pending > 0,
+		f.Name != "" && !strings.Contains(folded(g.Name), folded(f.Name)),
+		f.Q != "" && !strings.Contains(folded(g.Name)+"\n"+folded(g.Description)+"\n"+string(g.ID)+"\n"+strings.ToLower(g.ExternalID+"\n"+g.DN), q):
+		return false
+	}
+	if f.Role != "" && !slices.ContainsFunc(slices.Collect(maps.Keys(rolesOf(a.view, g.Num))), func(r scopedRole) bool { return r.role == f.Role }) {
+		return false
+	}
+	return a.seesGroup(g.Num, g.Project)
+}
+
+func (a *Authority) listedGroup(g directory.Group) ListedGroup {
+	out := ListedGroup{Group: g, First: []GroupMember{}}
+	if g.Source != directory.Local {
+		out.ManagedBy = g.Source
+	}
+	for r := range rolesOf(a.view, g.Num) {
+		out.Roles = append(out.Roles, r.role)
+	}
+	slices.Sort(out.Roles)
+	out.Roles = slices.Compact(out.Roles)
+	counts := map[directory.PrivilegeKind]int{}
+	for p := range privilegesOf(a.view.Given(g.Num)) {
+		counts[p.privilege.Kind]++
+	}
+	out.Access, out.Role, out.Output, out.Integration = counts[directory.Access], counts[directory.RolePrivilege],
+		counts[directory.OutputPrivilege], counts[directory.IntegrationLevel]
+	for _, given := range a.view.Given(g.Num) {
+		if given.Mapping != "" && !slices.Contains(out.Mappings, given.Mapping) {
+			out.Mappings = append(out.Mappings, given.Mapping)
+		}
+	}
+	return out
+}
+
+type scopedPrivilege struct {
+	privilege directory.Privilege
+	project   directory.ProjectKey
+}
+
+// privilegesOf are the different privileges among what is given, levels apart.
+func privilegesOf(given []authz.Given) map[scopedPrivilege]bool {
+	out := map[scopedPrivilege]bool{}
+	for _, g := range given {
+		if g.Role == "" {
+			g.Privilege.Level = directory.NoLevel
+			out[scopedPrivilege{g.Privilege, g.Project}] = true
+		}
+	}
+	return out
+}
+
+// addFirst adds the first members, by name, to the groups of a page.
+func (s *Service) addFirst(ctx context.Context, a *Authority, groups []ListedGroup) error {
+	if len(groups) == 0 {
+		return nil
+	}
+	everybody, err := s.peopleBy(ctx, "name")
+	if err != nil {
+		return err
+	}
+	place := make(map[directory.GroupNum]*ListedGroup, len(groups))
+	for i := range groups {
+		place[groups[i].Num] = &groups[i]
+	}
+	missing, disabled := len(groups), disabledSources(a.view)
+	for _, p := range everybody {
+		for _, m := range p.sub.Memberships {
+			g := place[m.Group]
+			if g == nil || len(g.First) == firstMembers {
+				continue
+			}
+			u := shownUser(&p.row, &p.sub, disabled)
+			g.First = append(g.First, GroupMember{
+				Member: directory.Member{Kind: directory.UserMember, ID: string(u.ID), Value: string(u.ID), Via: directory.ViaMember},
+				Name:   u.Name, UserName: u.UserName, Type: u.Type, Status: u.Status, Removable: m.Local,
+			})
+			if len(g.First) == firstMembers {
+				missing--
+			}
+		}
+		if missing == 0 {
+			break
+		}
+	}
+	return nil
+}
+
+// A GroupPage is one group with what it is given and its first members.
+type GroupPage struct {
+	ListedGroup
+	Grants    []directory.Grant `json:"grants"` // by hand
+	Given     []authz.Given     `json:"given"`  // all that it is given itself, by mappings too
+	Members   []GroupMember     `json:"members"`
+	More      bool              `json:"more"` // whether there are more members than shown
+	MayChange bool              `json:"mayChange"`
+}
+
+// Group shows one group.
+func (s *Service) Group(ctx context.Context, name string, members int) (GroupPage, error) {
+	a, err := s.reads(ctx, ReadDirectory)
+	if err != nil {
+		return GroupPage{}, err
+	}
+	g, err := s.seenGroup(ctx, a, name)
+	if err != nil {
+		return GroupPage{}, err
+	}
+	out := GroupPage{ListedGroup: a.listedGroup(g), Grants: []directory.Grant{}, Given: a.view.Given(g.Num)}
+	held, err := s.Store.Grants(ctx, "", g.ID)
+	if err != nil {
+		return GroupPage{}, fmt.Errorf("grants of group %s: %w", g.ID, err)
+	}
+	sees := a.seesScope()
+	for _, grant := range held {
+		if sees(grant.Project) || grant.Project == "" && sees(g.Project) {
+			out.Grants = append(out.Grants, grant)
+		}
+	}
+	out.MayChange = a.May(WriteGroups, g.Project) && a.mayChangeGroup(g) == nil
+	list, err := s.membersOf(ctx, a, g, MemberFilter{Limit: members})
+	if err != nil {
+		return GroupPage{}, err
+	}
+	out.Members, out.More = list.Items, list.Next != ""
+	return out, nil
+}
+
+// MemberFilter says which direct members of a group to list.
+type MemberFilter struct {
+	Q      string // contained in a name
+	Cursor string
+	Limit  int
+}
+
+// Members lists the direct members of a group: groups in it, users by name,
+// and those that are pending.
+func (s *Service) Members(ctx context.Context, group string, f MemberFilter) (Listing[GroupMember], error) {
+	a, err := s.reads(ctx, ReadDirectory)
+	if err != nil {
+		return Listing[GroupMember]{}, err
+	}
+	g, err := s.seenGroup(ctx, a, group)
+	if err != nil {
+		return Listing[GroupMember]{}, err
+	}
+	return s.membersOf(ctx, a, g, f)
+}
+
+func (s *Service) membersOf(ctx context.Context, a *Authority, g directory.Group, f MemberFilter) (Listing[GroupMember], error) {
+	found, err := s.namedMembers(ctx, a, g, folded(f.Q))
+	if err != nil {
+		return Listing[GroupMember]{}, err
+	}
+	out := Listing[GroupMember]{Items: []GroupMember{}, Total: len(found)}
+	if f.Cursor != "" {
+		c, err := s.openCursor(f.Cursor)
+		if err != nil {
+			return out, err
+		}
+		found = slices.DeleteFunc(found, func(m GroupMember) bool {
+			return cmp.Or(strings.Compare(memberKey(m), c.key), strings.Compare(m.Value+"/"+string(m.Via), c.id)) <= 0
+		})
+	}
+	if limit := pageSize(f.Limit); len(found) > limit {
+		found = found[:limit]
+		last := found[limit-1]
+		out.Next = s.sealCursor(cursor{memberKey(last), last.Value + "/" + string(last.Via)})
+	}
+	out.Items = append(out.Items, found...)
+	return out, nil
+}
+
+// memberKey orders members: groups, users by name, pending ones.
+func memberKey(m GroupMember) string {
+	rank := map[directory.MemberKind]string{directory.GroupMember: "0", directory.UserMember: "1"}[m.Kind]
+	return cmp.Or(rank, "2") + folded(m.Name)
+}
+
+func (s *Service) namedMembers(ctx context.Context, a *Authority, g directory.Group, q string) ([]GroupMember, error) {
+	if _, err := s.peopleBy(ctx, ""); err != nil {
+		return nil, err
+	}
+	disabled := disabledSources(a.view)
+	byID := map[directory.GroupID]*directory.GroupFacts{}
+	for facts := range a.view.Groups() {
+		byID[facts.ID] = facts
+	}
+	var found []GroupMember
+	for m, err := range s.Store.Members(ctx, g.ID) {
+		if err != nil {
+			return nil, fmt.Errorf("members of group %s: %w", g.ID, err)
+		}
+		out := GroupMember{Member: m, Name: m.Value, Removable: g.Source == directory.Local}
+		switch m.Kind {
+		case directory.UserMember:
+			if p := s.inRoster(directory.UserID(m.ID)); p != nil {
+				u := shownUser(&p.row, &p.sub, disabled)
+				out.Name, out.UserName, out.Type, out.Status = u.Name, u.UserName, u.Type, u.Status
+			}
+		case directory.GroupMember:
+			if facts := byID[directory.GroupID(m.ID)]; facts != nil {
+				out.Name = string(facts.Source) + "/" + facts.Name
+			}
+		case directory.PendingMember:
+			out.Status = string(directory.PendingMember)
+		}
+		if q == "" || strings.Contains(folded(out.Name)+"\n"+folded(out.UserName), q) {
+			found = append(found, out)
+		}
+	}
+	slices.SortFunc(found, func(a, b GroupMember) int {
+		return cmp.Or(strings.Compare(memberKey(a), memberKey(b)), strings.Compare(a.Value+"/"+string(a.Via), b.Value+"/"+string(b.Via)))
+	})
+	return found, nil
+}
+
+// inRoster returns somebody of the roster, which was read before.
+func (s *Service) inRoster(id directory.UserID) *person {
+	s.roster.mu.Lock()
+	defer s.roster.mu.Unlock()
+	return s.roster.by[id]
+}
