@@ -10,7 +10,7 @@ SHELL       := /bin/bash
 GO       ?= go
 FUZZTIME ?= 20s
 
-.PHONY: help test check lint fmt build packages vet fuzz bench conformance cover clean
+.PHONY: help test check lint fmt generate build packages vet fuzz bench conformance cover clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,14 +26,19 @@ test: packages vet ## everything: packages, vet, all tests with the race detecto
 
 check: lint test ## lint, then test
 
-lint: bin/golangci-lint bin/gofumpt ## linters, formatting, go.mod
+lint: bin/golangci-lint bin/gofumpt bin/templ ## linters, formatting, go.mod
 	$(GO) mod tidy -diff
 	@unformatted=$$(bin/gofumpt -l .); \
 	if [[ -n $$unformatted ]]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	bin/golangci-lint run ./...
+	@before=$$(cat console/*_templ.go | sha256sum); bin/templ generate -path console >/dev/null 2>&1; \
+	if [[ $$before != $$(cat console/*_templ.go | sha256sum) ]]; then echo "templates were not generated (make generate)"; exit 1; fi
 
 fmt: bin/gofumpt ## format every Go file
 	bin/gofumpt -w .
+
+generate: bin/templ ## the Go of the console's templates, which is committed
+	bin/templ generate -path console
 
 build: ## one static binary: bin/usherd
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/usherd ./cmd/usherd
@@ -69,3 +74,6 @@ bin/golangci-lint: tools/go.mod tools/go.sum
 
 bin/gofumpt: tools/go.mod tools/go.sum
 	$(GO) build -C tools -o ../$@ mvdan.cc/gofumpt
+
+bin/templ: tools/go.mod tools/go.sum
+	$(GO) build -C tools -o ../$@ github.com/a-h/templ/cmd/templ

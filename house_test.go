@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"store":             {"directory", "audit"},
 	"store/storetest":   {"directory"},
 	"admin":             {"directory", "authz", "audit"},
+	"console":           {"admin", "authz", "directory"},
 	"deploy":            {},
 }
 

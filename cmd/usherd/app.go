@@ -72,7 +72,7 @@ there, on the store itself; with --server, on a daemon elsewhere.`,
 	a.persistentFlags(root)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
 	root.AddCommand(
-		a.serveCommand(), a.demoCommand(), a.checkCommand(), a.explainCommand(),
+		a.serveCommand(), a.loginCommand(), a.demoCommand(), a.checkCommand(), a.explainCommand(),
 		a.policyCommand(), a.sourceCommand(), a.tokenCommand(),
 		a.userCommand(), a.groupCommand(), a.overrideCommand(), a.mappingCommand(),
 		a.syncCommand(), a.holdCommand(), a.auditCommand(),

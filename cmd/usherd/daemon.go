@@ -19,6 +19,7 @@ import (
 	"github.com/usherd/usherd/authz/watch"
 	"github.com/usherd/usherd/cache"
 	"github.com/usherd/usherd/config"
+	"github.com/usherd/usherd/console"
 	"github.com/usherd/usherd/directory"
 	"github.com/usherd/usherd/scim"
 	"github.com/usherd/usherd/store"
@@ -44,6 +45,7 @@ type daemon struct {
 	keys    *keyring
 	pdp     *pdp
 	service *admin.Service
+	console *console.Console
 	sync    *syncer
 	provlog *provisioningLog
 	work    *workMetrics
@@ -176,6 +178,9 @@ func (d *daemon) assemble(ctx context.Context, cfg *config.Config, root []byte) 
 		return err
 	}
 	d.sync.service = d.service
+	if err := d.openConsole(root); err != nil {
+		return err
+	}
 	front, err := scim.New(scim.Config{
 		URL: d.url, Auth: d.keys, Read: d.store, Apply: d.visible, Seal: seal, Record: d.recordRequest, Log: d.log.Named("scim"),
 	})
@@ -203,6 +208,7 @@ func (d *daemon) publicHandler(front *scim.Handler, root []byte) (http.Handler, 
 	api := http.NewServeMux()
 	(&admin.API{Service: d.service, Log: d.log.Named("api")}).Register(api)
 	mux.Handle("/api/v1/", withRequestID(d.keys.adminOnly(patient(logged(d.log.Named("api"), recovered(d.log, api))))))
+	mux.Handle("/", withRequestID(logged(d.log.Named("console"), recovered(d.log, d.console.Handler()))))
 	mux.Handle(watch.Path, withRequestID(d.watchers))
 	return d.withProxies(mux), nil
 }
@@ -212,6 +218,7 @@ func (d *daemon) socketHandler() http.Handler {
 	mux := http.NewServeMux()
 	(&admin.API{Service: d.service, Log: d.log.Named("api")}).Register(mux)
 	mux.HandleFunc("GET /daemon", d.describe)
+	mux.HandleFunc("POST /login-link", d.makeLoginLink)
 	mux.HandleFunc("POST /backup", backupHandler(d.store, d.log))
 	return withRequestID(asLocalAdministrator(logged(d.log.Named("api"), recovered(d.log, mux))))
 }
@@ -268,6 +275,9 @@ func (d *daemon) start(ctx, work context.Context) error {
 	d.log.Info("serving", zap.String("url", d.url), zap.Stringer("listen", d.public.net.Addr()),
 		zap.Stringer("ops_listen", d.ops.net.Addr()), zap.String("data", d.cfg.Load().Data), zap.String("version", version()))
 	d.logGRPC(d.log)
+	if err := d.offerFirstLink(admin.WithPrincipal(ctx, bySystem)); err != nil {
+		d.log.Warn("no link for a first owner; use: usherd login", zap.Error(err))
+	}
 	notifyReady(d.log)
 	d.background.Go(func() { watchdog(work, d.healthy) })
 	d.background.Go(func() { d.watch(work) })

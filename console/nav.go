@@ -1,0 +1,98 @@
+package console
+
+import (
+	"strings"
+
+	"github.com/a-h/templ"
+	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/directory"
+)
+
+// A navItem is one page of the menu.
+type navItem struct {
+	Title, Path string
+	Key         string       // after g, goes there
+	For         admin.Action // offered to whoever may do this somewhere
+}
+
+// A navGroup is a part of the menu.
+type navGroup struct {
+	Title string
+	Items []navItem
+}
+
+// menu is all pages in the order in which they are offered.
+var menu = []navGroup{
+	{"", []navItem{{"Overview", "/", "o", admin.SignedIn}, {"Home", "/home", "h", admin.SignedIn}}},
+	{"Directory", []navItem{
+		{"Users", "/users", "u", admin.ReadDirectory},
+		{"Groups", "/groups", "g", admin.ReadDirectory},
+		{"Projects", "/projects", "p", admin.ReadDirectory},
+	}},
+	{"Access", []navItem{
+		{"Roles", "/roles", "r", admin.ReadPolicy},
+		{"Integrations", "/integrations", "i", admin.ReadPolicy},
+		{"Catalogue", "/catalogue", "c", admin.ReadPolicy},
+		{"Mappings", "/mappings", "m", admin.ReadPolicy},
+		{"Explain", "/explain", "e", admin.AskChecks},
+	}},
+	{"Sync", []navItem{
+		{"Sources", "/sources", "s", admin.ReadSources},
+		{"Runs", "/runs", "n", admin.ReadSources},
+		{"Held changes", "/holds", "d", admin.ReadSources},
+	}},
+	{"Activity", []navItem{{"Audit log", "/audit", "a", admin.ReadAudit}, {"Webhooks", "/webhooks", "w", admin.WriteSources}}},
+	{"Billing", []navItem{{"Seats and usage", "/billing", "b", admin.ReadPolicy}}},
+	{"Settings", []navItem{
+		{"Tokens", "/settings/tokens", "t", admin.ReadTokens},
+		{"Admins and sign-in", "/settings/admins", "", admin.ReadDirectory},
+		{"General", "/settings/general", "", admin.ReadPolicy},
+		{"Diagnostics", "/settings/diagnostics", "", admin.ReadSources},
+	}},
+}
+
+// menuFor leaves out what the viewer may never see.
+func menuFor(v *Viewer) []navGroup {
+	var out []navGroup
+	for _, g := range menu {
+		kept := navGroup{Title: g.Title}
+		for _, item := range g.Items {
+			if v.Anywhere(item.For) {
+				kept.Items = append(kept.Items, item)
+			}
+		}
+		if len(kept.Items) > 0 {
+			out = append(out, kept)
+		}
+	}
+	return out
+}
+
+// A frameView is what surrounds every page.
+type frameView struct {
+	Title       string
+	Path        string
+	Viewer      *Viewer
+	Menu        []navGroup
+	Notice      string
+	Environment string
+	Revision    directory.Revision
+	HasRevision bool
+}
+
+// here reports whether a page of the menu is shown, or one below it.
+func (f frameView) here(item navItem) bool {
+	return f.Path == item.Path || item.Path != "/" && strings.HasPrefix(f.Path, item.Path+"/")
+}
+
+// frame puts a page into what surrounds it.
+func (c *Console) frame(req request, title string, body templ.Component) templ.Component {
+	f := frameView{
+		Title: title, Path: req.URL.Path, Viewer: req.viewer, Menu: menuFor(req.viewer), Notice: c.takeNotice(req.w, req.Request),
+		Environment: c.Environment,
+	}
+	if c.Revision != nil {
+		f.Revision, f.HasRevision = c.Revision(), true
+	}
+	return frameTemplate(f, body)
+}

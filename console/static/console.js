@@ -1,0 +1,169 @@
+// What the pages need beyond links and forms: keys, dialogs, times in words,
+// ticked rows, and the pill that says that something changed.
+(() => {
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+  // htmx turns answers into elements; the page's policy asks that this is said
+  // in one named place.
+  if (window.trustedTypes && window.htmx) {
+    const policy = trustedTypes.createPolicy("usherd", { createHTML: (s) => s });
+    htmx.registerExtension("usherd", { init: (api) => api.initSecurity(policy) });
+  }
+
+  // Theme: as the system, light, dark.
+  const themes = ["", "light", "dark"];
+  const nameTheme = () => {
+    const now = document.documentElement.dataset.theme || "";
+    const button = $("[data-theme-toggle]");
+    if (!button) return;
+    button.textContent = { "": "Theme: auto", light: "Theme: light", dark: "Theme: dark" }[now];
+    button.setAttribute("aria-label", button.textContent + ". Change it");
+  };
+  const nextTheme = () => {
+    const now = document.documentElement.dataset.theme || "";
+    const next = themes[(themes.indexOf(now) + 1) % themes.length];
+    if (next) document.documentElement.dataset.theme = next;
+    else delete document.documentElement.dataset.theme;
+    try { localStorage.setItem("usherd-theme", next); } catch { /* storage may be off */ }
+    nameTheme();
+  };
+
+  // Times: "3 minutes ago", with the whole in the tooltip.
+  const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  const units = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  const tellTimes = () => {
+    for (const t of $$("time[datetime]")) {
+      const seconds = (new Date(t.dateTime) - Date.now()) / 1000;
+      const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) || units.at(-1);
+      t.textContent = words.format(Math.round(seconds / size), unit);
+    }
+  };
+
+  // Ticked rows.
+  const ticks = (form) => $$('tbody input[name="id"]', form);
+  const countTicks = (form) => {
+    const bar = $(".bulk", form);
+    if (!bar) return;
+    const n = ticks(form).filter((t) => t.checked).length;
+    bar.hidden = n === 0;
+    $("[data-count]", bar).textContent = `${n} selected`;
+    const all = $("[data-all]", form);
+    all.checked = n > 0 && n === ticks(form).length;
+    all.indeterminate = n > 0 && !all.checked;
+  };
+
+  // The row that the keys are at.
+  const rows = () => $$("[data-row]");
+  const goRow = (step) => {
+    const all = rows();
+    if (!all.length) return;
+    const at = all.findIndex((r) => r.hasAttribute("data-at"));
+    all.forEach((r) => r.removeAttribute("data-at"));
+    const row = all[Math.max(0, Math.min(all.length - 1, at + step))];
+    row.setAttribute("data-at", "");
+    (($("a", row)) || row).focus({ preventScroll: true });
+    row.scrollIntoView({ block: "nearest" });
+  };
+
+  const open = (id) => {
+    const dialog = document.getElementById(id);
+    if (dialog && !dialog.open) dialog.showModal();
+  };
+
+  let afterG = false;
+  document.addEventListener("keydown", (e) => {
+    if ((e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "k") { e.preventDefault(); open("palette"); return; }
+    if (e.ctrlKey || e.metaKey || e.altKey) return;
+    if (e.target.closest("input, select, textarea, [contenteditable]")) {
+      if (e.target.closest("#palette") && (e.key === "ArrowDown" || e.key === "ArrowUp")) {
+        e.preventDefault();
+        $("#palette-results a")?.focus();
+      }
+      return;
+    }
+    const inResults = e.target.closest("#palette-results");
+    if (inResults && (e.key === "ArrowDown" || e.key === "ArrowUp")) {
+      e.preventDefault();
+      const links = $$("a", inResults);
+      links[(links.indexOf(e.target) + (e.key === "ArrowDown" ? 1 : links.length - 1)) % links.length]?.focus();
+      return;
+    }
+    if ($("dialog[open]")) return;
+    if (afterG) {
+      afterG = false;
+      $(`#menu a[data-key="${CSS.escape(e.key)}"]`)?.click();
+      return;
+    }
+    switch (e.key) {
+      case "g": afterG = true; setTimeout(() => { afterG = false; }, 1500); break;
+      case "/": { const q = $("#q"); if (q) { e.preventDefault(); q.focus(); q.select(); } break; }
+      case "?": open("shortcuts"); break;
+      case "j": goRow(1); break;
+      case "k": goRow(-1); break;
+      case "x": { const tick = $("[data-at] input[name='id']"); if (tick) { tick.checked = !tick.checked; countTicks(tick.form); } break; }
+      case "r": $("[data-refresh]")?.click(); break;
+    }
+  });
+
+  document.addEventListener("click", (e) => {
+    const opener = e.target.closest("[data-open]");
+    if (opener && opener.tagName === "BUTTON") open(opener.dataset.open);
+    if (e.target.closest("[data-theme-toggle]")) nextTheme();
+    const disabled = e.target.closest("[aria-disabled='true']");
+    if (disabled) e.preventDefault();
+    const toggle = e.target.closest(".menu-toggle");
+    if (toggle) {
+      const menu = $("#menu");
+      const shown = menu.toggleAttribute("data-open");
+      toggle.setAttribute("aria-expanded", String(shown));
+    }
+    for (const d of $$("details.account[open], details.columns[open]")) if (!d.contains(e.target)) d.open = false;
+  });
+  document.addEventListener("change", (e) => {
+    const form = e.target.closest("form.rows");
+    if (!form) return;
+    if (e.target.matches("[data-all]")) for (const t of ticks(form)) t.checked = e.target.checked;
+    countTicks(form);
+  });
+  document.addEventListener("submit", (e) => {
+    const asks = e.submitter?.dataset.confirm || e.target.dataset.confirm;
+    if (asks && !window.confirm(asks)) e.preventDefault();
+  });
+
+  // Something changed: say so, and leave the page as it is.
+  const busy = () => $("dialog[open]") || $(".bulk:not([hidden])") || document.activeElement?.closest("input, textarea, select");
+  const watch = () => {
+    const main = $("main[data-revision]");
+    if (!main || !window.EventSource) return;
+    const events = new EventSource("/live?since=" + main.dataset.revision);
+    let seen = Number(main.dataset.revision);
+    events.addEventListener("changed", (e) => {
+      const now = Number(e.data);
+      const n = now - seen;
+      if (n <= 0 || busy()) return;
+      let pill = $("#changed");
+      if (!pill) {
+        pill = document.createElement("a");
+        pill.id = "changed";
+        pill.className = "button pill";
+        pill.href = location.href;
+        $("#notices").append(pill);
+      }
+      pill.textContent = `${n} ${n === 1 ? "change" : "changes"} – refresh (r)`;
+      pill.setAttribute("data-refresh", "");
+    });
+    window.addEventListener("pagehide", () => events.close());
+  };
+
+  const ready = () => {
+    nameTheme();
+    tellTimes();
+    for (const form of $$("form.rows")) countTicks(form);
+    const passing = $("[data-passing]");
+    if (passing) setTimeout(() => { passing.style.opacity = "0"; setTimeout(() => passing.remove(), 500); }, 8000);
+  };
+  document.addEventListener("DOMContentLoaded", () => { ready(); watch(); });
+  document.addEventListener("htmx:after:swap", ready);
+  setInterval(tellTimes, 30000);
+})();
