@@ -121,7 +121,7 @@ type call struct {
 	request request
 	place   string            // of a search: where the page begins
 	bound   [sha256.Size]byte // of a search: what tokens are bound to
-	buf     []byte // body, then answer
+	buf     []byte            // body, then answer
 	queries []Query
 	answers []Answer
 }

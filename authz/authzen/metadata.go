@@ -34,6 +34,7 @@ func (h *Handler) metadata() (path string, body []byte) {
 	}
 	return PathMetadata + u.EscapedPath(), append(b, '}', '\n')
 }
+
 // serveMetadata answers everybody: the document holds nothing that the
 // applications' owners do not tell each other.
 func serveMetadata(body []byte) http.Handler {

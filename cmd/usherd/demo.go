@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/usherd/usherd/admin"
@@ -24,25 +25,39 @@ var byDemo = directory.Actor{Kind: "socket", Name: "demo"}
 
 func (a *app) demoCommand() *cobra.Command {
 	var once bool
-	var dir string
+	var dir, example string
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show the whole of it in a minute: push people, ask checks, take somebody out",
 		Long: `Run a daemon, push a small organization through its own SCIM endpoint as an
 identity provider does, apply a policy, ask checks and show how a removal takes
-effect. It goes on serving until Ctrl-C, for you to repeat the printed commands.`,
-		Example: "  usherd demo\n  usherd demo --once\n  usherd demo --dir ./demo-data",
+effect. It goes on serving until Ctrl-C, for you to repeat the printed commands.
+
+With --example it shows one of the example policies instead, with people, groups
+and questions of its own:
+
+` + listExamples(),
+		Example: "  usherd demo\n  usherd demo --once\n  usherd demo --example secrets\n  usherd demo --dir ./demo-data",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.demo(cmd.Context(), dir, once)
+			if example == "" {
+				return a.demo(cmd.Context(), dir, once, (*demonstration).first)
+			}
+			shown, err := readExample(example)
+			if err != nil {
+				return err
+			}
+			return a.demo(cmd.Context(), dir, once, shown.chapters)
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "exit afterwards, with 0 only if every answer was the expected one; on free ports")
+	cmd.Flags().StringVar(&example, "example", "", "show an example: "+strings.Join(exampleNames(), ", "))
 	cmd.Flags().StringVar(&dir, "dir", "", "keep the data in this `folder` (default: one that is removed afterwards)")
 	return cmd
 }
 
-func (a *app) demo(ctx context.Context, dir string, once bool) (err error) {
+// demo runs a daemon and tells the story of which tell gives the chapters.
+func (a *app) demo(ctx context.Context, dir string, once bool, tell func(*demonstration) []chapter) (err error) {
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "usherd-demo-"); err != nil {
 			return fmt.Errorf("making a folder: %w", err)
@@ -64,7 +79,7 @@ func (a *app) demo(ctx context.Context, dir string, once bool) (err error) {
 		return err
 	}
 	show := &demonstration{daemon: d, out: a.stdout}
-	if err := show.run(ctx); err != nil {
+	if err := show.run(ctx, tell(show)); err != nil {
 		stop()
 		return errors.Join(err, <-ended)
 	}
@@ -113,19 +128,32 @@ func freeOr(ctx context.Context, addr string) string {
 type demonstration struct {
 	daemon *daemon
 	out    io.Writer
+	source directory.SourceName
 	scim   *caller // the identity provider
 	app    *caller // an application that asks checks
 	ids    map[string]string
+	try    []demoCheck // questions to repeat
 	wrong  int
 	asked  int
 }
 
 func (s *demonstration) say(format string, args ...any) { fmt.Fprintf(s.out, format+"\n", args...) }
 
-// run tells the story: connect, push, apply, ask, take somebody out.
-func (s *demonstration) run(ctx context.Context) error {
+// A chapter is one step of a story.
+type chapter func(context.Context) error
+
+// first is the story without an example: connect, push, apply, ask, take
+// somebody out.
+func (s *demonstration) first() []chapter {
+	s.source = "okta"
+	s.try = []demoCheck{{"ann@example.com", "approve", "feature", "drawing", "alpha", true}}
+	return []chapter{s.connect, s.push, s.apply, s.ask, s.remove, s.block}
+}
+
+// run tells the story.
+func (s *demonstration) run(ctx context.Context, chapters []chapter) error {
 	s.ids = map[string]string{}
-	for _, chapter := range []func(context.Context) error{s.connect, s.push, s.apply, s.ask, s.remove, s.block} {
+	for _, chapter := range chapters {
 		if err := chapter(ctx); err != nil {
 			return err
 		}
@@ -135,7 +163,7 @@ func (s *demonstration) run(ctx context.Context) error {
 
 // connect makes the source, its token, and the token of an application.
 func (s *demonstration) connect(ctx context.Context) error {
-	src, err := s.daemon.service.AddSource(ctx, byDemo, admin.NewSource{Name: "okta", Kind: directory.KindSCIM})
+	src, err := s.daemon.service.AddSource(ctx, byDemo, admin.NewSource{Name: s.source, Kind: directory.KindSCIM})
 	if err != nil {
 		return fmt.Errorf("adding the source: %w", err)
 	}
@@ -146,19 +174,23 @@ func (s *demonstration) connect(ctx context.Context) error {
 	s.scim = &caller{base: src.URL, token: src.Token, media: "application/scim+json"}
 	s.app = &caller{base: s.daemon.url, token: tok.Token, media: "application/json"}
 	s.say("1. A SCIM source and a token for an application")
-	s.say("   usherd source add okta --kind scim          → %s", src.URL)
+	s.say("   %-43s → %s", "usherd source add "+string(s.source)+" --kind scim", src.URL)
 	s.say("   usherd token create --kind check --name shop → %s…", tok.Token[:16])
 	return nil
 }
 
 // apply makes the embedded policy the policy.
 func (s *demonstration) apply(ctx context.Context) error {
-	done, err := s.daemon.service.ApplyPolicy(ctx, byDemo, admin.PolicyFile{Name: "policy.yaml", Text: demoPolicy})
+	return s.applyFile(ctx, "policy.yaml", demoPolicy)
+}
+
+func (s *demonstration) applyFile(ctx context.Context, name, text string) error {
+	done, err := s.daemon.service.ApplyPolicy(ctx, byDemo, admin.PolicyFile{Name: name, Text: text})
 	if err != nil {
 		return fmt.Errorf("applying the policy: %w", err)
 	}
 	s.say("\n3. The policy maps groups to privileges; its own tests run first")
-	s.say("   usherd policy apply policy.yaml             → revision %d", done.Revision)
+	s.say("   %-43s → revision %d", "usherd policy apply "+name, done.Revision)
 	return nil
 }
 

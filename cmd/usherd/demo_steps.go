@@ -53,35 +53,46 @@ func (c *caller) do(ctx context.Context, method, path string, body, into any) (i
 	return resp.StatusCode, nil
 }
 
+// A demoPerson is somebody whom the identity provider pushes.
+type demoPerson struct{ UserName, Given, Family string }
+
+// A demoGroup is a group with its members by userName.
+type demoGroup struct {
+	Name    string
+	ID      string // externalId; may be empty
+	Members []string
+}
+
 // The organization of the demo.
 var (
-	demoPeople = []struct{ userName, given, family string }{
+	demoPeople = []demoPerson{
 		{"ann@example.com", "Ann", "Archer"},
 		{"ben@example.com", "Ben", "Baker"},
 		{"cleo@example.com", "Cleo", "Carter"},
 		{"dan@example.com", "Dan", "Dyer"},
 	}
-	demoGroups = []struct {
-		name    string
-		members []string
-	}{
-		{"Engineering", []string{"ann@example.com", "ben@example.com"}},
-		{"Workshop", []string{"cleo@example.com"}},
-		{"Alpha leads", []string{"ann@example.com"}},
+	demoGroups = []demoGroup{
+		{"Engineering", "", []string{"ann@example.com", "ben@example.com"}},
+		{"Workshop", "", []string{"cleo@example.com"}},
+		{"Alpha leads", "", []string{"ann@example.com"}},
 	}
 )
 
 // push does what Okta does: look for each person, make those that are not
 // there, make the groups, and add the members by PATCH.
 func (s *demonstration) push(ctx context.Context) error {
-	s.say("\n2. The identity provider pushes %d people and %d groups, as Okta does", len(demoPeople), len(demoGroups))
-	for _, p := range demoPeople {
-		if err := s.pushPerson(ctx, p.userName, p.given, p.family); err != nil {
+	return s.pushAll(ctx, demoPeople, demoGroups)
+}
+
+func (s *demonstration) pushAll(ctx context.Context, people []demoPerson, groups []demoGroup) error {
+	s.say("\n2. The identity provider pushes %d people and %d groups, as Okta does", len(people), len(groups))
+	for _, p := range people {
+		if err := s.pushPerson(ctx, p.UserName, p.Given, p.Family); err != nil {
 			return err
 		}
 	}
-	for _, g := range demoGroups {
-		if err := s.pushGroup(ctx, g.name, g.members); err != nil {
+	for _, g := range groups {
+		if err := s.pushGroup(ctx, g); err != nil {
 			return err
 		}
 	}
@@ -109,28 +120,34 @@ func (s *demonstration) pushPerson(ctx context.Context, userName, given, family 
 	return nil
 }
 
-func (s *demonstration) pushGroup(ctx context.Context, name string, members []string) error {
+func (s *demonstration) pushGroup(ctx context.Context, g demoGroup) error {
+	body := map[string]any{
+		"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:Group"}, "displayName": g.Name, "members": []any{},
+	}
+	if g.ID != "" {
+		body["externalId"] = g.ID
+	}
 	var made struct{ ID string }
-	_, err := s.scim.do(ctx, http.MethodPost, "/Groups", map[string]any{
-		"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:Group"}, "displayName": name, "members": []any{},
-	}, &made)
-	if err != nil {
+	if _, err := s.scim.do(ctx, http.MethodPost, "/Groups", body, &made); err != nil {
 		return err
 	}
-	s.ids[name] = made.ID
+	s.ids[g.Name] = made.ID
 	var values []any
-	for _, m := range members {
+	for _, m := range g.Members {
 		values = append(values, map[string]any{"value": s.ids[m]})
 	}
-	if err := s.patchGroup(ctx, name, map[string]any{"op": "add", "path": "members", "value": values}); err != nil {
-		return err
+	if len(values) > 0 {
+		if err := s.patch(ctx, "/Groups/", g.Name, map[string]any{"op": "add", "path": "members", "value": values}); err != nil {
+			return err
+		}
 	}
-	s.say("   POST /Groups %q → %s; PATCH add %d members", name, made.ID, len(members))
+	s.say("   POST /Groups %q → %s; PATCH add %d members", g.Name, made.ID, len(g.Members))
 	return nil
 }
 
-func (s *demonstration) patchGroup(ctx context.Context, name string, op map[string]any) error {
-	_, err := s.scim.do(ctx, http.MethodPatch, "/Groups/"+s.ids[name], map[string]any{
+// patch alters a user or group by one operation.
+func (s *demonstration) patch(ctx context.Context, kind, name string, op map[string]any) error {
+	_, err := s.scim.do(ctx, http.MethodPatch, kind+s.ids[name], map[string]any{
 		"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"}, "Operations": []any{op},
 	}, nil)
 	return err
@@ -209,7 +226,7 @@ func (s *demonstration) remove(ctx context.Context) error {
 		return err
 	}
 	begun := time.Now()
-	err := s.patchGroup(ctx, "Engineering", map[string]any{
+	err := s.patch(ctx, "/Groups/", "Engineering", map[string]any{
 		"op": "remove", "path": fmt.Sprintf("members[value eq %q]", s.ids["ben@example.com"]),
 	})
 	if err != nil {
@@ -239,13 +256,28 @@ func (s *demonstration) block(ctx context.Context) error {
 
 // repeat prints what to type to go on.
 func (s *demonstration) repeat(dir string) {
-	s.say("\nSCIM     %s/scim/okta/v2", s.daemon.url)
+	s.say("\nSCIM     %s/scim/%s/v2", s.daemon.url, s.source)
 	s.say("checks   %s/access/v1/evaluation", s.daemon.url)
 	s.say("probes   http://%s/readyz, /metrics", s.daemon.ops.net.Addr())
 	s.say("\nAsk yourself:")
-	s.say(`  curl -s %s/access/v1/evaluation -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' \
-    -d '{"subject":{"type":"user","id":"ann@example.com"},"action":{"name":"edit"},"resource":{"type":"feature","id":"drawing"}}'`, s.daemon.url, s.app.token)
-	s.say(`  curl -s %s/scim/okta/v2/Users -H 'Authorization: Bearer %s'`, s.daemon.url, s.scim.token)
-	s.say("  usherd explain ann@example.com approve feature/drawing --project alpha --data %s", dir)
+	for _, c := range s.try {
+		s.say("  %s   # → {\"decision\":%t}", s.curl(c), c.want)
+	}
+	s.say(`  curl -s %s/scim/%s/v2/Users -H 'Authorization: Bearer %s'`, s.daemon.url, s.source, s.scim.token)
+	c, project := s.try[0], ""
+	if c.project != "" {
+		project = " --project " + c.project
+	}
+	s.say("  usherd explain %s %s %s/%s%s --data %s", c.who, c.action, c.typ, c.id, project, dir)
 	s.say("\nCtrl-C ends it.")
+}
+
+// curl is a question as a command.
+func (s *demonstration) curl(c demoCheck) string {
+	text, err := json.Marshal(c.body())
+	if err != nil {
+		return "" // a body of strings can be encoded
+	}
+	return fmt.Sprintf(`curl -s %s/access/v1/evaluation -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' \
+    -d '%s'`, s.daemon.url, s.app.token, text)
 }
