@@ -146,14 +146,21 @@ func (c *call) takeBody(r *http.Request, path []string) (func(), error) {
 		return nil, err
 	}
 	raw, err := readBody(r, limit)
-	if err == nil {
-		c.body, err = decodeText(raw, c.limits.Depth)
-	}
 	if err != nil {
 		done()
 		return nil, err
 	}
-	return done, nil
+	decoded, err := c.reserveDecoded(c.ctx, decodedSize(raw))
+	if err != nil {
+		done()
+		return nil, err
+	}
+	all := func() { decoded(); done() }
+	if c.body, err = decodeText(raw, c.limits.Depth); err != nil {
+		all()
+		return nil, err
+	}
+	return all, nil
 }
 
 // splitPath takes /scim/{source}/v2/a/b apart. An empty source is one that the

@@ -81,6 +81,7 @@ type Handler struct {
 	now    func() time.Time
 
 	inFlight *semaphore.Weighted // bytes of bodies in work
+	decoded  *semaphore.Weighted // bytes of what they became
 	turns    turns
 	models   models
 	locks    locks
@@ -115,6 +116,7 @@ func New(cfg Config) (*Handler, error) {
 		url: strings.TrimRight(cfg.URL, "/"), auth: cfg.Auth, read: cfg.Read, write: cfg.Apply, link: cfg.Link, try: cfg.Try, seal: cfg.Seal,
 		record: cfg.Record, log: cfg.Log, limits: limits, now: cfg.Now,
 		inFlight: semaphore.NewWeighted(limits.InFlight),
+		decoded:  semaphore.NewWeighted(max(decodedShare*limits.InFlight, mostDecoded)),
 		turns:    turns{limit: limits.Requests, bytes: limits.InFlight / sourceShare, wait: limits.Wait},
 		locks:    locks{seed: maphash.MakeSeed()},
 	}, nil

@@ -35,6 +35,23 @@ func decodeText(body string, depth int) (any, error) {
 	return v, nil
 }
 
+// What values take when they are decoded, in bytes: an interface and what it
+// points to, and the room that lists and maps keep for more.
+const (
+	sizeOfValue  = 56
+	sizeOfObject = 320
+
+	mostDecoded = maxValues*sizeOfValue + maxObjects*sizeOfObject
+)
+
+// decodedSize estimates from above what a body takes when it is decoded,
+// beside its own length.
+func decodedSize(body string) int64 {
+	objects := min(strings.Count(body, "{"), maxObjects)
+	values := min(strings.Count(body, ",")+strings.Count(body, "[")+2*objects+1, maxValues)
+	return int64(values*sizeOfValue + objects*sizeOfObject)
+}
+
 type decoder struct {
 	text string // strings of the result share its memory
 	pos  int

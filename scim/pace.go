@@ -84,6 +84,21 @@ func (h *Handler) reserve(ctx context.Context, src directory.SourceName, n int64
 	return func() { h.inFlight.Release(n); own.Release(n) }, nil
 }
 
+// decodedShare is how much decoded bodies may take, in bodies in work: few
+// bodies consist of values so small that they grow more.
+const decodedShare = 2
+
+// reserveDecoded waits until n bytes of decoded bodies fit beside the others.
+// Whoever has them has its body already, and lets go of them soon.
+func (h *Handler) reserveDecoded(ctx context.Context, n int64) (func(), error) {
+	ctx, cancel := context.WithTimeout(ctx, h.limits.Wait)
+	defer cancel()
+	if err := h.decoded.Acquire(ctx, n); err != nil {
+		return nil, &Error{Status: http.StatusServiceUnavailable, Detail: "too much is in work", Err: err, retry: 1}
+	}
+	return func() { h.decoded.Release(n) }, nil
+}
+
 // A patient writer ends an answer that the client has stopped to take; what is
 // taken slowly goes on.
 type patient struct {
