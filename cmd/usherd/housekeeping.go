@@ -10,6 +10,7 @@ import (
 // housekeep forgets once a day what is older than is to be kept, until ctx
 // ends.
 func (d *daemon) housekeep(ctx context.Context) {
+	d.background.Go(func() { d.trim(ctx) })
 	wait := time.NewTimer(10 * time.Minute) // not while everybody starts
 	defer wait.Stop()
 	for {
