@@ -94,7 +94,8 @@ func (d *differ) members(i int) {
 		d.issue(g.ID, "its members stay as they are: "+g.unknown)
 		return
 	}
-	wanted := d.wantedMembers(i)
+	wanted, unresolved := d.wantedMembers(i)
+	d.count("members.unresolved", unresolved)
 	item := groupItem{Item: Item{Op: OpMembers, Kind: KindGroup, ID: d.plan.shape.newGroups[i], ExternalID: g.ID, Name: g.Name, DN: g.DN}, known: d.knownAs(g.ID)}
 	if item.known == nowhere {
 		item.add = wanted
@@ -115,26 +116,33 @@ func (d *differ) members(i int) {
 }
 
 // wantedMembers are the direct members of a group of the snapshot, sorted,
-// without those who are not taken over.
-func (d *differ) wantedMembers(i int) []ref {
-	refs := make([]ref, 0, len(d.edges.of[i])+len(d.edges.kept[i]))
-	for _, e := range d.edges.of[i] {
-		r := d.refOf(e)
-		if r.kind == refNewcomer && d.want.people.at(e.at).minted == nowhere || r.kind == refNewGroup && d.plan.shape.newGroups[e.at] == "" {
-			d.count("members.unresolved", 1)
-			continue
+// without those who are not taken over, whom it counts.
+func (d *differ) wantedMembers(i int) (refs []ref, unresolved int) {
+	var stored []ref
+	if at := d.knownAs(d.want.Groups[i].ID); at != nowhere {
+		stored = d.have.Groups[at].members
+	}
+	add := func(r ref, past bool) {
+		unknown := r.kind == refNewcomer && d.want.people.at(r.at).minted == nowhere || r.kind == refNewGroup && d.plan.shape.newGroups[r.at] == ""
+		if _, is := slices.BinarySearchFunc(stored, r, compareRefs); unknown || past && !is {
+			unresolved++
+			return
 		}
 		refs = append(refs, r)
 	}
+	refs = make([]ref, 0, len(d.edges.of[i])+len(d.edges.kept[i]))
+	for _, e := range d.edges.of[i] {
+		add(d.refOf(e), e.past)
+	}
 	for _, id := range d.edges.kept[i] {
 		if row := d.have.personOf(id); row != nowhere {
-			refs = append(refs, ref{at: row, kind: refPerson})
+			add(ref{at: row, kind: refPerson}, !d.want.partial)
 		} else if at, ok := d.knownGroup[id]; ok && d.want.partial {
-			refs = append(refs, ref{at: at, kind: refGroup}) // not gone, but not in this read
+			add(ref{at: at, kind: refGroup}, false) // not gone, but not in this read
 		}
 	}
 	slices.SortFunc(refs, compareRefs)
-	return slices.Compact(refs)
+	return slices.Compact(refs), unresolved
 }
 
 // refOf names the end of an edge, by what the store has if it does.

@@ -29,9 +29,9 @@ type Mark struct {
 	Expiry   time.Time `json:"expiry,omitzero"`    // when the next account expires, which changes no entry
 }
 
-// overlap is how far before the newest change a read begins: entries may become
-// visible in another order than their times say.
-const overlap = 5 * time.Minute
+// defaultOverlap is how far before the newest change a read begins: entries may
+// become visible in another order than their times say.
+const defaultOverlap = 5 * time.Minute
 
 // fingerprint stands for the settings that decide what a read finds.
 func (s Settings) fingerprint() string {
@@ -129,7 +129,7 @@ func (c *collector) expires(at time.Time) {
 }
 
 // since selects what changed since a mark, the last entry of before included.
-func (t Template) since(m Mark) (string, error) {
+func (t Template) since(m Mark, overlap time.Duration) (string, error) {
 	if t.counter() {
 		if _, err := strconv.ParseUint(m.Value, 10, 63); err != nil {
 			return "", fmt.Errorf("mark: %w", err)
@@ -206,7 +206,7 @@ func (p *Poller) increment(ctx context.Context, have *State, now time.Time) (*Re
 	}
 	defer ses.close()
 	c := newCollector(ses, reading{Settings: s, now: now, have: have, told: p.cfg.told})
-	if why := c.changed(*have.Cursor.Mark); why != "" {
+	if why := c.changed(*have.Cursor.Mark, p.cfg.overlap); why != "" {
 		return nil, why, nil
 	}
 	plan, err := Diff(have, c.snap, DiffConfig{Source: p.cfg.Source, Now: now, Retention: s.Retention, NewID: directory.NewID})
@@ -228,7 +228,7 @@ func (p *Poller) increment(ctx context.Context, have *State, now time.Time) (*Re
 }
 
 // changed collects what changed since a mark, or says why that will not do.
-func (c *collector) changed(from Mark) reason {
+func (c *collector) changed(from Mark, overlap time.Duration) reason {
 	begin, err := c.startMark()
 	if err != nil || begin == nil {
 		return fullError
@@ -241,7 +241,7 @@ func (c *collector) changed(from Mark) reason {
 	}
 	begin.Expiry = from.Expiry
 	c.mark, c.snap.partial = begin, true
-	since, err := c.template.since(from)
+	since, err := c.template.since(from, overlap)
 	if err != nil {
 		return fullError
 	}

@@ -91,9 +91,9 @@ func (r *resolver) foreign(i int, f foreign) error {
 	}
 	r.edges.aliases[f.key] = id
 	if at := r.snap.byExt.find(keyOfText(id)); at != nowhere {
-		r.edges.of[i] = append(r.edges.of[i], edge{at: at})
+		r.edges.of[i] = append(r.edges.of[i], edge{at: at, past: true})
 	} else if at, ok := r.groups[id]; ok {
-		r.edges.of[i] = append(r.edges.of[i], edge{at: at, group: true})
+		r.edges.of[i] = append(r.edges.of[i], edge{at: at, group: true, past: true})
 	} else {
 		r.edges.kept[i] = append(r.edges.kept[i], id)
 	}
@@ -135,5 +135,14 @@ func compareEdges(a, b edge) int {
 	if a.at != b.at {
 		return int(a.at) - int(b.at)
 	}
-	return int(a.via) - int(b.via)
+	if a.via != b.via {
+		return int(a.via) - int(b.via)
+	}
+	switch {
+	case a.past == b.past:
+		return 0
+	case b.past:
+		return -1
+	}
+	return 1
 }

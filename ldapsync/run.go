@@ -63,7 +63,8 @@ type Config struct {
 	Now         func() time.Time // default time.Now
 	Log         *zap.Logger      // default none
 
-	told func(kind string, entries int) // of the progress of a read
+	overlap time.Duration                  // of reads of what changed; default 5m
+	told    func(kind string, entries int) // of the progress of a read
 }
 
 // A Poller keeps the directory in step with one LDAP source.
@@ -97,6 +98,7 @@ func New(c Config) (*Poller, error) {
 		return nil, fmt.Errorf("ldapsync: %w", errors.Join(errs...))
 	}
 	c.Holder = strings.TrimPrefix(c.Holder+"/"+directory.NewID(), "/") // two pollers of one source in one process exclude each other, too
+	c.overlap = cmp.Or(c.overlap, defaultOverlap)
 	c.ApprovalFor = cmp.Or(c.ApprovalFor, 24*time.Hour)
 	if c.Now == nil {
 		c.Now = time.Now

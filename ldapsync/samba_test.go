@@ -70,6 +70,31 @@ func TestActiveDirectory(t *testing.T) {
 		t.Errorf("one deleted and one disabled: %d gone, %d disabled, %d members taken", store.gone, store.disabled, store.membersTaken)
 	}
 
+	t.Run("what is read of a domain controller that was restored", func(t *testing.T) {
+		s := s
+		s.FullEvery = Duration(time.Hour)
+		for name, alter := range map[string]func(*Mark){
+			"":                          nil,
+			"another invocation":        func(m *Mark) { m.Instance = "00" },
+			"a counter that went back":  func(m *Mark) { m.Value = "99999999999" },
+			"a counter that is no such": func(m *Mark) { m.Value = "x" },
+		} {
+			store := newMapStore()
+			p := pollerOf(t, s, store)
+			runs(t, p, directory.RunApplied)
+			store.remark(t, func(c *Cursor) {
+				if c.Mark.Instance == "" {
+					t.Error("no invocation id")
+				}
+				if alter != nil {
+					alter(c.Mark)
+				}
+			})
+			if got := updated(t, p); got != (alter == nil) {
+				t.Errorf("%s: read only what changed = %v", name, got)
+			}
+		}
+	})
 	probe := Try(t.Context(), s, time.Now())
 	if !probe.OK() || !strings.Contains(probe.Vendor, "Active Directory") || !probe.Paging {
 		t.Errorf("Try = %+v", probe)

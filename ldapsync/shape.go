@@ -1,10 +1,6 @@
 package ldapsync
 
-import (
-	"slices"
-
-	"github.com/usherd/usherd/directory"
-)
+import "github.com/usherd/usherd/directory"
 
 // A shape is what the gate looks at beside the items.
 type shape struct {
@@ -116,19 +112,9 @@ func (d *differ) after() graph {
 		if d.want.Groups[i].unknown != "" {
 			return d.before(group)
 		}
-		var members []ref
+		members, _ := d.wantedMembers(i)
 		if d.want.partial {
-			members = slices.Clone(d.before(group))
-		}
-		for _, e := range d.edges.of[i] {
-			members = append(members, d.refOf(e))
-		}
-		for _, id := range d.edges.kept[i] {
-			if row := d.have.personOf(id); row != nowhere {
-				members = append(members, ref{at: row, kind: refPerson})
-			} else if at, ok := d.knownGroup[id]; ok && d.want.partial {
-				members = append(members, ref{at: at, kind: refGroup})
-			}
+			members = append(members, d.before(group)...)
 		}
 		return members
 	}

@@ -223,6 +223,7 @@ type edge struct {
 	at    int32
 	group bool // at counts groups, not people
 	via   via
+	past  bool // by a DN that the member had before
 }
 
 type via uint8

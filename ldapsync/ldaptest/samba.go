@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"unicode/utf16"
 
@@ -106,9 +107,14 @@ func sambaDir(tb testing.TB) string {
 	return dir
 }
 
+// addresses counts the addresses that were tried, for servers that start at the
+// same time.
+var addresses atomic.Uint32
+
 // freeAddress finds a loopback address on which nobody listens to LDAP.
 func freeAddress(tb testing.TB) string {
-	for host := 10; host < 250; host++ {
+	for range 240 {
+		host := 10 + addresses.Add(1)%240
 		ip := fmt.Sprintf("127.0.%d.%d", os.Getpid()%200+1, host)
 		free := true
 		for _, port := range []string{"389", "636", "88", "3268"} {
