@@ -10,7 +10,7 @@ SHELL       := /bin/bash
 GO       ?= go
 FUZZTIME ?= 20s
 
-.PHONY: help test check lint fmt generate build packages vet fuzz bench conformance cover clean
+.PHONY: help test check lint fmt generate build packages vet fuzz bench conformance scale-ldap soak-ldap cover clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,13 @@ bench: ## all benchmarks, with allocations
 
 conformance: ## the public SCIM suites against a fresh daemon (needs Python and an index)
 	@GO="$(GO)" conformance/run
+
+scale-ldap: packages ## time and memory of reading a million people (SCALE=1000000)
+	USHERD_SCALE_LDAP_GROUP=500000 $(GO) test ./ldapsync -run '^TestScaleGroup$$' -v -count=1 -timeout 30m
+	GOMEMLIMIT=350MiB USHERD_SCALE_LDAP=$(or $(SCALE),1000000) $(GO) test ./ldapsync -run '^TestScale$$' -v -count=1 -timeout 90m
+
+soak-ldap: packages ## random changes in three real directories (SOAK=500)
+	USHERD_SOAK_LDAP=$(or $(SOAK),500) $(GO) test -race ./ldapsync -run '^TestALife' -v -count=1 -timeout 60m
 
 cover: packages ## test coverage: cover.html
 	$(GO) test -coverprofile cover.out ./...
