@@ -35,20 +35,42 @@ func errLastOwner() error {
 // LosesOwner reports whether changes would leave an organization that has an
 // active owner without one.
 func (s *Service) LosesOwner(ctx context.Context, changes ...directory.Change) (bool, error) {
-	facts, err := s.Store.Facts(ctx, 0)
-	if err != nil {
-		return false, fmt.Errorf("reading facts: %w", err)
-	}
-	f, err := s.foresee(ctx, facts, changes...)
+	snapshot, err := s.present(ctx)
 	if err != nil {
 		return false, err
 	}
-	had, err := s.anOwner(ctx, f, f.now, func(sub directory.Subject) directory.Subject { return sub })
-	if err != nil || !had {
+	if !slices.ContainsFunc(changes, func(c directory.Change) bool { return mayTake(snapshot, c) }) {
+		return false, nil
+	}
+	f, err := s.foresee(ctx, changes...)
+	if err != nil {
 		return false, err
 	}
-	has, err := s.anOwner(ctx, f, f.then, f.of)
-	return !has, err
+	has, err := s.ownedThen(ctx, f)
+	if err != nil || has {
+		return false, err
+	}
+	return s.ownedNow(ctx, f)
+}
+
+// mayTake reports whether a change can take a right from anybody. What the first
+// read of a large directory does can not: it creates users and adds members.
+func mayTake(s *authz.Snapshot, c directory.Change) bool {
+	p := &s.Policy().Policy
+	if role, _ := s.Role(p.DefaultRole); slices.Contains(role.Rights, directory.OrganizationOwn) {
+		return true // who gets another Role loses the default one
+	}
+	switch c := c.(type) {
+	case directory.CreateUser, directory.AddMembers, directory.PutGrant, directory.SetCursor:
+		return false
+	case directory.ReplaceUser:
+		return !c.Profile.Active
+	case directory.SetPresence:
+		return c.Presence != directory.Present
+	case directory.CreateGroup: // a mapping by a name that two groups have gives nothing
+		return slices.ContainsFunc(p.Mappings, func(m directory.Mapping) bool { return m.When.Name != "" && m.When.Source == c.Source })
+	}
+	return true
 }
 
 // owns reports whether a subject is an active owner.
@@ -56,44 +78,31 @@ func owns(s *authz.Snapshot, sub directory.Subject) bool {
 	return s.Has(&sub, directory.OrganizationOwn, "").Allow
 }
 
-// anOwner reports whether somebody owns the organization. It asks about those
-// who may: who has a grant of an owning Role, and who is in a group that gives
-// one.
-func (s *Service) anOwner(ctx context.Context, f *future, snapshot *authz.Snapshot, as func(directory.Subject) directory.Subject) (bool, error) {
-	ask := func(id directory.UserID) (bool, error) {
-		sub, err := s.subject(ctx, id)
-		return err == nil && owns(snapshot, as(sub)), err
-	}
-	held, err := s.Store.Grants(ctx, "", "")
-	if err != nil {
-		return false, fmt.Errorf("reading grants: %w", err)
-	}
-	for _, g := range held {
-		role, _ := snapshot.Role(g.Role)
-		if g.User == "" || !slices.Contains(role.Rights, directory.OrganizationOwn) {
-			continue
-		}
-		if yes, err := ask(g.User); err != nil || yes {
-			return yes, err
+// ownerPage is how many people are asked at once whether they are an owner.
+const ownerPage = 500
+
+// ownedThen reports whether somebody owns the organization after the changes. It
+// asks those who may: who differs, and whom a grant or a group gives the right.
+func (s *Service) ownedThen(ctx context.Context, f *future) (found bool, err error) {
+	for _, sub := range f.People {
+		if owns(f.then, sub) {
+			return true, nil
 		}
 	}
-	for g := range snapshot.Groups() {
-		if !owns(snapshot, madeUp(g.Num)) {
-			continue
-		}
-		for m, err := range s.members(ctx, f, g.ID) {
-			if err != nil {
-				return false, err
-			}
-			if m.Kind != directory.UserMember {
-				continue
-			}
-			if yes, err := ask(directory.UserID(m.ID)); err != nil || yes {
-				return yes, err
-			}
-		}
-	}
-	return false, nil
+	err = s.others(ctx, f, f.then.RightCandidates(directory.OrganizationOwn, ""), ownerPage, func(sub *directory.Subject) bool {
+		found = owns(f.then, *sub)
+		return !found
+	})
+	return found, err
+}
+
+// ownedNow reports whether somebody owns the organization.
+func (s *Service) ownedNow(ctx context.Context, f *future) (found bool, err error) {
+	err = s.pages(ctx, f.now.RightCandidates(directory.OrganizationOwn, ""), f.Base, ownerPage, func(sub *directory.Subject) bool {
+		found = owns(f.now, *sub)
+		return !found
+	})
+	return found, err
 }
 
 // madeUp is somebody who is in one group and no more.
@@ -107,18 +116,13 @@ func madeUp(num directory.GroupNum) directory.Subject {
 // AdminGroups returns the groups of a source whose members hold an
 // administration right by that alone, by whatever path, in whatever project.
 func (s *Service) AdminGroups(ctx context.Context, source directory.SourceName) (map[directory.GroupID]bool, error) {
-	facts, err := s.Store.Facts(ctx, 0)
+	snapshot, err := s.present(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("reading facts: %w", err)
-	}
-	snapshot := authz.Compile(facts)
-	projects := []directory.ProjectKey{""}
-	for _, p := range facts.Policy.Policy.Projects {
-		projects = append(projects, p.Key)
+		return nil, err
 	}
 	out := map[directory.GroupID]bool{}
-	for _, g := range facts.Groups {
-		if g.Source == source && administers(snapshot, madeUp(g.Num), projects) {
+	for g := range snapshot.Groups() {
+		if g.Source == source && snapshot.Administers(g.Num) {
 			out[g.ID] = true
 		}
 	}

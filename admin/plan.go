@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"slices"
 
@@ -10,33 +9,52 @@ import (
 	"github.com/usherd/usherd/directory"
 )
 
-// A PolicyPlan says what applying a policy file would change, and for whom.
+// A PolicyPlan says what applying a policy file would change, and for whom. It
+// belongs to one file and one revision, which Plan names: an apply that names it
+// too does that and no more. See [PolicyFile].
 type PolicyPlan struct {
-	Revision directory.Revision `json:"policy_revision"` // when the policy last changed: for PolicyFile.IfRevision
-	Changes  []PlannedChange    `json:"changes"`
-	People   []PlannedPerson    `json:"people"`
-	Seats    []authz.SeatShift  `json:"seats"`
-	Money    []authz.Money      `json:"money"`
-	Raises   bool               `json:"raises_bill"`
-	Tests    int                `json:"tests"`
-	Failing  []Fault            `json:"failing_tests,omitempty"`
-	Warnings []Fault            `json:"warnings,omitempty"`
+	Plan     string              `json:"plan"`
+	Revision directory.Revision  `json:"policy_revision"` // when the policy last changed: for PolicyFile.IfRevision
+	Sections []directory.Section `json:"sections"`        // that the file manages: what it lacks there is removed
+	Changes  []PlannedChange     `json:"changes"`
+
+	Administrators []PlannedPerson   `json:"administrators"` // who gain an administration right: all of them
+	Totals         []authz.Total     `json:"totals"`         // people by what they gain and lose, and why: complete
+	People         []PlannedPerson   `json:"people"`         // who gain or lose something, by id; perhaps not all
+	More           int               `json:"more"`           // people who come after those in People
+	Gaining        int               `json:"gaining"`
+	Losing         int               `json:"losing"`
+	Seats          []authz.SeatShift `json:"seats"`
+	Money          []authz.Money     `json:"money"`
+	Raises         bool              `json:"raises_bill"`
+	NoOwner        bool              `json:"no_owner,omitempty"` // nobody would own the organization: an apply is refused
+
+	Tests    int     `json:"tests"`
+	Failing  []Fault `json:"failing_tests,omitempty"`
+	Warnings []Fault `json:"warnings,omitempty"`
 }
 
 // A PlannedChange is one item of the policy that comes, goes or differs.
 type PlannedChange struct {
 	Section directory.Section `json:"section"`
-	Change  string            `json:"change"` // added, removed or changed
+	Change  string            `json:"change"` // added, removed, changed or reordered
 	Key     string            `json:"key"`
 }
 
-// A PlannedPerson is somebody who gains or loses.
+// A PlannedPerson is somebody who gains or loses. The causes belong to what is
+// gained and lost one by one.
 type PlannedPerson struct {
 	User     directory.UserID `json:"user"`
 	UserName string           `json:"userName,omitempty"`
 	Gains    []string         `json:"gains,omitempty"`
 	Loses    []string         `json:"loses,omitempty"`
+	WhyGains []string         `json:"why_gains,omitempty"`
+	WhyLoses []string         `json:"why_loses,omitempty"`
 }
+
+// plannedPeople is up to how many users a plan counts the seats of the whole
+// organization.
+const plannedPeople = 100_000
 
 // PlanPolicy previews an apply. Tests that fail are said, and refuse nothing
 // yet.
@@ -48,60 +66,40 @@ func (s *Service) PlanPolicy(ctx context.Context, p PolicyFile) (PolicyPlan, err
 	if err != nil {
 		return PolicyPlan{}, err
 	}
-	var rerr error
-	diff := authz.Diff(authz.Compile(d.facts), d.snapshot, s.everybody(ctx, &rerr))
-	if rerr != nil {
-		return PolicyPlan{}, rerr
+	f, err := s.foresee(ctx, directory.SetPolicy{Policy: d.file.Policy, Sections: d.file.Sections})
+	if err != nil {
+		return PolicyPlan{}, err
 	}
+	diff, err := s.difference(ctx, f, p.List, plannedPeople)
+	if err != nil {
+		return PolicyPlan{}, err
+	}
+	now := f.now.Policy()
 	plan := PolicyPlan{
-		Revision: d.facts.Policy.Revision, Changes: changed(d.facts.Policy.Policy, d.next.Policy.Policy), People: []PlannedPerson{},
+		Plan: planOf(f.Base, p.Text), Revision: now.Revision, Sections: d.file.Sections, Changes: changed(now.Policy, f.then.Policy().Policy),
+		Totals: append([]authz.Total{}, diff.Totals...), More: diff.More, Gaining: diff.Gaining, Losing: diff.Losing,
 		Seats: append([]authz.SeatShift{}, diff.Seats...), Money: append([]authz.Money{}, diff.Money...), Raises: diff.RaisesBill(),
 		Tests: len(d.results), Failing: testFaults(p.Name, d.results, authz.Failed), Warnings: d.warnings,
+		People: s.planned(ctx, diff.Shifts), Administrators: s.planned(ctx, diff.Administrators),
 	}
-	for _, shift := range diff.Shifts {
-		person := PlannedPerson{User: shift.User, Gains: names(shift.Gains), Loses: names(shift.Loses)}
-		if u, err := s.Store.User(ctx, shift.User); err == nil && len(u.Identities) > 0 {
-			person.UserName = u.Identities[0].UserName
-		}
-		plan.People = append(plan.People, person)
+	has, err := s.ownedThen(ctx, f)
+	if err == nil && !has {
+		plan.NoOwner, err = s.ownedNow(ctx, f)
 	}
-	return plan, nil
+	return plan, err
 }
 
-// Seats counts the seats of billable features: every user is looked at.
-func (s *Service) Seats(ctx context.Context) (map[string]int, error) {
-	if a, err := s.Authority(ctx); err != nil {
-		return nil, err
-	} else if err := a.require(ReadDirectory, ""); err != nil {
-		return nil, err
-	}
-	facts, err := s.Store.Facts(ctx, 0)
-	if err != nil {
-		return nil, fmt.Errorf("reading facts: %w", err)
-	}
-	seats := map[string]int{}
-	for _, f := range facts.Policy.Policy.Features {
-		if f.Seat != nil {
-			seats[f.Key] = 0
+// planned names people and what they gain and lose.
+func (s *Service) planned(ctx context.Context, shifts []authz.Shift) []PlannedPerson {
+	out := make([]PlannedPerson, len(shifts))
+	for i, shift := range shifts {
+		p := PlannedPerson{User: shift.User}
+		p.Gains, p.WhyGains = spelled(shift.Gains, shift.WhyGains)
+		p.Loses, p.WhyLoses = spelled(shift.Loses, shift.WhyLoses)
+		if u, err := s.Store.User(ctx, shift.User); err == nil && u.Shown() != nil {
+			p.UserName = u.Shown().UserName
 		}
-	}
-	if len(seats) == 0 {
-		return seats, nil
-	}
-	snapshot := authz.Compile(facts)
-	var rerr error
-	for sub := range s.everybody(ctx, &rerr) {
-		for _, key := range snapshot.Seats(&sub) {
-			seats[key]++
-		}
-	}
-	return seats, rerr
-}
-
-func names(holdings []authz.Holding) []string {
-	out := make([]string, len(holdings))
-	for i, h := range holdings {
-		out[i] = h.String()
+		out[i] = p
 	}
 	return out
 }
@@ -109,13 +107,13 @@ func names(holdings []authz.Holding) []string {
 // changed lists the items that differ between two policies.
 func changed(old, next directory.Policy) []PlannedChange {
 	out := []PlannedChange{}
-	out = diffItems(out, directory.SectionProjects, old.Projects, next.Projects, func(p directory.Project) string { return string(p.Key) })
-	out = diffItems(out, directory.SectionFeatures, old.Features, next.Features, func(f directory.Feature) string { return f.Key })
-	out = diffItems(out, directory.SectionOutputs, old.Outputs, next.Outputs, func(o directory.Output) string { return o.Key })
-	out = diffItems(out, directory.SectionIntegrations, old.Integrations, next.Integrations, func(i directory.Integration) string { return i.Key })
-	out = diffItems(out, directory.SectionResources, old.Resources, next.Resources, func(r directory.ResourceType) string { return r.Type })
-	out = diffItems(out, directory.SectionRoles, old.Roles, next.Roles, func(r directory.Role) string { return string(r.Name) })
-	out = diffItems(out, directory.SectionMappings, old.Mappings, next.Mappings, func(m directory.Mapping) string { return m.Name })
+	out = diffItems(out, directory.SectionProjects, old.Projects, next.Projects, projectKey)
+	out = diffItems(out, directory.SectionFeatures, old.Features, next.Features, featureKey)
+	out = diffItems(out, directory.SectionOutputs, old.Outputs, next.Outputs, outputKey)
+	out = diffItems(out, directory.SectionIntegrations, old.Integrations, next.Integrations, integrationKey)
+	out = diffItems(out, directory.SectionResources, old.Resources, next.Resources, resourceKey)
+	out = diffItems(out, directory.SectionRoles, old.Roles, next.Roles, roleKey)
+	out = diffItems(out, directory.SectionMappings, old.Mappings, next.Mappings, mappingKey)
 	for _, text := range []struct {
 		section   directory.Section
 		old, next string
@@ -138,8 +136,11 @@ func diffItems[T any](out []PlannedChange, section directory.Section, old, next 
 	find := func(list []T, k string) int {
 		return slices.IndexFunc(list, func(item T) bool { return key(item) == k })
 	}
+	last, moved := -1, false // the order of features is that of the home page
 	for _, item := range next {
 		i := find(old, key(item))
+		moved = moved || i >= 0 && i < last
+		last = max(last, i)
 		switch {
 		case i < 0:
 			out = append(out, PlannedChange{section, "added", key(item)})
@@ -151,6 +152,9 @@ func diffItems[T any](out []PlannedChange, section directory.Section, old, next 
 		if find(next, key(item)) < 0 {
 			out = append(out, PlannedChange{section, "removed", key(item)})
 		}
+	}
+	if moved {
+		out = append(out, PlannedChange{section, "reordered", ""})
 	}
 	return out
 }

@@ -15,6 +15,12 @@ type PolicyFile struct {
 	Text       string             `json:"text"`
 	SkipTests  bool               `json:"skip_tests,omitempty"`
 	IfRevision directory.Revision `json:"if_revision,omitempty"` // only if the policy did not change after it
+
+	// Plan is the [PolicyPlan] that is to be applied. The apply is [ErrStale],
+	// with the difference, if this is not its file, if the policy has changed
+	// since, or if somebody would gain something that the plan did not show.
+	Plan string     `json:"plan,omitempty"`
+	List PeopleList `json:"people,omitzero"` // for a plan: which people it lists
 }
 
 // An AppliedPolicy is the outcome of an apply.
@@ -146,6 +152,11 @@ func (s *Service) ApplyPolicy(ctx context.Context, by directory.Actor, p PolicyF
 	}
 	if p.IfRevision > 0 && d.facts.Policy.Revision > p.IfRevision {
 		return AppliedPolicy{}, fmt.Errorf("%w: the policy changed at revision %d, after %d; plan again", ErrStale, d.facts.Policy.Revision, p.IfRevision)
+	}
+	if p.Plan != "" {
+		if err := s.asPlanned(ctx, d, p); err != nil {
+			return AppliedPolicy{}, err
+		}
 	}
 	change := directory.SetPolicy{Policy: d.file.Policy, Sections: d.file.Sections}
 	if lost, err := s.LosesOwner(ctx, change); err != nil {

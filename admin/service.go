@@ -20,6 +20,7 @@ type Store interface {
 	directory.Catalog
 	directory.Journal
 	directory.Keeper
+	directory.Foreseer
 	directory.Lister
 	directory.Timeline
 }
@@ -33,6 +34,9 @@ type Config struct {
 	// Sync runs LDAP sources. Nil means that no daemon runs: then synchronising
 	// is [ErrUnavailable].
 	Sync Syncer
+	// Provisioning repeats requests of identity providers. Nil means that no
+	// daemon runs.
+	Provisioning Provisioning
 	// PDP answers checks. Nil means that facts are compiled for each question.
 	PDP Decider
 	// ManagedBy names the configuration that a source is read-only under, empty

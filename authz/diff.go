@@ -92,12 +92,13 @@ type Difference struct {
 	People         int         `json:"people"` // who gain or lose something
 	Gaining        int         `json:"gaining"`
 	Losing         int         `json:"losing"`
-	Administrators []Shift     `json:"administrators"` // who gain an administration right: all of them, by user
-	Totals         []Total     `json:"totals"`         // complete, administration rights first
-	Shifts         []Shift     `json:"shifts"`         // of single people, by user; perhaps not all
-	More           int         `json:"more"`           // of People who come after those in Shifts
-	Seats          []SeatShift `json:"seats"`          // of billable features, in the order of the catalogue
-	Money          []Money     `json:"money"`          // by currency
+	Administrators []Shift     `json:"administrators"`    // who gain an administration right: all of them, by user
+	Totals         []Total     `json:"totals"`            // complete, administration rights first
+	Shifts         []Shift     `json:"shifts"`            // of single people, by user; perhaps not all
+	More           int         `json:"more"`              // of People who come after those in Shifts
+	Seats          []SeatShift `json:"seats"`             // of billable features, in the order of the catalogue
+	Money          []Money     `json:"money"`             // by currency
+	Refused        []string    `json:"refused,omitempty"` // changes that the directory would refuse and that were left out
 }
 
 // RaisesBill reports whether some currency costs more afterwards.

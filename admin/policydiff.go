@@ -1,0 +1,123 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/usherd/usherd/authz"
+	"github.com/usherd/usherd/directory"
+)
+
+// A PolicyDiff is how a file differs from the policy that is stored, item by
+// item, in the sections that the file contains.
+type PolicyDiff struct {
+	Same  bool       `json:"same"`
+	Items []DiffItem `json:"items"`
+}
+
+// A DiffItem is one item that differs, as a policy file writes it.
+type DiffItem struct {
+	PlannedChange
+	Before string `json:"before,omitempty"` // stored
+	After  string `json:"after,omitempty"`  // in the file
+}
+
+// DiffPolicy compares a file with the policy that is stored. It looks at texts
+// only: see [Service.PlanPolicy] for what they mean to people.
+func (s *Service) DiffPolicy(ctx context.Context, p PolicyFile) (PolicyDiff, error) {
+	if _, err := s.reads(ctx, ReadPolicy); err != nil {
+		return PolicyDiff{}, err
+	}
+	if p.Name == "" {
+		p.Name = "policy"
+	}
+	file, err := authz.Parse(p.Name, []byte(p.Text))
+	if err != nil {
+		return PolicyDiff{}, faultsOf(ErrPolicy, err)
+	}
+	facts, err := s.Store.Policy(ctx)
+	if err != nil {
+		return PolicyDiff{}, fmt.Errorf("reading policy: %w", err)
+	}
+	old, next := facts.Policy, file.Over(facts.Policy)
+	out := PolicyDiff{Items: []DiffItem{}}
+	for _, c := range changed(old, next) {
+		item := DiffItem{PlannedChange: c}
+		if c.Change == "reordered" {
+			item.Before, item.After = keyList(old, c.Section), keyList(next, c.Section)
+		} else {
+			item.Before, item.After = itemText(old, c), itemText(next, c)
+		}
+		out.Items = append(out.Items, item)
+	}
+	out.Same = len(out.Items) == 0
+	return out, nil
+}
+
+// itemText is one item as a policy file writes it; empty if there is none.
+func itemText(p directory.Policy, c PlannedChange) string {
+	var only directory.Policy
+	switch c.Section {
+	case directory.SectionProjects:
+		only.Projects = one(p.Projects, c.Key, projectKey)
+	case directory.SectionFeatures:
+		only.Features = one(p.Features, c.Key, featureKey)
+	case directory.SectionOutputs:
+		only.Outputs = one(p.Outputs, c.Key, outputKey)
+	case directory.SectionIntegrations:
+		only.Integrations = one(p.Integrations, c.Key, integrationKey)
+	case directory.SectionResources:
+		only.Resources = one(p.Resources, c.Key, resourceKey)
+	case directory.SectionRoles:
+		only.Roles = one(p.Roles, c.Key, roleKey)
+	case directory.SectionMappings:
+		only.Mappings = one(p.Mappings, c.Key, mappingKey)
+	case directory.SectionDefaultRole:
+		only.DefaultRole = p.DefaultRole
+	case directory.SectionTests:
+		only.Tests = p.Tests
+	}
+	_, text, _ := bytes.Cut(authz.Export(only), []byte("\n")) // after apiVersion
+	return string(text)
+}
+
+func one[T any](list []T, key string, of func(T) string) []T {
+	if i := slices.IndexFunc(list, func(item T) bool { return of(item) == key }); i >= 0 {
+		return list[i : i+1]
+	}
+	return nil
+}
+
+// keyList is the order of a section.
+func keyList(p directory.Policy, section directory.Section) string {
+	var keys []string
+	switch section {
+	case directory.SectionProjects:
+		keys = keysOf(p.Projects, projectKey)
+	case directory.SectionFeatures:
+		keys = keysOf(p.Features, featureKey)
+	case directory.SectionOutputs:
+		keys = keysOf(p.Outputs, outputKey)
+	case directory.SectionIntegrations:
+		keys = keysOf(p.Integrations, integrationKey)
+	case directory.SectionResources:
+		keys = keysOf(p.Resources, resourceKey)
+	case directory.SectionRoles:
+		keys = keysOf(p.Roles, roleKey)
+	case directory.SectionMappings:
+		keys = keysOf(p.Mappings, mappingKey)
+	case directory.SectionDefaultRole, directory.SectionTests: // no lists of keys
+	}
+	return string(section) + ": [" + strings.Join(keys, ", ") + "]\n"
+}
+
+func (a *API) diffPolicy(c call) (answer, error) {
+	var p PolicyFile
+	if err := c.body(&p); err != nil {
+		return answer{}, err
+	}
+	return outcome(a.Service.DiffPolicy(c.Context(), p))
+}
