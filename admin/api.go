@@ -132,12 +132,17 @@ func (o Outcome) stamp() string { return o.Stamp }
 
 // Register adds the routes of the API to mux.
 func (a *API) Register(mux *http.ServeMux) {
-	for _, routes := range []map[string]handler{a.routes(), a.questions(), a.directoryRoutes(), a.catalogueRoutes()} {
+	for _, routes := range a.tables() {
 		for pattern, f := range routes {
 			mux.Handle(pattern, a.serve(f))
 		}
 	}
 	mux.Handle(anything, a.serve(func(c call) (answer, error) { return answer{}, a.noRoute(mux, c) }))
+}
+
+// tables are all routes; a route that routeNeeds does not have is nobody's.
+func (a *API) tables() []map[string]handler {
+	return []map[string]handler{a.routes(), a.questions(), a.directoryRoutes(), a.catalogueRoutes(), a.lifecycleRoutes()}
 }
 
 func (a *API) routes() map[string]handler {

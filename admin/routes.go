@@ -57,14 +57,6 @@ func (a *API) removeSource(c call) (answer, error) {
 	return outcome(a.Service.RemoveSource(c.Context(), c.by, c.source(), keep))
 }
 
-func (a *API) sourceLog(c call) (answer, error) {
-	n, err := c.number("limit")
-	if err != nil {
-		return answer{}, err
-	}
-	return listOf(a.Service.SourceLog(c.Context(), c.source(), pageSize(n)))
-}
-
 func (a *API) testSource(c call) (answer, error) {
 	return outcome(a.Service.TestSource(c.Context(), c.source()))
 }

@@ -1,11 +1,13 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/usherd/usherd/directory"
 )
@@ -81,7 +83,7 @@ func (s *Service) checkNewSource(ctx context.Context, n NewSource) error {
 			return invalid("%w", err)
 		}
 	}
-	return nil
+	return s.checkLink(ctx, n.Name, n.Settings)
 }
 
 // SCIMURL is where an identity provider pushes to a source.
@@ -112,6 +114,12 @@ type ListedSource struct {
 	Users     int    `json:"users"`
 	Groups    int    `json:"groups"`
 	ManagedBy string `json:"managed_by,omitempty"`
+	// Of a SCIM source: whose client asks, as it is set or else detected; when it
+	// asked last; how many kinds of quirk were bent; when its last token ends.
+	Profile      string    `json:"profile,omitempty"`
+	LastRequest  time.Time `json:"last_request,omitzero"`
+	Quirks       int       `json:"quirks,omitempty"`
+	TokenExpires time.Time `json:"token_expires,omitzero"`
 }
 
 // Sources lists the sources, removed ones left out.
@@ -124,25 +132,48 @@ func (s *Service) Sources(ctx context.Context) ([]ListedSource, error) {
 		return nil, fmt.Errorf("reading sources: %w", err)
 	}
 	sources = slices.DeleteFunc(sources, func(src directory.Source) bool { return src.State == directory.SourceRemoved })
+	tokens, err := s.listTokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ends := expiryOf(tokens)
 	out := make([]ListedSource, len(sources))
 	for i, src := range sources {
-		out[i].Source = src
-		if src.Kind == directory.KindSCIM {
-			out[i].URL = s.SCIMURL(src.Name)
+		if out[i], err = s.listSource(ctx, src); err != nil {
+			return nil, err
 		}
-		if s.ManagedBy != nil {
-			out[i].ManagedBy = s.ManagedBy(src.Name)
-		}
-		users, err := s.Store.Identities(ctx, directory.Query{Source: src.Name, Total: true})
-		if err != nil {
-			return nil, fmt.Errorf("counting the users of %s: %w", src.Name, err)
-		}
-		groups, err := s.Store.Groups(ctx, directory.Query{Source: src.Name, Total: true})
-		if err != nil {
-			return nil, fmt.Errorf("counting the groups of %s: %w", src.Name, err)
-		}
-		out[i].Users, out[i].Groups = users.Total, groups.Total
+		out[i].TokenExpires = ends[src.Name]
 	}
+	return out, nil
+}
+
+// listSource tells of one source what a list says.
+func (s *Service) listSource(ctx context.Context, src directory.Source) (ListedSource, error) {
+	out := ListedSource{Source: src}
+	if s.ManagedBy != nil {
+		out.ManagedBy = s.ManagedBy(src.Name)
+	}
+	users, err := s.Store.Identities(ctx, directory.Query{Source: src.Name, Total: true})
+	if err != nil {
+		return out, fmt.Errorf("counting the users of %s: %w", src.Name, err)
+	}
+	groups, err := s.Store.Groups(ctx, directory.Query{Source: src.Name, Total: true})
+	if err != nil {
+		return out, fmt.Errorf("counting the groups of %s: %w", src.Name, err)
+	}
+	out.Users, out.Groups = users.Total, groups.Total
+	if src.Kind != directory.KindSCIM {
+		return out, nil
+	}
+	out.URL = s.SCIMURL(src.Name)
+	usage, err := s.usageOf(ctx, src.Name)
+	if err != nil {
+		return out, err
+	}
+	if usage != nil {
+		out.LastRequest, out.Quirks, out.Profile = usage.Last, len(usage.Quirks), usage.Profile
+	}
+	out.Profile = cmp.Or(setProfile(src.Settings), out.Profile)
 	return out, nil
 }
 
@@ -202,7 +233,11 @@ func (s *Service) RemoveSource(ctx context.Context, by directory.Actor, name dir
 	if src.State != directory.SourceDisabled {
 		return Outcome{}, fmt.Errorf("%w: source %s is %s; disable it first (usherd source disable %s)", directory.ErrInUse, name, src.State, name)
 	}
-	return s.apply(ctx, by, directory.RemoveSource{Source: name, KeepPeople: keepPeople})
+	out, err := s.apply(ctx, by, directory.RemoveSource{Source: name, KeepPeople: keepPeople})
+	if err != nil || dryRun(ctx) {
+		return out, err
+	}
+	return out, s.dropUsage(ctx, name)
 }
 
 func (s *Service) mayChangeSource(ctx context.Context, name directory.SourceName) error {
@@ -211,19 +246,4 @@ func (s *Service) mayChangeSource(ctx context.Context, name directory.SourceName
 	}
 	_, err := s.source(ctx, name)
 	return err
-}
-
-// SourceLog returns the newest requests of a source, the newest first.
-func (s *Service) SourceLog(ctx context.Context, name directory.SourceName, limit int) ([]directory.Request, error) {
-	if _, err := s.reads(ctx, ReadSources); err != nil {
-		return nil, err
-	}
-	if _, err := s.source(ctx, name); err != nil {
-		return nil, err
-	}
-	requests, err := s.Store.Requests(ctx, name, limit)
-	if err != nil {
-		return nil, fmt.Errorf("provisioning log of %s: %w", name, err)
-	}
-	return requests, nil
 }

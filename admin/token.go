@@ -159,21 +159,33 @@ func (s *Service) roomForToken(ctx context.Context, source directory.SourceName)
 // ListedToken is a token with what has become of it.
 type ListedToken struct {
 	directory.Token
-	State string `json:"state"` // active, expired or revoked
+	State    string    `json:"state"`              // active, expired or revoked
+	LastUsed time.Time `json:"last_used,omitzero"` // to the minute
 }
+
+// TokenActive is the state of a token that counts.
+const TokenActive = "active"
 
 // Tokens lists all tokens, the newest last.
 func (s *Service) Tokens(ctx context.Context) ([]ListedToken, error) {
 	if _, err := s.reads(ctx, ReadTokens); err != nil {
 		return nil, err
 	}
+	return s.listTokens(ctx)
+}
+
+func (s *Service) listTokens(ctx context.Context) ([]ListedToken, error) {
 	tokens, err := s.Store.Tokens(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading tokens: %w", err)
 	}
+	used, err := s.tokensUsed(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]ListedToken, len(tokens))
 	for i, t := range tokens {
-		out[i] = ListedToken{t, "active"}
+		out[i] = ListedToken{t, TokenActive, used[t.ID]}
 		switch {
 		case !t.Revoked.IsZero():
 			out[i].State = "revoked"

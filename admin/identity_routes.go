@@ -1,0 +1,108 @@
+package admin
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// lifecycleRoutes are those of linked, restored and erased people, of sources
+// in detail, and of tokens that replace others.
+func (a *API) lifecycleRoutes() map[string]handler {
+	return map[string]handler{
+		"POST /api/v1/identities/link":                  a.linkUser,
+		"POST /api/v1/identities/detach":                a.detachUser,
+		"POST /api/v1/users/{user}/restore":             a.restoreUser,
+		"POST /api/v1/users/{user}/erase":               a.eraseUser,
+		"GET /api/v1/sources/{source}":                  a.showSource,
+		"PATCH /api/v1/sources/{source}":                a.setSource,
+		"GET /api/v1/sources/{source}/log/{id}":         a.showRequest,
+		"POST /api/v1/sources/{source}/log/{id}/replay": a.replayRequest,
+		"POST /api/v1/tokens/{id}/rotate":               a.rotateToken,
+	}
+}
+
+func (a *API) linkUser(c call) (answer, error) {
+	var body struct {
+		Identity string `json:"identity"` // SOURCE/ID
+		User     string `json:"user"`
+	}
+	if err := c.body(&body); err != nil {
+		return answer{}, err
+	}
+	return outcome(a.Service.LinkUser(c.Context(), c.by, body.Identity, body.User))
+}
+
+func (a *API) detachUser(c call) (answer, error) {
+	var body struct {
+		Identity string `json:"identity"`
+	}
+	if err := c.body(&body); err != nil {
+		return answer{}, err
+	}
+	return outcome(a.Service.DetachUser(c.Context(), c.by, body.Identity))
+}
+
+func (a *API) restoreUser(c call) (answer, error) {
+	return outcome(a.Service.RestoreUser(c.Context(), c.by, c.PathValue("user")))
+}
+
+func (a *API) eraseUser(c call) (answer, error) {
+	return outcome(a.Service.EraseUser(c.Context(), c.by, c.PathValue("user")))
+}
+
+func (a *API) showSource(c call) (answer, error) {
+	return outcome(a.Service.Source(c.Context(), c.source()))
+}
+
+func (a *API) setSource(c call) (answer, error) {
+	var body struct {
+		Settings map[string]json.RawMessage `json:"settings"`
+	}
+	if err := c.body(&body); err != nil {
+		return answer{}, err
+	}
+	return outcome(a.Service.SetSource(c.Context(), c.by, c.source(), body.Settings))
+}
+
+func (a *API) sourceLog(c call) (answer, error) {
+	n, err := c.number("limit")
+	if err != nil {
+		return answer{}, err
+	}
+	q := directory.RequestQuery{Source: c.source(), Failed: c.URL.Query().Get("failed") == "true", Limit: pageSize(n)}
+	if since := c.URL.Query().Get("since"); since != "" {
+		if q.Since, err = time.Parse(time.RFC3339, since); err != nil {
+			return answer{}, invalid("since: %q is not a time such as 2026-01-31T12:00:00Z", since)
+		}
+	}
+	return listOf(a.Service.FindLog(c.Context(), q))
+}
+
+func (a *API) showRequest(c call) (answer, error) {
+	return outcome(a.Service.LoggedRequest(c.Context(), c.source(), c.PathValue("id")))
+}
+
+func (a *API) replayRequest(c call) (answer, error) {
+	var body struct {
+		Trial bool `json:"trial"`
+	}
+	if err := c.body(&body); err != nil {
+		return answer{}, err
+	}
+	return outcome(a.Service.Replay(c.Context(), c.by, c.source(), c.PathValue("id"), body.Trial))
+}
+
+func (a *API) rotateToken(c call) (answer, error) {
+	var body struct {
+		Seconds int64 `json:"grace_seconds"`
+	}
+	if err := c.body(&body); err != nil {
+		return answer{}, err
+	}
+	if body.Seconds < 0 || body.Seconds > int64(maxGrace/time.Second) {
+		return answer{}, invalid("grace_seconds must be from 0 to %d", int64(maxGrace/time.Second))
+	}
+	return created(a.Service.RotateToken(c.Context(), c.by, c.PathValue("id"), time.Duration(body.Seconds)*time.Second))
+}
