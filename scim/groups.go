@@ -120,7 +120,7 @@ func (c *call) rewriteGroup(change func(map[string]any) (map[string]any, error),
 		stripe.turn.Lock()
 		defer stripe.turn.Unlock()
 	}
-	for attempt := range attempts {
+	for attempt := range c.tries() {
 		if change != nil && attempt == 1 {
 			stripe.still.Lock()
 			defer stripe.still.Unlock()

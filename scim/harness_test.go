@@ -34,7 +34,13 @@ type server struct {
 // and its name.
 func start(t *testing.T, change ...func(*Config)) *server {
 	t.Helper()
-	s := &server{t: t, store: openStore(t), sources: map[directory.SourceName]directory.Source{}}
+	return startOn(t, openStore(t), change...)
+}
+
+// startOn is start on a store that others may have too.
+func startOn(t *testing.T, st *store.Store, change ...func(*Config)) *server {
+	t.Helper()
+	s := &server{t: t, store: st, sources: map[directory.SourceName]directory.Source{}}
 	s.addSource("okta", "")
 	s.addSource("entra", "")
 	cfg := Config{

@@ -4,15 +4,30 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"net/http"
+	"time"
 
 	"github.com/usherd/usherd/directory"
 )
 
-// attempts is how often a write is tried when another one came between its
-// reading and its writing.
+// attempts is how often a write is tried at least when another one came between
+// its reading and its writing.
 const attempts = 20
+
+// tries counts the attempts of a write until they are many and have taken long:
+// the writers of other replicas cannot be made to wait.
+func (c *call) tries() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		end := time.Now().Add(c.limits.Wait)
+		for n := 0; n < attempts || c.ctx.Err() == nil && time.Now().Before(end); n++ {
+			if !yield(n) {
+				return
+			}
+		}
+	}
+}
 
 // createUser is POST /Users. A user that is inactive in this source comes back
 // under the same id if the body names it by its externalId, or by its userName
@@ -29,7 +44,7 @@ func (c *call) createUser() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	for range attempts {
+	for range c.tries() {
 		change := directory.CreateUser{ID: directory.UserID(directory.NewID()), Source: c.source(), Profile: p}
 		if change.User, err = c.joins(p); err != nil {
 			return answer{}, err
@@ -192,7 +207,7 @@ func (c *call) rewriteUser(change func(old map[string]any) (map[string]any, erro
 	stripe := c.locks.of(c.id)
 	stripe.turn.Lock()
 	defer stripe.turn.Unlock()
-	for range attempts {
+	for range c.tries() {
 		old, err := c.read.Identity(c.ctx, c.source(), c.userID())
 		if err != nil {
 			return answer{}, c.missing(err)
