@@ -11,6 +11,12 @@ import (
 // about the very thing that is asked for. A route that is not here is for the
 // owner of the machine alone, so that one that was forgotten lets nobody in.
 var routeNeeds = map[string]Action{
+	"GET /api/v1/explain":                    SignedIn,
+	"GET /api/v1/holders":                    AskChecks,
+	"GET /api/v1/groups/{group}/permissions": AskChecks,
+	"GET /api/v1/users/{user}/diff":          SignedIn,
+	"GET /api/v1/integrations/{key}/access":  SignedIn,
+
 	"GET /api/v1/sources":                  ReadSources,
 	"POST /api/v1/sources":                 WriteSources,
 	"POST /api/v1/sources/{source}/state":  WriteSources,

@@ -122,11 +122,6 @@ func (s *Service) Permissions(ctx context.Context, name string, project director
 	return look.Snapshot.Permissions(look.Subject, project), nil
 }
 
-func (a *API) permissions(c call) (answer, error) {
-	project := directory.ProjectKey(c.URL.Query().Get("project"))
-	return outcome(a.Service.Permissions(c.Context(), c.PathValue("user"), project))
-}
-
 func (a *API) check(c call) (answer, error) {
 	var q Question
 	if err := c.body(&q); err != nil {

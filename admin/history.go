@@ -146,6 +146,14 @@ func (s *Service) lookAt(ctx context.Context, key directory.SubjectKey, at direc
 	return Look{snapshot, &subject, snapshot.At()}, nil
 }
 
+// viewAt is the policy and the groups as of a revision; 0 is the present.
+func (s *Service) viewAt(ctx context.Context, at directory.Revision) (*authz.Snapshot, error) {
+	if at == 0 {
+		return s.present(ctx)
+	}
+	return s.past(ctx, at)
+}
+
 // past compiles what held at a revision.
 func (s *Service) past(ctx context.Context, at directory.Revision) (*authz.Snapshot, error) {
 	facts, err := s.Store.Facts(ctx, at)
