@@ -31,7 +31,9 @@ type applier struct {
 	exempt bool               // an administrator approved: nothing counts as taken
 	guard  []directory.Change // conditions of every batch
 
-	failed   map[string]bool // ids that do not exist after all
+	told     func(kind string, items int) // of progress; may be nil
+	done     int                          // items
+	failed   map[string]bool              // ids that do not exist after all
 	issues   []Issue
 	changed  bool
 	revision directory.Revision
@@ -79,6 +81,9 @@ func (i *groupItem) phase() int {
 // apply performs a part of the plan, and with the last batch moves the cursor.
 func (a *applier) apply(ctx context.Context, of part) error {
 	a.failed = map[string]bool{}
+	if a.told != nil {
+		a.told("total", a.plan.len())
+	}
 	for n := range phases {
 		if err := a.phase(ctx, n, of); err != nil {
 			return err
@@ -134,6 +139,9 @@ type batch struct {
 
 func (b *batch) add(ctx context.Context, s step) error {
 	b.steps = append(b.steps, s)
+	if b.done++; b.told != nil {
+		b.told("applied", b.done)
+	}
 	if b.size += weight(s); b.size < batchSize {
 		return nil
 	}

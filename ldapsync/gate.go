@@ -164,7 +164,7 @@ func (g *gate) disabled() {
 	total := now + g.Recent.Disabled
 	base := g.plan.shape.active + g.Recent.Disabled
 	if now > 0 && total >= g.Thresholds.DisabledMin && percentOver(total, base, g.Thresholds.DisabledPercent) {
-		g.hold("%d of %d people would lose access%s; the limit is %d %%", total, base, within(g.Recent.Disabled), g.Thresholds.DisabledPercent)
+		g.hold("%d of %d people would lose access%s; the limit is %d %% (thresholds.disabledPercent)", total, base, within(g.Recent.Disabled), g.Thresholds.DisabledPercent)
 	}
 }
 
@@ -194,7 +194,7 @@ func (g *gate) members() {
 		earlier := g.Recent.Members[directory.GroupID(i.ID)]
 		taken, size := len(i.remove)+earlier, i.size+earlier
 		if size > g.Thresholds.MembersAbove && percentOver(taken, size, g.Thresholds.MembersPercent) {
-			g.hold("the group %q would lose %d of %d members%s; the limit is %d %%", i.Name, taken, size, within(earlier), g.Thresholds.MembersPercent)
+			g.hold("the group %q would lose %d of %d members%s; the limit is %d %% (thresholds.membersPercent)", i.Name, taken, size, within(earlier), g.Thresholds.MembersPercent)
 		}
 	}
 }
@@ -214,7 +214,7 @@ func (g *gate) attributes() {
 		many := lost >= g.Thresholds.VanishMin && percentOver(lost, expected, g.Thresholds.VanishPercent)
 		const few = 10 // all of a few is as telling as a part of many
 		if many || has == 0 && expected >= few {
-			g.hold("the attribute %s is gone from %d of %d people: check what the bind account may read", name, lost, expected)
+			g.hold("the attribute %s is gone from %d of %d people (thresholds.vanishPercent): check what the bind account may read", name, lost, expected)
 		}
 	}
 }
@@ -252,7 +252,7 @@ func (g *gate) admins() map[string]bool {
 			}
 		}
 		if grown > g.Thresholds.AdminGrowth {
-			g.growth = append(g.growth, fmt.Sprintf("the group %q, which gives an administration right, would grow by %d people; the limit is %d",
+			g.growth = append(g.growth, fmt.Sprintf("the group %q, which gives an administration right, would grow by %d people; the limit is %d (thresholds.adminGrowth)",
 				name, grown, g.Thresholds.AdminGrowth))
 			for r := range via {
 				id, _ := g.plan.groupName(r)

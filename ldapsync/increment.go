@@ -194,7 +194,7 @@ func (p *Poller) needsFull(have *State, last directory.RunResult, held bool, now
 
 // increment reads what changed and plans what it adds: it removes nobody. If
 // there is a reason to read everything instead, it returns that and no report.
-func (p *Poller) increment(ctx context.Context, have *State, now time.Time) (*Report, reason, error) {
+func (p *Poller) increment(ctx context.Context, have *State, now time.Time, told func(string, int)) (*Report, reason, error) {
 	s := p.cfg.Settings
 	urls, err := servers(ctx, s)
 	if err != nil || !slices.Contains(urls, have.Cursor.Mark.Server) {
@@ -205,7 +205,7 @@ func (p *Poller) increment(ctx context.Context, have *State, now time.Time) (*Re
 		return nil, fullServer, nil
 	}
 	defer ses.close()
-	c := newCollector(ses, reading{Settings: s, now: now, have: have, told: p.cfg.told})
+	c := newCollector(ses, reading{Settings: s, now: now, have: have, told: told})
 	if why := c.changed(*have.Cursor.Mark, p.cfg.overlap); why != "" {
 		return nil, why, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -63,8 +64,7 @@ type Config struct {
 	Now         func() time.Time // default time.Now
 	Log         *zap.Logger      // default none
 
-	overlap time.Duration                  // of reads of what changed; default 5m
-	told    func(kind string, entries int) // of the progress of a read
+	overlap time.Duration // of reads of what changed; default 5m
 }
 
 // A Poller keeps the directory in step with one LDAP source.
@@ -152,7 +152,7 @@ func (p *Poller) runUnless(ctx context.Context, since time.Time, full bool) (dir
 	if err := p.cfg.Store.PutRun(ctx, run); err != nil {
 		return run, fmt.Errorf("keeping the run: %w", err)
 	}
-	p.run(ctx, &run, guard, full, last.Result)
+	p.run(ctx, &run, guard, request{full: full, last: last.Result, told: p.progress(ctx, run)})
 	run.Ended = p.cfg.Now()
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
@@ -191,8 +191,8 @@ func (p *Poller) settleRuns(ctx context.Context) (directory.Run, error) {
 var errRunTimeout = errors.New("the run took longer than runTimeout")
 
 // run does the work and writes what became of it into r.
-func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Change, full bool, last directory.RunResult) {
-	report, err := p.look(ctx, full, last)
+func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Change, q request) {
+	report, err := p.look(ctx, q)
 	if err != nil {
 		r.Result, r.Message = resultOf(err), err.Error()
 		return
@@ -215,7 +215,7 @@ func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Ch
 	a := &applier{
 		sink: p.cfg.Store, plan: report.Plan, cursor: report.have.Cursor, guard: guard, exempt: hold.approved,
 		actor: directory.Actor{Kind: "ldap", Name: string(p.cfg.Source), Source: p.cfg.Source, Request: r.ID, Reason: hold.reason},
-		taken: Taken{Time: r.Started, Members: map[directory.GroupID]int{}},
+		taken: Taken{Time: r.Started, Members: map[directory.GroupID]int{}}, told: q.told,
 	}
 	err = a.apply(ctx, items)
 	r.Revision = a.revision
@@ -277,43 +277,68 @@ func (r *Report) Close() { r.have.spool.close() }
 func (p *Poller) Plan(ctx context.Context) (*Report, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(p.cfg.Settings.RunTimeout), errRunTimeout)
 	defer cancel()
-	return p.look(ctx, true, "")
+	return p.look(ctx, request{full: true})
+}
+
+// A request says how a run is to read.
+type request struct {
+	full bool                           // everything, not only what changed
+	last directory.RunResult            // of the run before
+	told func(kind string, entries int) // of progress; may be nil
+}
+
+// progressEvery is how often the progress of a run is kept.
+const progressEvery = time.Second
+
+// progress returns a function that is told how far a run has come and keeps
+// that with the run, now and then, under names of their own in its counts.
+func (p *Poller) progress(ctx context.Context, run directory.Run) func(string, int) {
+	kept := p.cfg.Now()
+	counts := map[string]int64{}
+	return func(kind string, n int) {
+		counts["progress."+kind] = int64(n)
+		if now := p.cfg.Now(); now.Sub(kept) >= progressEvery {
+			kept = now
+			run.Counts = maps.Clone(counts)
+			_ = p.cfg.Store.PutRun(ctx, run) // it is told again
+		}
+	}
 }
 
 // look reads, plans and judges. Whoever gets the report closes it.
-func (p *Poller) look(ctx context.Context, full bool, last directory.RunResult) (*Report, error) {
+func (p *Poller) look(ctx context.Context, q request) (*Report, error) {
 	sp, err := newSpool(p.cfg.TempDir)
 	if err != nil {
 		return nil, err
 	}
-	report, err := p.report(ctx, sp, full, last)
+	report, err := p.report(ctx, sp, q)
 	if err != nil {
 		sp.close()
 	}
 	return report, err
 }
 
-func (p *Poller) report(ctx context.Context, sp *spool, full bool, last directory.RunResult) (*Report, error) {
+func (p *Poller) report(ctx context.Context, sp *spool, q request) (*Report, error) {
 	now := p.cfg.Now()
 	have, err := readState(ctx, p.cfg.Store, p.cfg.Source, sp)
 	if err != nil {
 		return nil, err
 	}
-	if !full {
+	if !q.full {
 		held, err := p.hold(ctx)
 		if err != nil {
 			return nil, err
 		}
-		why := p.needsFull(have, last, held != nil, now)
+		why := p.needsFull(have, q.last, held != nil, now)
 		if why == "" {
 			var report *Report
-			if report, why, err = p.increment(ctx, have, now); why == "" {
+			if report, why, err = p.increment(ctx, have, now, q.told); why == "" {
 				return report, err
 			}
 		}
 		p.why(why)
 	}
-	snap, err := readAll(ctx, reading{Settings: p.cfg.Settings, now: now, have: have, told: p.cfg.told})
+	snap, err := readAll(ctx, reading{Settings: p.cfg.Settings, now: now, have: have, told: q.told})
 	if err != nil {
 		return nil, err
 	}

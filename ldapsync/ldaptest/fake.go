@@ -101,7 +101,8 @@ type client struct {
 	*Fake
 	net.Conn
 	pages map[string]int
-	id    int64 // of the request that is answered
+	found []Entry // by the search whose pages are sent
+	id    int64   // of the request that is answered
 	quit  bool
 }
 
@@ -173,7 +174,13 @@ func (c *client) search(request *ber.Packet, paging *ldap.ControlPaging) {
 	for _, a := range request.Children[7].Children {
 		attrs = append(attrs, a.Data.String())
 	}
-	found := c.find(base, scope, request.Children[6])
+	found := c.found
+	if paging == nil || len(paging.Cookie) == 0 {
+		found = c.find(base, scope, request.Children[6])
+	}
+	if paging != nil {
+		c.found = found
+	}
 	if found == nil && !slices.ContainsFunc(c.cfg.Contexts, func(x string) bool { return strings.EqualFold(x, base) }) {
 		c.send(result(ldap.ApplicationSearchResultDone, ldap.LDAPResultNoSuchObject, ""), nil)
 		return
@@ -215,9 +222,11 @@ func (c *client) find(base string, scope int64, filter *ber.Packet) []Entry {
 	defer c.mu.Unlock()
 	var found []Entry
 	for _, e := range c.cfg.Entries {
-		at := strings.EqualFold(e.DN, base)
-		below := strings.HasSuffix(strings.ToLower(e.DN), ","+strings.ToLower(base))
-		if (at || below && scope == ldap.ScopeWholeSubtree) && matches(filter, e) {
+		above := len(e.DN) - len(base)
+		if above < 0 || above > 0 && (scope != ldap.ScopeWholeSubtree || e.DN[above-1] != ',') || !strings.EqualFold(e.DN[above:], base) {
+			continue
+		}
+		if matches(filter, e) {
 			found = append(found, e)
 		}
 	}
