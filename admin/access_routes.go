@@ -17,6 +17,16 @@ var routeNeeds = map[string]Action{
 	"GET /api/v1/users/{user}/diff":          SignedIn,
 	"GET /api/v1/integrations/{key}/access":  SignedIn,
 
+	"POST /api/v1/identities/link":                  WriteUsers,
+	"POST /api/v1/identities/detach":                WriteUsers,
+	"POST /api/v1/users/{user}/restore":             WriteUsers,
+	"POST /api/v1/users/{user}/erase":               WriteUsers,
+	"GET /api/v1/sources/{source}":                  ReadSources,
+	"PATCH /api/v1/sources/{source}":                WriteSources,
+	"GET /api/v1/sources/{source}/log/{id}":         ReadSources,
+	"POST /api/v1/sources/{source}/log/{id}/replay": WriteSources,
+	"POST /api/v1/tokens/{id}/rotate":               WriteTokens,
+
 	"GET /api/v1/sources":                  ReadSources,
 	"POST /api/v1/sources":                 WriteSources,
 	"POST /api/v1/sources/{source}/state":  WriteSources,
