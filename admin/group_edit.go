@@ -36,6 +36,9 @@ func (s *Service) CreateGroup(ctx context.Context, by directory.Actor, n NewGrou
 	if err := checkProject(&a.view.Policy().Policy, n.Project); err != nil {
 		return MadeGroup{}, err
 	}
+	if err := a.mayBeNamed(n.Name, n.Project); err != nil {
+		return MadeGroup{}, err
+	}
 	id := directory.GroupID(directory.NewID())
 	changes := []directory.Change{directory.CreateGroup{
 		ID: id, Source: directory.Local, Name: n.Name, Project: n.Project, Description: n.Description,
@@ -108,6 +111,9 @@ func (s *Service) EditGroup(ctx context.Context, by directory.Actor, name string
 	if e.Name != nil && *e.Name != g.Name {
 		if g.Source != directory.Local {
 			return Outcome{}, ownedGroup(g, "its name")
+		}
+		if err := a.mayBeNamed(*e.Name, g.Project); err != nil {
+			return Outcome{}, err
 		}
 		changes = append(changes, directory.UpdateGroup{ID: g.ID, Source: g.Source, Name: e.Name})
 	}

@@ -173,6 +173,31 @@ func (a *Authority) mayChangeUserIn(sub *directory.Subject, project directory.Pr
 	return a.mayChange("this user", held)
 }
 
+// mayBeNamed refuses a name for a local group by which a mapping would give it
+// a right that a lacks. Those that give administration rights wait for a
+// confirmation; the others follow names.
+func (a *Authority) mayBeNamed(name string, project directory.ProjectKey) error {
+	key, err := directory.KeyOf(name)
+	if err != nil {
+		return fmt.Errorf("group name: %w", err)
+	}
+	p := &a.view.Policy().Policy
+	for _, m := range p.Mappings {
+		if p.Binds(m) || !m.When.Matches(directory.Local, "", "", key) {
+			continue
+		}
+		for _, set := range m.Grants {
+			if set.Project == "" {
+				set.Project = project
+			}
+			if err := a.mayGiveSet(p, set); err != nil {
+				return fmt.Errorf("mapping %s means groups of this name: %w", m.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
 // mayChangeMapping refuses to change, or to make, a mapping that gives a right
 // which a lacks.
 func (a *Authority) mayChangeMapping(p *directory.Policy, m directory.Mapping) error {

@@ -54,6 +54,9 @@ func (s *Service) SetOverride(ctx context.Context, by directory.Actor, n NewOver
 	}
 	var changes []directory.Change
 	if n.NewGroup != "" {
+		if err := a.mayBeNamed(n.NewGroup, n.Project); err != nil {
+			return MadeOverride{}, err
+		}
 		made.Group = directory.GroupID(directory.NewID())
 		changes = append(changes, directory.CreateGroup{ID: made.Group, Source: directory.Local, Name: n.NewGroup, Project: n.Project})
 		changes = append(changes, s.groupGrants(by, made.Group, sets)...)

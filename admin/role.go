@@ -53,6 +53,9 @@ func (s *Service) Roles(ctx context.Context) ([]ListedRole, error) {
 		if role.HasOrganizationRight() {
 			l.Scope = "organization"
 		}
+		if !all {
+			l.Mappings = nil
+		}
 		if !l.Builtin {
 			l.ManagedBy = s.managedBy(directory.SectionRoles)
 		}

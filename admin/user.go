@@ -47,6 +47,9 @@ func (s *Service) User(ctx context.Context, name string) (UserPage, error) {
 	if err != nil {
 		return UserPage{}, err
 	}
+	if !a.readsUser(&sub) {
+		return UserPage{}, a.require(ReadDirectory, "")
+	}
 	return s.userPage(ctx, a, &sub)
 }
 

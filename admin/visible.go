@@ -52,11 +52,14 @@ func (a *Authority) seesUser(sub *directory.Subject) bool {
 			return true
 		}
 	}
-	if a.subject != nil && a.subject.ID == sub.ID {
-		return true
-	}
-	_, projects := a.Projects(ReadDirectory)
-	return reachesInto(a.view, sub, projects)
+	return a.readsUser(sub)
+}
+
+// readsUser reports whether a may read what is known of a user. Who may change
+// somebody may name them, and does not read them by that.
+func (a *Authority) readsUser(sub *directory.Subject) bool {
+	all, projects := a.Projects(ReadDirectory)
+	return all || a.isSelf(sub) || reachesInto(a.view, sub, projects)
 }
 
 // reachesInto reports whether some path of a user is limited to one of the

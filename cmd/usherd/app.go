@@ -74,11 +74,13 @@ there, on the store itself; with --server, on a daemon elsewhere.`,
 	root.AddCommand(
 		a.serveCommand(), a.loginCommand(), a.demoCommand(), a.checkCommand(), a.explainCommand(),
 		a.policyCommand(), a.sourceCommand(), a.tokenCommand(),
-		a.userCommand(), a.groupCommand(), a.overrideCommand(), a.mappingCommand(),
+		a.userCommand(), a.groupCommand(), a.roleCommand(), a.projectCommand(), a.integrationCommand(), a.catalogueCommand(),
+		a.exportCommand(), a.importCommand(), a.overrideCommand(), a.mappingCommand(),
 		a.syncCommand(), a.holdCommand(), a.auditCommand(),
 		a.configCommand(), a.migrateCommand(), a.backupCommand(), a.doctorCommand(), a.healthcheckCommand(),
 		a.benchCommand(), a.versionCommand(),
 	)
+	a.addQuestions(root)
 	usageErrors(root)
 	return root
 }

@@ -67,69 +67,12 @@ func (a *app) granting(kind, arg, verb, short, example string) *cobra.Command {
 				return err
 			}
 			return a.ask(cmd.Context(), question{
-				http.MethodPost, fmt.Sprintf("/api/v1/%s/%s/%s", kind, url.PathEscape(args[0]), path), spec, outcomeColumns, false,
+				http.MethodPost, tried(cmd, fmt.Sprintf("/api/v1/%s/%s/%s", kind, url.PathEscape(args[0]), path)), spec, changedColumns, false,
 			})
 		},
 	}
 	g.register(cmd)
 	return cmd
-}
-
-func (a *app) userCommand() *cobra.Command {
-	return parent("user", "Look at users, block them, grant to them",
-		a.userList(), a.userShow(), a.userBlock(), a.userUnblock(),
-		a.granting("users", "USER", "grant", "Grant to a user by hand", "  usherd user grant alice@example.com --role owner\n  usherd user grant alice@example.com --access part-list --privilege part-list:edit --project alpha"),
-		a.granting("users", "USER", "revoke", "Take back what was granted to a user by hand", "  usherd user revoke alice@example.com --role owner"),
-	)
-}
-
-func (a *app) userList() *cobra.Command {
-	q := url.Values{}
-	cmd := &cobra.Command{
-		Use: "list", Short: "List users", Example: "  usherd user list --source okta --name smith", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.ask(cmd.Context(), question{
-				http.MethodGet, "/api/v1/users?" + q.Encode(), nil,
-				"ID=id USERNAME=userName NAME=displayName SOURCE=source TYPE=type STATUS=status REASON=reason", false,
-			})
-		},
-	}
-	a.queryFlag(cmd, q, "source", "only of this source")
-	a.queryFlag(cmd, q, "name", "only userNames that contain this")
-	a.queryFlag(cmd, q, "limit", "at most so many (default 100, at most 1000)")
-	return cmd
-}
-
-func (a *app) userShow() *cobra.Command {
-	return &cobra.Command{
-		Use: "show USER", Short: "Show a user with groups, grants and overrides", Example: "  usherd user show alice@example.com", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.ask(cmd.Context(), question{
-				http.MethodGet, "/api/v1/users/" + url.PathEscape(args[0]), nil,
-				"ID=id TYPE=type BLOCKED=blocked REASON=blockReason IDENTITIES=identities GROUPS=groups GRANTS=grants OVERRIDES=overrides LAST_LOGIN=lastLogin CREATED=created", false,
-			})
-		},
-	}
-}
-
-func (a *app) userBlock() *cobra.Command {
-	return &cobra.Command{
-		Use: "block USER", Short: "Block a user, whatever a directory says",
-		Example: "  usherd user block alice@example.com --reason 'lost laptop'", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.setBlock(cmd, args[0], true) },
-	}
-}
-
-func (a *app) userUnblock() *cobra.Command {
-	return &cobra.Command{
-		Use: "unblock USER", Short: "Clear our block of a user", Example: "  usherd user unblock alice@example.com", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.setBlock(cmd, args[0], false) },
-	}
-}
-
-func (a *app) setBlock(cmd *cobra.Command, user string, blocked bool) error {
-	body := map[string]any{"blocked": blocked, "reason": a.reason}
-	return a.ask(cmd.Context(), question{http.MethodPut, "/api/v1/users/" + url.PathEscape(user) + "/block", body, outcomeColumns, false})
 }
 
 // queryFlag is a flag that becomes a parameter of the query.
@@ -140,77 +83,66 @@ func (a *app) queryFlag(cmd *cobra.Command, q url.Values, name, use string) {
 	})
 }
 
-func (a *app) groupCommand() *cobra.Command {
-	return parent("group", "Look at groups, block and scope them, grant to them",
-		a.groupList(), a.groupShow(),
-		a.groupStatus("block", directory.GroupBlocked, "Block a group: it gives nothing any more"),
-		a.groupStatus("unblock", directory.GroupActive, "Unblock a group: what it gave comes back exactly"),
-		a.groupScope(),
-		a.granting("groups", "SOURCE/NAME", "grant", "Grant to a group by hand", "  usherd group grant okta/Engineering --access part-list --project alpha"),
-		a.granting("groups", "SOURCE/NAME", "revoke", "Take back what was granted to a group by hand", "  usherd group revoke okta/Engineering --access part-list --project alpha"),
-	)
-}
-
-func (a *app) groupList() *cobra.Command {
-	q := url.Values{}
-	cmd := &cobra.Command{
-		Use: "list", Short: "List groups", Example: "  usherd group list --source okta", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.ask(cmd.Context(), question{
-				http.MethodGet, "/api/v1/groups?" + q.Encode(), nil,
-				"ID=id SOURCE=source NAME=name STATUS=status PROJECT=project MEMBERS=memberCount PENDING=pendingCount", false,
-			})
-		},
+// listFlags are the flags of a list: which, in which order, how many.
+func (a *app) listFlags(cmd *cobra.Command, q url.Values, flags ...[2]string) {
+	for _, f := range flags {
+		a.queryFlag(cmd, q, f[0], f[1])
 	}
-	a.queryFlag(cmd, q, "source", "only of this source")
-	a.queryFlag(cmd, q, "project", "only of this project; empty for organization-wide ones")
-	a.queryFlag(cmd, q, "name", "only names that contain this")
 	a.queryFlag(cmd, q, "limit", "at most so many (default 100, at most 1000)")
-	return cmd
+	a.queryFlag(cmd, q, "cursor", "go on after the page whose next_cursor this is")
 }
 
-func (a *app) groupShow() *cobra.Command {
-	return &cobra.Command{
-		Use: "show SOURCE/NAME", Short: "Show a group with its members and grants", Example: "  usherd group show okta/Engineering", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.ask(cmd.Context(), question{
-				http.MethodGet, "/api/v1/groups/" + url.PathEscape(args[0]), nil,
-				"ID=id SOURCE=source NAME=name STATUS=status PROJECT=project DESCRIPTION=description MEMBERS=memberCount PENDING=pendingCount GRANTS=grants FIRST=members", false,
-			})
-		},
+// tried adds ?dry_run=true to a path, if the flag of a command says so.
+func tried(cmd *cobra.Command, path string) string {
+	if dry, err := cmd.Flags().GetBool("dry-run"); err != nil || !dry {
+		return path
 	}
-}
-
-func (a *app) groupStatus(verb string, status directory.GroupStatus, short string) *cobra.Command {
-	return &cobra.Command{
-		Use: verb + " SOURCE/NAME", Short: short, Example: "  usherd group " + verb + " okta/Engineering", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.ask(cmd.Context(), question{
-				http.MethodPut, "/api/v1/groups/" + url.PathEscape(args[0]) + "/status",
-				map[string]any{"status": status},
-				outcomeColumns, false,
-			})
-		},
+	if strings.Contains(path, "?") {
+		return path + "&dry_run=true"
 	}
+	return path + "?dry_run=true"
 }
 
-func (a *app) groupScope() *cobra.Command {
-	var project string
-	cmd := &cobra.Command{
-		Use: "scope SOURCE/NAME --project PROJECT", Short: "Limit a group to a project, or to none",
-		Example: "  usherd group scope okta/Engineering --project alpha\n  usherd group scope okta/Engineering --project ''",
-		Args:    cobra.ExactArgs(1),
+// changing adds --dry-run to commands that change something.
+func changing(cmds ...*cobra.Command) []*cobra.Command {
+	for _, cmd := range cmds {
+		cmd.Flags().Bool("dry-run", false, "say who would gain and lose what, and change nothing")
+	}
+	return cmds
+}
+
+// changedColumns are those of an answer to a change.
+const changedColumns = outcomeColumns + " NOTE=note PREVIEW=preview"
+
+// change is a command that sends one request to one object.
+func (a *app) change(use, short, example string, args cobra.PositionalArgs, ask func(args []string) (method, path string, body any, err error)) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Example: example, Args: args,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !cmd.Flags().Changed("project") {
-				return usage("--project says which project; --project '' makes the group organization-wide")
+			method, path, body, err := ask(args)
+			if err != nil {
+				return err
 			}
-			return a.ask(cmd.Context(), question{
-				http.MethodPut, "/api/v1/groups/" + url.PathEscape(args[0]) + "/scope",
-				map[string]any{"project": project},
-				outcomeColumns, false,
-			})
+			return a.ask(cmd.Context(), question{method, tried(cmd, path), body, "ID=id NAME=name " + changedColumns, false})
 		},
 	}
-	cmd.Flags().StringVar(&project, "project", "", "the project; empty for the whole organization")
-	return cmd
+}
+
+// show is a command that prints one object or list.
+func (a *app) show(use, short, example string, args cobra.PositionalArgs, cols string, path func(args []string) string) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Example: example, Args: args,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.ask(cmd.Context(), question{http.MethodGet, path(args), nil, cols, false})
+		},
+	}
+}
+
+// at is the path of one object: at("users", "ann") is /api/v1/users/ann.
+func at(parts ...string) string {
+	path := "/api/v1"
+	for _, part := range parts {
+		path += "/" + url.PathEscape(part)
+	}
+	return path
 }

@@ -19,6 +19,7 @@ func (a *app) tokenCreate() *cobra.Command {
 		Name    string   `json:"name,omitempty"`
 		Source  string   `json:"source,omitempty"`
 		Scopes  []string `json:"scopes,omitempty"`
+		Role    string   `json:"role,omitempty"`
 		Seconds int64    `json:"life_seconds,omitempty"`
 	}
 	var expires string
@@ -27,7 +28,7 @@ func (a *app) tokenCreate() *cobra.Command {
 		Short: "Make a token and show it this once",
 		Example: `  usherd token create --kind check --name shop -o json
   usherd token create --kind scim --source okta
-  usherd token create --kind admin --name terraform --expires 30d
+  usherd token create --kind admin --name terraform --role admin --expires 30d
   usherd token create --kind check --name portal --scope evaluate --scope search`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -48,7 +49,8 @@ func (a *app) tokenCreate() *cobra.Command {
 	f.StringVar(&body.Kind, "kind", "", "what the token opens: check, scim or admin")
 	f.StringVar(&body.Name, "name", "", "who will use it")
 	f.StringVar(&body.Source, "source", "", "the source of a scim token")
-	f.StringSliceVar(&body.Scopes, "scope", nil, "what a check token may ask: evaluate, search, permissions, watch (default evaluate)")
+	f.StringSliceVar(&body.Scopes, "scope", nil, "what a check token may ask: evaluate, search, permissions, watch (default evaluate); a right of an admin token (default all but organization.own)")
+	f.StringVar(&body.Role, "role", "", "the Role whose rights an admin token holds")
 	f.StringVar(&expires, "expires", "", "how long it is good, e.g. 90d (default 365d)")
 	return cmd
 }
