@@ -1,6 +1,9 @@
 package console
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // routes has every page.
 func (c *Console) routes() {
@@ -13,13 +16,21 @@ func (c *Console) routes() {
 	}
 	c.mux.HandleFunc("POST /logout", c.logout)
 	c.mux.HandleFunc("GET /live", c.live)
-	c.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		viewer, err := c.viewer(r)
-		if err != nil {
-			c.askToSignIn(w, r)
-			return
-		}
-		c.fail(w, r, viewer, errNoPage)
-	})
+	c.mux.HandleFunc("/", c.noPage)
 	c.sourcePages()
+}
+
+// noPage answers for every path that is no page. Programs that lost their way
+// get no sign-in page.
+func (c *Console) noPage(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		http.Error(w, "404 no such address", http.StatusNotFound)
+		return
+	}
+	viewer, err := c.viewer(r)
+	if err != nil {
+		c.askToSignIn(w, r)
+		return
+	}
+	c.fail(w, r, viewer, errNoPage)
 }

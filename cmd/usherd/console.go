@@ -5,6 +5,7 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -27,7 +28,7 @@ func (d *daemon) openConsole(root []byte) error {
 	settings := d.cfg.Load().Console
 	d.console, err = console.New(console.Config{
 		Service: d.service, Keeper: d.store, Key: key, URL: func() string { return d.url }, Log: d.log.Named("console"),
-		Environment: settings.Environment, OIDC: oidcOf(settings.OIDC), FirstOwner: d.service.FirstOwner, Revision: d.revision,
+		Environment: settings.Environment, OIDC: oidcOf(settings.OIDC), FirstOwner: d.firstOwner, Revision: d.revision,
 	})
 	return err
 }
@@ -50,6 +51,20 @@ func (d *daemon) revision() directory.Revision {
 	}
 	return view.Stamp.Revision
 }
+
+// firstOwner makes the first owner; the file with the link has done its work.
+func (d *daemon) firstOwner(ctx context.Context, name string) (directory.UserID, error) {
+	id, err := d.service.FirstOwner(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	if err := os.Remove(d.firstLinkFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		d.log.Warn("the file with the used login link stays", zap.Error(err))
+	}
+	return id, nil
+}
+
+func (d *daemon) firstLinkFile() string { return filepath.Join(d.cfg.Load().Data, "first-login") }
 
 // A loginLink is an address that signs somebody in.
 type loginLink struct {
@@ -113,7 +128,7 @@ func (d *daemon) offerFirstLink(ctx context.Context) error {
 		fmt.Fprintf(d.app.stderr, "\nNobody owns this organization yet. Open this within ten minutes to become the owner:\n\n  %s\n\nLater: usherd login\n\n", link)
 		return nil
 	}
-	path := filepath.Join(d.cfg.Load().Data, "first-login")
+	path := d.firstLinkFile()
 	if err := os.WriteFile(path, []byte(link+"\n"), 0o600); err != nil {
 		return fmt.Errorf("writing the first login link: %w", err)
 	}
