@@ -28,6 +28,7 @@ type Config struct {
 	Log      Log      `yaml:"log" doc:"What is logged, and how."`
 	Policy   Policy   `yaml:"policy" doc:"The policy file, where policy is managed by one."`
 	Sources  []Source `yaml:"sources" doc:"Where people and groups come from. Files of conf.d add to this list. Sources may also be made by command or console; those named here are read-only there."`
+	SCIM     SCIM     `yaml:"scim" restart:"true" doc:"Limits of what one request of an identity provider may ask. What is over one is refused with the limit in the answer."`
 	GRPC     GRPC     `yaml:"grpc" restart:"true" doc:"The gRPC listener, for Envoy's ext_authz."`
 	ExtAuthz ExtAuthz `yaml:"ext_authz" doc:"How reverse proxies ask: Envoy, nginx, Traefik, Caddy. Without routes they get no answer."`
 	Console  Console  `yaml:"console" doc:"The web console."`
@@ -77,6 +78,24 @@ type Log struct {
 	Level  string `yaml:"level" enum:"debug|info|warn|error" default:"info" doc:"Least important level that is logged."`
 	Format string `yaml:"format" enum:"auto|json|console" default:"auto" restart:"true" doc:"json, console for people, or auto: console on a terminal, json elsewhere."`
 	PII    bool   `yaml:"pii" doc:"Log e-mail addresses and names. Otherwise they are hashed."`
+}
+
+// SCIM bounds what one request of an identity provider may ask.
+type SCIM struct {
+	UserBody     int      `yaml:"user_body" default:"1048576" min:"1024" max:"16777216" doc:"Bytes of a body about a user."`
+	GroupBody    int      `yaml:"group_body" default:"8388608" min:"1024" max:"67108864" doc:"Bytes of a body about a group, and of a bulk."`
+	JSONDepth    int      `yaml:"json_depth" default:"32" min:"4" max:"256" doc:"Nested objects and lists of a body."`
+	FilterLength int      `yaml:"filter_length" default:"4096" min:"64" max:"32768" doc:"Bytes of a filter."`
+	FilterDepth  int      `yaml:"filter_depth" default:"16" min:"1" max:"64" doc:"Nested parentheses of a filter."`
+	FilterTerms  int      `yaml:"filter_terms" default:"64" min:"1" max:"1000" doc:"Comparisons in a filter."`
+	Operations   int      `yaml:"operations" default:"1000" min:"1" max:"10000" doc:"Operations of a PATCH or a bulk."`
+	Members      int      `yaml:"members" default:"50000" min:"1" max:"100000" doc:"Members that one request may name."`
+	Emails       int      `yaml:"emails" default:"100" min:"1" max:"1000" doc:"E-mail addresses of a user."`
+	Page         int      `yaml:"page" default:"100" min:"1" max:"1000" doc:"Resources of a page when none is asked for."`
+	MaxPage      int      `yaml:"max_page" default:"1000" min:"1" max:"10000" doc:"Resources of a page at most."`
+	Scan         int      `yaml:"scan" default:"100000" min:"100" max:"10000000" doc:"Resources that a filter without an index may look at."`
+	Requests     int      `yaml:"requests" default:"32" min:"2" max:"1000" doc:"Requests of one source in work at a time; others wait."`
+	Wait         Duration `yaml:"wait" default:"10s" min:"100ms" max:"1m" doc:"How long a request waits for its turn before it is refused with 429 or 503."`
 }
 
 // Policy names the file that manages the policy.

@@ -191,6 +191,27 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+func TestEmailsAreLimited(t *testing.T) {
+	s := start(t, func(cfg *Config) { cfg.Limits.Emails = 3 })
+	user := func(n int) string {
+		list := make([]string, n)
+		for i := range list {
+			list[i] = fmt.Sprintf(`{"value":"a%d@corp.test"}`, i)
+		}
+		return fmt.Sprintf(`{"schemas":[],"userName":"has%d","emails":[%s]}`, n, strings.Join(list, ","))
+	}
+	s.do("POST", "/Users", user(2)).want(t, "2 e-mail addresses", 201)
+	path := "/Users/" + fmt.Sprint(s.do("POST", "/Users", user(3)).want(t, "3 e-mail addresses", 201).at("id"))
+	for _, r := range []reply{
+		s.do("POST", "/Users", user(4)), s.do("PUT", path, user(4)),
+		s.do("PATCH", path, `{"Operations":[{"op":"add","path":"emails","value":[{"value":"one@corp.test"}]}]}`),
+	} {
+		if r.status != 400 || r.at("scimType") != "invalidValue" || !strings.Contains(fmt.Sprint(r.at("detail")), "limit is 3") {
+			t.Errorf("4 e-mail addresses = %d %s, want a 400 with the limit", r.status, r.raw)
+		}
+	}
+}
+
 func TestScanIsLimited(t *testing.T) {
 	s := start(t, func(cfg *Config) { cfg.Limits.Scan = 3 })
 	for i := range 3 {

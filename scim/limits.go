@@ -18,6 +18,7 @@ type Limits struct {
 	Filter     filter.Parser // length, depth and terms of a filter; defaults 4 KiB, 16 and 64
 	Operations int           // operations of a PATCH or a bulk; default 1,000
 	Members    int           // members that one request may name; default 50,000
+	Emails     int           // e-mail addresses of a user; default 100
 	Page       int           // resources of a page when count is not given; default 100
 	MaxPage    int           // resources of a page at most; default 1,000
 	Scan       int           // resources that a filter without index may look at; default 100,000
@@ -42,6 +43,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Depth, maxDepth)
 	set(&l.Operations, 1_000)
 	set(&l.Members, 50_000)
+	set(&l.Emails, 100)
 	set(&l.Page, 100)
 	set(&l.MaxPage, 1_000)
 	set(&l.Scan, 100_000)

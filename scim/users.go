@@ -303,6 +303,9 @@ func (c *call) profile(doc map[string]any) (directory.Profile, error) {
 	p.DisplayName, _ = doc["displayName"].(string)
 	p.Active, _ = doc["active"].(bool)
 	emails, _ := doc["emails"].([]any)
+	if len(emails) > c.limits.Emails {
+		return p, badValue("a user has %d emails; the limit is %d", len(emails), c.limits.Emails)
+	}
 	for _, e := range emails {
 		email, _ := e.(map[string]any)
 		var out directory.Email

@@ -169,7 +169,7 @@ func (d *daemon) assemble(ctx context.Context, cfg *config.Config, root []byte) 
 	if err := d.openBindings(ctx, cfg); err != nil {
 		return err
 	}
-	d.sync = newSyncer(d.visible, d.log.Named("ldap"))
+	d.sync = newSyncer(d.visible, cfg.Data, d.log.Named("ldap"))
 	d.service, err = admin.New(admin.Config{
 		Store: d.visible, TokenKey: tokenKey, BaseURL: func() string { return d.url }, Sync: d.sync, PDP: d.pdp,
 		CheckSettings: checkSettings, ManagedBy: d.managedBy, ManagedSections: d.managedSections,
@@ -183,6 +183,7 @@ func (d *daemon) assemble(ctx context.Context, cfg *config.Config, root []byte) 
 	}
 	front, err := scim.New(scim.Config{
 		URL: d.url, Auth: d.keys, Read: d.store, Apply: d.visible, Seal: seal, Record: d.recordRequest, Log: d.log.Named("scim"),
+		Limits: scimLimits(d.cfg.Load().SCIM),
 	})
 	if err != nil {
 		return err
