@@ -18,6 +18,7 @@ type asked struct {
 		ID   string `json:"id"`
 	} `json:"resource"`
 	Project string `json:"project,omitempty"`
+	At      string `json:"at,omitempty"`
 }
 
 func askedOf(args []string, project string) (asked, error) {
@@ -83,18 +84,24 @@ func (a *app) printDecision(text []byte, exitCode bool) error {
 }
 
 func (a *app) explainCommand() *cobra.Command {
-	var project string
+	var project, at string
 	cmd := &cobra.Command{
 		Use:   "explain USER ACTION RESOURCE_TYPE/ID",
 		Short: "Say why a user may or may not do something",
+		Long: `Say why a user may or may not do something: every way that allows it, or what is
+missing, who could change that, and the shortest command that would. With --at
+the answer is that of the past, as far back as history is kept.`,
 		Example: `  usherd explain alice@example.com edit feature/part-list --project alpha
-  usherd explain alice@example.com access feature/part-list -o json`,
+  usherd explain alice@example.com access feature/part-list --at 2026-03-01T09:30:00Z
+  usherd explain alice@example.com access feature/part-list --at '30m ago'
+  usherd explain alice@example.com access feature/part-list --at 4711 -o json`,
 		Args: cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q, err := askedOf(args, project)
 			if err != nil {
 				return err
 			}
+			q.At = at
 			text, err := a.answer(cmd.Context(), question{http.MethodPost, "/api/v1/explain", q, "", false})
 			if err != nil {
 				return err
@@ -102,10 +109,11 @@ func (a *app) explainCommand() *cobra.Command {
 			if a.format == "table" {
 				return a.printText(text)
 			}
-			return a.print(text, columns("DECISION=decision CODE=code PATHS=paths"))
+			return a.print(text, columns("DECISION=decision CODE=code REVISION=revision NEXT=next TEXT=text"))
 		},
 	}
 	cmd.Flags().StringVar(&project, "project", "", "ask inside a project")
+	cmd.Flags().StringVar(&at, "at", "", "as of a revision, a `time`, or so long ago: 4711, 2026-03-01T09:30:00Z, 2026-03-01, 30m, 7d")
 	return cmd
 }
 
