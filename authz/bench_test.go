@@ -144,3 +144,73 @@ func TestDecideAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkHolders finds who of 100,000 may access one of 1,000 features: the
+// candidates by the index, and a decision on each.
+func BenchmarkHolders(b *testing.B) {
+	const people, groups = 100_000, 1000
+	snap := authz.Compile(organization(groups, 1000, 20))
+	rnd := rand.New(rand.NewPCG(7, 8))
+	members := map[directory.GroupNum][]int{}
+	all := make([]directory.Subject, people)
+	for i := range all {
+		all[i] = member(rnd, groups)
+		for _, m := range all[i].Memberships {
+			members[m.Group] = append(members[m.Group], i)
+		}
+	}
+	holders, decided := 0, 0
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		q := authz.Request{SubjectType: "user", Type: "feature", ID: fmt.Sprintf("feature-%d", i%1000), Action: "access"}
+		seen := map[int]bool{}
+		for _, g := range snap.Candidates(&q).Groups {
+			for _, who := range members[g] {
+				if !seen[who] {
+					seen[who] = true
+					decided++
+					if snap.Decide(&all[who], &q).Allow {
+						holders++
+					}
+				}
+			}
+		}
+	}
+	b.ReportMetric(float64(holders)/float64(b.N), "holders/op")
+	b.ReportMetric(float64(decided)/float64(b.N), "decided/op")
+}
+
+// BenchmarkExplain explains allows and denials of members of ten groups.
+func BenchmarkExplain(b *testing.B) {
+	snap := authz.Compile(organization(200, 1000, 20))
+	for _, allow := range []bool{true, false} {
+		subjects, asks := questions(snap, "access", allow)
+		b.Run(map[bool]string{true: "allow", false: "deny"}[allow], func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				e := snap.Explain(&subjects[i&1023], &asks[i&1023])
+				if e.Decision.Allow != allow || e.Text() == "" {
+					b.Fatal("wrong explanation")
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkHeld lists everything that members of ten groups may do, with the
+// ways.
+func BenchmarkHeld(b *testing.B) {
+	snap := authz.Compile(organization(200, 1000, 20))
+	rnd := rand.New(rand.NewPCG(9, 10))
+	s := member(rnd, 200)
+	for _, ways := range []int{0, 5} {
+		b.Run(fmt.Sprintf("%d ways", ways), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if len(snap.HeldAnywhere(&s, ways)) == 0 {
+					b.Fatal("nothing held")
+				}
+			}
+		})
+	}
+}
