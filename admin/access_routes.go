@@ -47,6 +47,7 @@ var routeNeeds = map[string]Action{
 	"GET /api/v1/audit/verify":             ReadAudit,
 	"GET /api/v1/policy":                   ReadPolicy,
 	"POST /api/v1/policy/plan":             WritePolicy,
+	"POST /api/v1/policy/diff":             ReadPolicy,
 	"POST /api/v1/policy/test":             WritePolicy,
 	"POST /api/v1/policy/apply":            WritePolicy,
 	"GET /api/v1/mappings":                 ReadPolicy,

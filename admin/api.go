@@ -184,6 +184,7 @@ func (a *API) routes() map[string]handler {
 		"POST /api/v1/explain":                 a.explain,
 		"GET /api/v1/users/{user}/permissions": a.permissions,
 		"POST /api/v1/policy/test":             a.testPolicy,
+		"POST /api/v1/policy/diff":             a.diffPolicy,
 		"POST /api/v1/policy/apply":            a.applyPolicy,
 		"POST /api/v1/check":                   a.check,
 		"GET /api/v1/audit":                    a.listAudit,
