@@ -60,6 +60,16 @@ func parseCursor(text []byte) (Cursor, error) {
 	return c, nil
 }
 
+// LastComplete is when the source of this cursor was last read to the end and
+// dealt with; the zero time if the cursor does not say.
+func LastComplete(cursor []byte) time.Time {
+	c, err := parseCursor(cursor)
+	if err != nil {
+		return time.Time{}
+	}
+	return c.LastComplete
+}
+
 // slidingWindow is how long what was taken away counts towards the thresholds.
 const slidingWindow = 24 * time.Hour
 

@@ -226,13 +226,13 @@ func (p *Plan) value(g *groupItem, r ref) string {
 	return p.have.Groups[g.known].odd[r.at].Value
 }
 
-// maxShown bounds the items, and the members of one item, that a plan shows as
+// MaxShown bounds the items, and the members of one item, that a plan shows as
 // JSON. Counts has the numbers.
-const maxShown = 5000
+const MaxShown = 5000
 
 // MarshalJSON shows the plan: counts, the first items, and how many there are.
 func (p *Plan) MarshalJSON() ([]byte, error) {
-	items, err := first(p.Items(), maxShown)
+	items, err := first(p.Items(), MaxShown)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func TestScale(t *testing.T) {
 	server := ldaptest.Start(t, ldaptest.Config{Users: users, Groups: max(1000, users/500)})
 	s := openStore(t)
 	config := settings(t, server)
-	config["runTimeout"] = "1h"
+	config["runTimeout"], config["maxEntries"] = "1h", 2*users
 	p := poller(t, s, config)
 	for i, want := range []directory.RunResult{directory.RunApplied, directory.RunUnchanged} {
 		debug.FreeOSMemory()

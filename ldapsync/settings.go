@@ -39,6 +39,9 @@ type Settings struct {
 	// a read incomplete; "*" ignores all. They are never followed.
 	IgnoreReferrals []string `json:"ignoreReferrals,omitempty"`
 
+	// Link is how people of other sources are linked; ldapsync does not read it.
+	Link json.RawMessage `json:"link,omitempty"`
+
 	PageSize       int      `json:"pageSize,omitempty"`       // people a page; default 1000
 	GroupPageSize  int      `json:"groupPageSize,omitempty"`  // groups a page; default 10, their members come along
 	MaxEntries     int      `json:"maxEntries,omitempty"`     // people, and groups; default 1,000,000
