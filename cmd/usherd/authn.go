@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +29,7 @@ type keyring struct {
 	cache *cache.Cache[*authz.Snapshot]
 	now   func() time.Time
 	index atomic.Pointer[tokenIndex]
+	used  sync.Map // id of a token → *atomic.Int64, when it was used last, in seconds
 }
 
 // A tokenIndex has the tokens of one state of the policy facts.
@@ -50,6 +52,7 @@ type provedText struct {
 type knownToken struct {
 	directory.KeptToken
 	caller *authzen.Caller
+	used   *atomic.Int64
 }
 
 // find returns the token that a text stands for, and the view that knows it.
@@ -67,8 +70,12 @@ func (k *keyring) find(text string) (*knownToken, *cache.View[*authz.Snapshot], 
 	if kept == nil {
 		kept = idx.prove(text, k.key)
 	}
-	if kept == nil || !kept.Revoked.IsZero() || !k.now().Before(kept.Expires) {
+	now := k.now()
+	if kept == nil || !kept.Revoked.IsZero() || !now.Before(kept.Expires) {
 		return nil, nil, errBadToken
+	}
+	if at := now.Unix(); kept.used.Load() != at { // a word that many write is slow
+		kept.used.Store(at)
 	}
 	return kept, view, nil
 }
@@ -79,7 +86,8 @@ func (k *keyring) indexOf(facts *directory.PolicyFacts) *tokenIndex {
 	}
 	idx := &tokenIndex{facts: facts, byID: make(map[string]*knownToken, len(facts.Tokens))}
 	for _, kept := range facts.Tokens {
-		t := &knownToken{KeptToken: kept}
+		used, _ := k.used.LoadOrStore(kept.ID, new(atomic.Int64))
+		t := &knownToken{KeptToken: kept, used: used.(*atomic.Int64)} //nolint:forcetypeassert // nothing else is put there
 		if kept.Kind == directory.TokenCheck {
 			t.caller = authzen.CallerOf(kept.Token)
 		}

@@ -198,11 +198,9 @@ func diagnoseAudit(v admin.Verification) diagnosis {
 func diagnoseTokens(tokens []admin.ListedToken) []diagnosis {
 	var list []diagnosis
 	for _, t := range tokens {
-		left := time.Until(t.Expires)
-		if t.State != "active" || left > 30*24*time.Hour {
-			continue
+		if d, due := diagnoseToken(t, time.Now()); due {
+			list = append(list, d)
 		}
-		list = append(list, diagnosis{"token " + t.ID, warning, fmt.Sprintf("%s token %q expires in %d days", t.Kind, t.Name, int(left.Hours()/24)), "make a new one, then revoke this one"})
 	}
 	if len(list) == 0 {
 		list = append(list, diagnosis{"tokens", success, fmt.Sprintf("%d, none expires within 30 days", len(tokens)), ""})

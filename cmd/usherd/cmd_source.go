@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -15,7 +14,7 @@ import (
 
 func (a *app) sourceCommand() *cobra.Command {
 	return parent("source", "Add sources and see to them",
-		a.sourceAdd(), a.sourceList(), a.sourceTest(), a.sourceLog(),
+		a.sourceAdd(), a.sourceList(), a.sourceShow(), a.sourceSet(), a.sourceTest(), a.sourceLog(),
 		a.sourceState("pause", "active", "paused", "Take nothing from a source for a while; access stays"),
 		a.sourceState("resume", "paused", "active", "Take from a paused source again"),
 		a.sourceState("disable", "", "disabled", "Let a source count for nothing"),
@@ -132,43 +131,10 @@ func (a *app) sourceList() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.ask(cmd.Context(), question{
 				http.MethodGet, "/api/v1/sources", nil,
-				"NAME=name KIND=kind STATE=state USERS=users GROUPS=groups URL=url MANAGED_BY=managed_by", false,
+				"NAME=name KIND=kind STATE=state USERS=users GROUPS=groups PROFILE=profile QUIRKS=quirks LAST_REQUEST=last_request TOKEN_EXPIRES=token_expires URL=url MANAGED_BY=managed_by", false,
 			})
 		},
 	}
-}
-
-func (a *app) sourceTest() *cobra.Command {
-	return &cobra.Command{
-		Use: "test NAME", Short: "Connect to an LDAP source and say what is found", Example: "  usherd source test corp", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := a.answer(cmd.Context(), question{http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/test", nil, "", false})
-			if err != nil {
-				return err
-			}
-			err = a.print(text, columns("OK=ok SERVER=server VENDOR=vendor PEOPLE=people INACTIVE=inactive GROUPS=groups "+
-				"REJECTED=rejected UNRESOLVED=unresolved STEPS=steps"))
-			if err != nil {
-				return err
-			}
-			return notOK(text, errors.New("the source can't be read as it is; the last step says why"))
-		},
-	}
-}
-
-func (a *app) sourceLog() *cobra.Command {
-	q := url.Values{}
-	cmd := &cobra.Command{
-		Use: "log NAME", Short: "Show what an identity provider asked for, the newest first", Example: "  usherd source log okta --limit 20", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.ask(cmd.Context(), question{
-				http.MethodGet, "/api/v1/sources/" + url.PathEscape(args[0]) + "/log?" + q.Encode(), nil,
-				"TIME=time METHOD=method PATH=path STATUS=status DETAIL=detail QUIRKS=quirks REVISION=revision", false,
-			})
-		},
-	}
-	a.queryFlag(cmd, q, "limit", "at most so many (default 100, at most 1000)")
-	return cmd
 }
 
 func (a *app) sourceState(verb, from, state, short string) *cobra.Command {

@@ -10,7 +10,7 @@ import (
 )
 
 func (a *app) tokenCommand() *cobra.Command {
-	return parent("token", "Make, list and revoke tokens", a.tokenCreate(), a.tokenList(), a.tokenRevoke())
+	return parent("token", "Make, list, rotate and revoke tokens", a.tokenCreate(), a.tokenList(), a.tokenRotate(), a.tokenRevoke())
 }
 
 func (a *app) tokenCreate() *cobra.Command {
@@ -61,10 +61,31 @@ func (a *app) tokenList() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.ask(cmd.Context(), question{
 				http.MethodGet, "/api/v1/tokens", nil,
-				"ID=id KIND=kind NAME=name SOURCE=source STATE=state EXPIRES=expires CREATED=created", false,
+				"ID=id KIND=kind NAME=name SOURCE=source STATE=state EXPIRES=expires LAST_USED=last_used CREATED=created", false,
 			})
 		},
 	}
+}
+
+func (a *app) tokenRotate() *cobra.Command {
+	grace := "72h"
+	cmd := &cobra.Command{
+		Use: "rotate ID", Short: "Make a token like another, which goes on for a while", Args: cobra.ExactArgs(1),
+		Example: "  usherd token rotate k3jd72hq5a --grace 72h\n  usherd token rotate k3jd72hq5a --grace 0s",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := config.ParseDuration(grace)
+			if err != nil {
+				return usage("--grace: %w", err)
+			}
+			body := map[string]any{"grace_seconds": int64(time.Duration(d) / time.Second)}
+			return a.ask(cmd.Context(), question{
+				http.MethodPost, "/api/v1/tokens/" + url.PathEscape(args[0]) + "/rotate", body,
+				"ID=id TOKEN=token KIND=kind NAME=name SOURCE=source EXPIRES=expires", false,
+			})
+		},
+	}
+	cmd.Flags().StringVar(&grace, "grace", grace, "how long the old token goes on, e.g. 3d; 0s ends it at once")
+	return cmd
 }
 
 func (a *app) tokenRevoke() *cobra.Command {

@@ -20,6 +20,7 @@ func (a *app) userCommand() *cobra.Command {
 		a.granting("users", "USER", "grant", "Grant to a user by hand", "  usherd user grant alice@example.com --role owner\n  usherd user grant alice@example.com --access part-list --privilege part-list:edit --project alpha"),
 		a.granting("users", "USER", "revoke", "Take back what was granted to a user by hand", "  usherd user revoke alice@example.com --role owner"),
 	)...)
+	subs = append(subs, a.lifecycleCommands()...)
 	return parent("user", "List, add, edit, disable and delete users, grant to them", subs...)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/usherd/usherd/config"
 	"github.com/usherd/usherd/directory"
 	"github.com/usherd/usherd/ldapsync"
+	"github.com/usherd/usherd/scim"
 	"go.uber.org/zap"
 )
 
@@ -115,8 +116,8 @@ func sameJSON(a, b json.RawMessage) bool {
 
 // checkSettings refuses settings that a source can't work with.
 func checkSettings(kind directory.SourceKind, settings []byte) error {
-	if kind != directory.KindLDAP {
-		return nil
+	if kind == directory.KindSCIM {
+		return scim.CheckSettings(settings)
 	}
 	if len(settings) == 0 {
 		settings = []byte("{}")

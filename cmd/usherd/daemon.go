@@ -121,7 +121,7 @@ func (d *daemon) openCache(cfg *config.Config, root []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	d.provlog = newProvisioningLog(d.store.LogRequests, d.log.Named("provisioning"))
+	d.provlog = newProvisioningLog(d.keepRequests, d.log.Named("provisioning"))
 	d.visible = &visibleStore{Store: d.store, cache: d.cache, settle: d.provlog.settle, ran: d.work.run, wait: visibleWait}
 	return nil
 }
@@ -183,11 +183,12 @@ func (d *daemon) assemble(ctx context.Context, cfg *config.Config, root []byte) 
 	}
 	front, err := scim.New(scim.Config{
 		URL: d.url, Auth: d.keys, Read: d.store, Apply: d.visible, Seal: seal, Record: d.recordRequest, Log: d.log.Named("scim"),
-		Limits: scimLimits(d.cfg.Load().SCIM),
+		Limits: scimLimits(d.cfg.Load().SCIM), Link: d.service, Try: d.store,
 	})
 	if err != nil {
 		return err
 	}
+	d.service.Provisioning = replayer{front}
 	public, err := d.publicHandler(front, root)
 	if err != nil {
 		return err
@@ -284,6 +285,7 @@ func (d *daemon) start(ctx, work context.Context) error {
 	d.background.Go(func() { d.watch(work) })
 	d.background.Go(func() { d.housekeep(work) })
 	d.background.Go(func() { d.countSeats(work) })
+	d.background.Go(func() { d.watchTokens(work) })
 	return nil
 }
 

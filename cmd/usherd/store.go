@@ -84,6 +84,18 @@ func (s *visibleStore) Requests(ctx context.Context, source directory.SourceName
 	return s.Store.Requests(ctx, source, limit)
 }
 
+// FindRequests implements [directory.Journal].
+func (s *visibleStore) FindRequests(ctx context.Context, q directory.RequestQuery) ([]directory.Request, error) {
+	s.settle(ctx)
+	return s.Store.FindRequests(ctx, q)
+}
+
+// EraseRequests implements [directory.Journal].
+func (s *visibleStore) EraseRequests(ctx context.Context, ids []directory.UserID, texts []string) (int, error) {
+	s.settle(ctx)
+	return s.Store.EraseRequests(ctx, ids, texts)
+}
+
 // PutRun implements [directory.Journal].
 func (s *visibleStore) PutRun(ctx context.Context, run directory.Run) error {
 	if err := s.Store.PutRun(ctx, run); err != nil {
