@@ -149,7 +149,7 @@ func TestE9RequestID(t *testing.T) {
 		{http.MethodPost, full, 401, header{"Authorization", ""}},
 		{http.MethodGet, "", 405, header{"Accept", "*/*"}},
 		{http.MethodPost, full, 415, header{"Content-Type", "text/plain"}},
-		{http.MethodPost, strings.Repeat(" ", 2<<20), 413, header{"Accept", "*/*"}},
+		{http.MethodPost, strings.Repeat(" ", 1<<20+1), 413, header{"Accept", "*/*"}},
 	} {
 		for _, id := range []string{"bfe9eb29-ab87-4ca3-be83-a1d5d8305716", "req_1/2:3=", strings.Repeat("x", 128)} {
 			for _, r := range everywhere(t, s, ask.method, ask.body, ask.status, ask.header, header{"X-Request-ID", id}) {

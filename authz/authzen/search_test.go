@@ -416,3 +416,66 @@ func TestCertificationDecisions(t *testing.T) {
 		}
 	}
 }
+
+// hideous is a world of n readers, of whom an override hides all but the last
+// few.
+func hideous(n, few int) *world {
+	f := directory.Facts{At: now.Stamp}
+	f.Policy.Sources = []directory.Source{{Name: "ad", State: directory.SourceActive}}
+	f.Policy.Policy.Resources = []directory.ResourceType{{Type: "record", Actions: []string{"read"}}}
+	f.Groups = []directory.GroupFacts{{
+		ID: "g", Num: 1, Source: "ad", Name: "readers", NameKey: "readers",
+		Grants: []directory.Grant{{Group: "g", Privilege: directory.Privilege{Kind: directory.RolePrivilege, Key: "record:*:read"}}},
+	}}
+	w := &world{snapshot: authz.Compile(f), subjects: map[string]directory.Subject{}}
+	for i := range n {
+		s := directory.Subject{
+			Found: directory.One, ID: directory.UserID(fmt.Sprintf("0190f3a4-7c1e-7a2b-8c3d-%012d", i)), Type: directory.Standard,
+			Sources: []directory.SourceName{"ad"}, Memberships: []directory.Membership{{Group: 1}},
+		}
+		if i < n-few {
+			s.Overrides = []directory.ProjectKey{""}
+		}
+		w.add(fmt.Sprintf("user-%06d", i), s)
+	}
+	return w
+}
+
+// A page is filled although most candidates are denied, and looks at a bounded
+// number of them.
+func TestAPageIsFilledWithinABound(t *testing.T) {
+	for _, tt := range []struct {
+		candidates int
+		pages      []int // results of each, by tens
+	}{{3000, []int{10, 10, 5}}, {maxCandidates + 3000, []int{0, 10, 10, 5}}} {
+		h := serveWorld(t, hideous(tt.candidates, 25), nil)
+		token := ""
+		for i, want := range tt.pages {
+			_, text := search(t, h, PathSubjectSearch, object(`"subject":{"type":"user"}`, reads, record1, fmt.Sprintf(`"page":{"limit":10,"token":%q}`, token)))
+			var a searchAnswer
+			if err := json.Unmarshal([]byte(text), &a); err != nil || len(a.Results) != want || a.Page == nil || (*a.Page.Next == "") != (i == len(tt.pages)-1) {
+				t.Fatalf("page %d among %d = %.300s, want %d results of %d pages", i, tt.candidates, text, want, len(tt.pages))
+			}
+			token = *a.Page.Next
+		}
+	}
+}
+
+// A name in the form of an id would be taken for one: such a user is found by
+// the id.
+func TestFoundNamesCanBeEvaluated(t *testing.T) {
+	d, s := certified(t)
+	odd := d.user("0190f3a4-7c1e-7a2b-8c3d-4e5f6a7b8c9d")
+	d.apply(directory.AddMembers{Group: d.groupID("Readers"), Source: directory.Local, Values: []string{string(odd)}})
+	r := s.post(PathSubjectSearch, object(anyUser, reads, record1))
+	var a searchAnswer
+	if err := json.Unmarshal([]byte(r.Body), &a); err != nil || len(a.Results) != 3 {
+		t.Fatalf("POST = %s, want three", r.Body)
+	}
+	for _, found := range a.Results {
+		body := object(fmt.Sprintf(`"subject":{"type":"user","id":%q}`, found.ID), reads, record1)
+		if got := s.post(PathEvaluation, body).Body; got != allowed {
+			t.Errorf("POST %s = %s, want what is found to be allowed", body, got)
+		}
+	}
+}
