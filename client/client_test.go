@@ -319,8 +319,15 @@ func TestDeadlines(t *testing.T) {
 
 func TestBadConfigs(t *testing.T) {
 	for _, cfg := range []Config{
-		{}, {URL: "https://x"}, {Token: "t"}, {URL: "x", Token: "t"}, {URL: "ftp://x", Token: "t"}, {URL: "https://u@x", Token: "t"},
-		{URL: "https://x?y", Token: "t"}, {URL: "https://x", Token: "t\n"}, {URL: "https://x", Token: "t", Timeout: -1},
+		{},
+		{URL: "https://x"},
+		{Token: "t"},
+		{URL: "x", Token: "t"},
+		{URL: "ftp://x", Token: "t"},
+		{URL: "https://u@x", Token: "t"},
+		{URL: "https://x?y", Token: "t"},
+		{URL: "https://x", Token: "t\n"},
+		{URL: "https://x", Token: "t", Timeout: -1},
 	} {
 		if c, err := New(cfg); err == nil || c != nil {
 			t.Errorf("New(%+v) = %v, %v, want an error", cfg, c, err)

@@ -214,8 +214,15 @@ func TestFaultsOfATable(t *testing.T) {
 
 func TestWhatMayStandInOneTable(t *testing.T) {
 	for _, pair := range [][2]string{
-		{"/a", "/{x}"}, {"/a/{x...}", "/{y...}"}, {"/a", "/a/{x...}"}, {"GET /a", "POST /a"}, {"GET /a", "/a"},
-		{"GET /{x}", "POST /{y}"}, {"h/a/{x}", "/{y}/b"}, {"/a/b", "/{x}/c"}, {"/a/{x}/c", "/a/{x}/{y}"},
+		{"/a", "/{x}"},
+		{"/a/{x...}", "/{y...}"},
+		{"/a", "/a/{x...}"},
+		{"GET /a", "POST /a"},
+		{"GET /a", "/a"},
+		{"GET /{x}", "POST /{y}"},
+		{"h/a/{x}", "/{y}/b"},
+		{"/a/b", "/{x}/c"},
+		{"/a/{x}/c", "/a/{x}/{y}"},
 	} {
 		mustTable(t, []Rule{{Match: pair[0], Check: "access feature/x"}, {Match: pair[1], Check: "access feature/y"}})
 	}

@@ -21,9 +21,11 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	goclient "github.com/usherd/usherd/client"
 	"github.com/usherd/usherd/directory"
+	"github.com/usherd/usherd/ldapsync/ldaptest"
 	"github.com/usherd/usherd/store/storetest"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
@@ -156,9 +158,14 @@ func TestEnvoyAsksADaemon(t *testing.T) {
 		method, path, who, token string
 		want                     int32
 	}{
-		{"GET", "/parts/7?x", "kim", token, 0}, {"HEAD", "/parts/7", "kim", token, 0}, {"PUT", "/parts/7", "kim", token, 7},
-		{"GET", "/parts/7", "lee", token, 7}, {"GET", "/parts/7", "", token, 7}, {"GET", "/parts/%2e%2e/parts/7", "kim", token, 7},
-		{"GET", "/parts/7", "kim", "bad", 16}, {"GET", "/parts/7", "kim", token + "x", 16},
+		{"GET", "/parts/7?x", "kim", token, 0},
+		{"HEAD", "/parts/7", "kim", token, 0},
+		{"PUT", "/parts/7", "kim", token, 7},
+		{"GET", "/parts/7", "lee", token, 7},
+		{"GET", "/parts/7", "", token, 7},
+		{"GET", "/parts/%2e%2e/parts/7", "kim", token, 7},
+		{"GET", "/parts/7", "kim", "bad", 16},
+		{"GET", "/parts/7", "kim", token + "x", 16},
 	} {
 		if got := check(tt.method, tt.path, tt.who, tt.token); got != tt.want {
 			t.Errorf("Check(%s %s as %q) = %d, want %d", tt.method, tt.path, tt.who, got, tt.want)
@@ -476,6 +483,68 @@ func startNginx(t *testing.T, binary string, replace map[string]string) (socket 
 		case <-late:
 			t.Fatalf("nginx does not start: %s", out.String())
 		}
+	}
+}
+
+// TestAReloadTakesTheRoutesOver, over TLS: a good file as a whole, a bad one not
+// at all.
+func TestAReloadTakesTheRoutesOver(t *testing.T) {
+	certs := ldaptest.WriteCerts(t, t.TempDir())
+	d, _ := startDaemon(t, "tls: {cert: "+certs.Server+", key: "+certs.ServerKey+"}")
+	settle(t, d)
+	_, token := newToken(t, d)
+	creds, err := credentials.NewClientTLSFromFile(certs.CA, "localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := grpc.NewClient(d.grpcAddress(), grpc.WithTransportCredentials(creds))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	check := func(path string) int32 {
+		t.Helper()
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+token)
+		out, err := authv3.NewAuthorizationClient(conn).Check(ctx, &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
+			Request: &authv3.AttributeContext_Request{Http: &authv3.AttributeContext_HttpRequest{
+				Method: "GET", Path: path, Headers: map[string]string{"x-auth-request-user": "kim"},
+			}},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.GetStatus().GetCode()
+	}
+	rewrite := func(from, to string) {
+		t.Helper()
+		text, err := os.ReadFile(d.app.configPath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(d.app.configPath, []byte(strings.Replace(string(text), from, to, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d.reload(t.Context())
+	}
+	if a, b := check("/parts/7"), check("/pieces/7"); a != 0 || b != 7 {
+		t.Fatalf("Check = %d, %d, want 0, 7", a, b)
+	}
+	rewrite("GET /parts/{id}", "GET /parts/{id}/")
+	if a, b := check("/parts/7"), check("/pieces/7"); a != 0 || b != 7 {
+		t.Errorf("after a bad file: Check = %d, %d, want 0, 7", a, b)
+	}
+	rewrite("GET /parts/{id}/", "GET /pieces/{id}")
+	if a, b := check("/parts/7"), check("/pieces/7"); a != 7 || b != 0 {
+		t.Errorf("after a good file: Check = %d, %d, want 7, 0", a, b)
+	}
+	rewrite("GET /pieces/{id}", "GET /parts/{id}")
+	plain, err := grpc.NewClient(d.grpcAddress(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	if out, err := healthv1.NewHealthClient(plain).Check(t.Context(), &healthv1.HealthCheckRequest{}); err == nil {
+		t.Errorf("health without TLS = %v, want an error", out)
 	}
 }
 
