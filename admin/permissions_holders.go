@@ -253,7 +253,7 @@ func holdsRoleBy(p *authz.Path) string {
 func (s *Service) selectHolders(ctx context.Context, h finder, at directory.Stamp, q HoldersQuery) (found []directory.Subject, next directory.UserID, err error) {
 	limit := pageSize(q.Limit)
 	who := h.people
-	who.After, who.Limit = q.After, max(2*limit, maxPage)
+	who.After, who.Limit = q.After, limit+1 // candidates are few others than holders
 	for decided := 0; decided < maxDecided; {
 		people, err := s.Store.Subjects(ctx, who, at)
 		if err != nil {
@@ -274,7 +274,7 @@ func (s *Service) selectHolders(ctx context.Context, h finder, at directory.Stam
 			return found, "", nil
 		}
 		decided += len(people)
-		who.After = people[len(people)-1].ID
+		who.After, who.Limit = people[len(people)-1].ID, min(4*who.Limit, 8*maxPage)
 	}
 	return found, who.After, nil
 }
