@@ -14,7 +14,7 @@ import (
 
 func (a *app) policyCommand() *cobra.Command {
 	return parent("policy", "Test, preview, apply and export the policy",
-		a.policyApply(), a.policyPlan(), a.policyTest(), a.policyExport())
+		a.policyApply(), a.policyPlan(), a.policyDiff(), a.policyTest(), a.policyExport(), a.policySchema())
 }
 
 // maxPolicy bounds what is read of a policy file.
@@ -68,18 +68,31 @@ func withFaults(err error) error {
 func (a *app) policyApply() *cobra.Command {
 	var skip bool
 	var require int64
+	var plan string
 	cmd := &cobra.Command{
 		Use:   "apply FILE",
 		Short: "Check a policy file, run its tests, and make it the policy",
 		Long: `Check a policy file, run its tests, and make it the policy. The file manages the
 sections that it contains: what it lacks there is removed. Nothing changes if
-anything is wrong with the file (exit code 3). FILE may be - for standard input.`,
-		Example: "  usherd policy apply policy.yaml\n  usherd policy apply policy.yaml --if-revision 41",
-		Args:    cobra.ExactArgs(1),
+anything is wrong with the file (exit code 3). FILE may be - for standard input.
+
+With --plan, what was reviewed is applied and nothing else: the apply is refused,
+with the difference, if the file is another one, if the policy has changed since
+the plan, or if somebody would gain something that the plan did not show.`,
+		Example: "  usherd policy apply policy.yaml\n  usherd policy plan policy.yaml -o json > plan.json\n" +
+			"  usherd policy apply policy.yaml --plan plan.json",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body := map[string]any{"skip_tests": skip}
 			if require > 0 {
 				body["if_revision"] = require
+			}
+			if plan != "" {
+				id, err := a.planID(plan)
+				if err != nil {
+					return err
+				}
+				body["plan"] = id
 			}
 			text, err := a.policyCall(cmd, "apply", args[0], body, true)
 			if err != nil {
@@ -90,6 +103,7 @@ anything is wrong with the file (exit code 3). FILE may be - for standard input.
 		},
 	}
 	cmd.Flags().BoolVar(&skip, "skip-tests", false, "apply although tests fail; the audit record says so")
+	cmd.Flags().StringVar(&plan, "plan", "", "apply exactly this `plan`: its id, or the file that policy plan -o json wrote")
 	cmd.Flags().Int64Var(&require, "if-revision", 0, "only if the policy has not changed since this `revision` (of a plan)")
 	return cmd
 }
@@ -110,11 +124,14 @@ func (a *app) policyTest() *cobra.Command {
 }
 
 func (a *app) policyPlan() *cobra.Command {
-	return &cobra.Command{
+	var people int
+	var after string
+	cmd := &cobra.Command{
 		Use: "plan FILE", Short: "Say what applying a policy file would change, and for whom",
 		Example: "  usherd policy plan policy.yaml\n  usherd policy plan policy.yaml -o json", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := a.policyCall(cmd, "plan", args[0], map[string]any{}, true)
+			list := map[string]any{"limit": people, "after": after}
+			text, err := a.policyCall(cmd, "plan", args[0], map[string]any{"people": list}, true)
 			if err != nil {
 				return err
 			}
@@ -122,9 +139,12 @@ func (a *app) policyPlan() *cobra.Command {
 			if a.format == "table" {
 				return a.printPlan(text)
 			}
-			return a.print(text, columns("POLICY_REVISION=policy_revision CHANGES=changes PEOPLE=people SEATS=seats"))
+			return a.print(text, columns("PLAN=plan POLICY_REVISION=policy_revision CHANGES=changes GAINING=gaining LOSING=losing SEATS=seats"))
 		},
 	}
+	cmd.Flags().IntVar(&people, "people", 100, "list at most so many single people; totals count all")
+	cmd.Flags().StringVar(&after, "after", "", "begin the list after this user `id`")
+	return cmd
 }
 
 func (a *app) policyExport() *cobra.Command {
@@ -161,45 +181,4 @@ func (a *app) sayWarnings(text []byte) {
 	for _, f := range w.Warnings {
 		fmt.Fprintln(a.stderr, "warning: "+f.String())
 	}
-}
-
-// printPlan prints a plan for people.
-func (a *app) printPlan(text []byte) error {
-	var plan admin.PolicyPlan
-	if err := json.Unmarshal(text, &plan); err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
-	}
-	out := a.stdout
-	if len(plan.Changes) == 0 {
-		fmt.Fprintln(out, "The policy stays as it is.")
-	}
-	for _, c := range plan.Changes {
-		sign := map[string]string{"added": "+", "removed": "-", "changed": "~"}[c.Change]
-		fmt.Fprintf(out, "%s %s %s\n", sign, c.Section, c.Key)
-	}
-	for _, p := range plan.People {
-		fmt.Fprintf(out, "%s (%s)\n", p.UserName, p.User)
-		for _, g := range p.Gains {
-			fmt.Fprintln(out, "  gains "+g)
-		}
-		for _, l := range p.Loses {
-			fmt.Fprintln(out, "  loses "+l)
-		}
-	}
-	for _, s := range plan.Seats {
-		fmt.Fprintf(out, "seats of %s: %d → %d at %s %s a month\n", s.Feature, s.Before, s.After, s.Monthly, s.Currency)
-	}
-	for _, m := range plan.Money {
-		fmt.Fprintf(out, "in all: %s → %s %s a month\n", m.Before, m.After, m.Currency)
-	}
-	fmt.Fprintf(out, "%d tests, %d fail\n", plan.Tests, len(plan.Failing))
-	for _, f := range plan.Failing {
-		fmt.Fprintln(out, "  "+f.String())
-	}
-	if len(plan.Failing) > 0 {
-		fmt.Fprintln(out, "An apply would be refused, because tests fail.")
-		return nil
-	}
-	fmt.Fprintf(out, "Apply exactly this: usherd policy apply FILE --if-revision %d\n", max(plan.Revision, 1))
-	return nil
 }
