@@ -170,7 +170,8 @@ func (r *rosterKeeper) put(rows []directory.PersonRow, subjects []directory.Subj
 	}
 }
 
-// searchText is what a search looks into: names, address and ids.
+// searchText is what a search looks into: names, address and the ids that
+// sources give.
 func searchText(row *directory.PersonRow) string {
 	var b strings.Builder
 	for i := range row.Identities {
@@ -180,7 +181,6 @@ func searchText(row *directory.PersonRow) string {
 			b.WriteByte('\n')
 		}
 	}
-	b.WriteString(string(row.ID))
 	return b.String()
 }
 

@@ -15,7 +15,7 @@ import (
 // UserFilter says which users to list, and how. The zero value lists everybody
 // in the order in which they were made.
 type UserFilter struct {
-	Q       string               // contained in a name, the e-mail address or an id, in any case
+	Q       string               // contained in a name, the e-mail address or a source's id, in any case; or how our id begins
 	Name    string               // contained in the userName
 	Type    directory.UserType   // standard or service
 	Status  string               // active, blocked, inactive or deleted; empty: all but deleted
@@ -30,6 +30,10 @@ type UserFilter struct {
 	Offset  int                  // how many to leave out, if there is no cursor
 	Limit   int                  // default 100, at most 1000
 }
+
+// leastOfID is how much of our own id a search must have: less would find
+// people by chance.
+const leastOfID = 8
 
 // The statuses of a user.
 const (
@@ -208,7 +212,12 @@ func (s *Service) freshRows(ctx context.Context, a *Authority, page Listing[*per
 	disabled := disabledSources(a.view)
 	for i, p := range page.Items {
 		out.Items[i] = shownUser(&p.row, &p.sub, disabled)
-		out.Items[i].LastLogin = logins[p.row.ID]
+		out.Items[i].LastLogin, out.Items[i].Groups = logins[p.row.ID], 0
+		for _, m := range p.sub.Memberships { // the feed tells of the end of a group, not of its members
+			if _, living := a.view.Group(m.Group); living {
+				out.Items[i].Groups++
+			}
+		}
 	}
 	return out, nil
 }
@@ -242,7 +251,9 @@ func (s *Service) userMatcher(ctx context.Context, a *Authority, f UserFilter) (
 	var tests []func(*person) bool
 	add := func(test func(*person) bool) { tests = append(tests, test) }
 	if q := folded(f.Q); f.Q != "" {
-		add(func(p *person) bool { return strings.Contains(p.search, q) })
+		add(func(p *person) bool {
+			return strings.Contains(p.search, q) || len(q) >= leastOfID && strings.HasPrefix(string(p.row.ID), q)
+		})
 	}
 	if name := folded(f.Name); f.Name != "" {
 		add(func(p *person) bool {
