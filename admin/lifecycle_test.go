@@ -195,6 +195,11 @@ func TestTokensAreRotated(t *testing.T) {
 		t.Errorf("after a rotation the tokens are %+v; want both active and the old one for three days", state())
 	}
 	wantErr(t, "rotating while two are active", second(w.RotateToken(t.Context(), by, next.ID, time.Hour)), directory.ErrInUse)
+	again, err := w.RotateToken(t.Context(), by, next.ID, 0)
+	if err != nil || state()[next.ID].State != "revoked" || state()[made.TokenID].State != "active" {
+		t.Errorf("RotateToken without grace beside another = %+v, %v; want it to take the place of one", again, err)
+	}
+	next = again
 	w.now = w.now.Add(73 * time.Hour)
 	if got := state()[made.TokenID].State; got != "expired" {
 		t.Errorf("after its grace the old token is %s", got)

@@ -36,7 +36,7 @@ func (s *Service) RotateToken(ctx context.Context, by directory.Actor, id string
 	if n.Life < time.Minute || n.Life > maxTokenLife {
 		n.Life = DefaultTokenLife
 	}
-	if n.Kind == directory.TokenSCIM {
+	if n.Kind == directory.TokenSCIM && grace > 0 {
 		if err := s.onlyToken(ctx, old); err != nil {
 			return MadeToken{}, err
 		}
