@@ -27,7 +27,7 @@
 // [Parse] reads a policy file, [File.Validate] checks it against what the store
 // holds, [Export] writes one. All faults are reported at once, with file, line
 // and column. [RunTests] runs the tests of a policy, [After] shows what facts an
-// apply would lead to and [Diff] who gains and loses by it.
+// apply would lead to and [Compare] who gains and loses by it, and why.
 //
 // Package authz imports only package directory. Fetching subjects, keeping
 // snapshots fresh and HTTP belong to others.
