@@ -23,7 +23,6 @@ type deployment struct {
 	t     testing.TB
 	store *store.Store
 	eval  cachedEvaluator
-	url   string
 }
 
 // A server is a handler that is asked over HTTP.
