@@ -17,11 +17,12 @@ func (s *Store) Foresee(ctx context.Context, each bool, changes ...directory.Cha
 	g := &glimpse{}
 	j := &job{by: directory.Actor{Kind: "system", Name: "preview"}, answer: make(chan answer, 1)}
 	rows := 0
+	var tried []*attempt
 	for _, c := range changes {
 		o, err := prepare(c)
 		switch {
 		case err != nil && each:
-			g.seen.Refused = append(g.seen.Refused, err)
+			tried = append(tried, &attempt{refused: err})
 			continue
 		case err != nil:
 			return directory.Foresight{}, err
@@ -33,7 +34,8 @@ func (s *Store) Foresee(ctx context.Context, each bool, changes ...directory.Cha
 			rows += len(o.values)
 		}
 		if each {
-			o = &attempt{o, g}
+			a := &attempt{op: o}
+			tried, o = append(tried, a), a
 		}
 		j.ops = append(j.ops, o)
 	}
@@ -41,6 +43,11 @@ func (s *Store) Foresee(ctx context.Context, each bool, changes ...directory.Cha
 	j.staged = rows > stagedRows
 	if _, err := s.w.apply(ctx, j); !errors.Is(err, errSeen) {
 		return directory.Foresight{}, err
+	}
+	for _, a := range tried {
+		if a.refused != nil {
+			g.seen.Refused = append(g.seen.Refused, a.refused)
+		}
 	}
 	return g.seen, nil
 }
@@ -59,6 +66,7 @@ func (g *glimpse) run(ctx context.Context, e *edit) error {
 		return err
 	}
 	next := directory.Stamp{Revision: directory.Revision(e.rev)}
+	g.seen = directory.Foresight{} // it may run again
 	g.seen.Base = directory.Stamp{Revision: next.Revision - 1, Fingerprint: directory.FingerprintOf(e.chain)}
 	g.seen.Stretch.Head = g.seen.Base
 	if len(e.effects) == 0 {
@@ -89,19 +97,18 @@ func (g *glimpse) run(ctx context.Context, e *edit) error {
 // An attempt is an op that leaves out what is refused.
 type attempt struct {
 	op
-	g *glimpse
+	refused error
 }
 
 func (a *attempt) run(ctx context.Context, e *edit) error {
 	if err := e.exec(ctx, "SAVEPOINT attempt"); err != nil {
 		return fmt.Errorf("beginning an attempt: %w", err)
 	}
-	refused := a.op.run(ctx, e)
-	if refused != nil && !isRefusal(refused) {
-		return refused
+	a.refused = a.op.run(ctx, e)
+	if a.refused != nil && !isRefusal(a.refused) {
+		return a.refused
 	}
-	if refused != nil {
-		a.g.seen.Refused = append(a.g.seen.Refused, refused)
+	if a.refused != nil {
 		e.rules = nil
 		if err := e.exec(ctx, "ROLLBACK TO SAVEPOINT attempt"); err != nil {
 			return fmt.Errorf("leaving out what is refused: %w", err)
