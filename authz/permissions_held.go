@@ -199,7 +199,7 @@ func (s *Snapshot) RoleUses(subject *directory.Subject) []RoleUse {
 		s.climb(m.Group, &w, func(c *climber, at int) {
 			for given := range c.group(at).roles(s.cat) {
 				b := given.gift
-				end := b.end(c.steps[at].place.scope)
+				end := b.end(c.steps[at].scope)
 				project, known := s.cat.projectOf(end)
 				if a := (ask{scope: end, project: project}); known && s.obstacleOf(subject, &a, m, c.steps[at].place, &b) == Granted {
 					path := x.through(c, at, m, &b, Granted)
