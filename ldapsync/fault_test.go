@@ -195,6 +195,48 @@ func TestRangesAreReadToTheirEnd(t *testing.T) {
 	}
 }
 
+// TestRangesOfActiveDirectory: groups at the edges of what Active Directory sends
+// at once are read exactly.
+func TestRangesOfActiveDirectory(t *testing.T) {
+	t.Parallel()
+	const maxValRange = 1500
+	entries := fakeEntries(10_000)
+	var all []string
+	for _, e := range entries[:10_000] {
+		all = append(all, e.DN)
+	}
+	sizes := []int{0, 1, maxValRange - 1, maxValRange, maxValRange + 1, 2 * maxValRange, 10_000}
+	for _, n := range sizes {
+		name := fmt.Sprintf("of %d", n)
+		entries = append(entries, ldaptest.Entry{DN: "cn=" + name + "," + fakeBase, Attrs: map[string][]string{
+			"objectClass": {"groupOfNames"}, "entryUUID": {fmt.Sprintf("00000000-0000-4000-a000-%012d", n)}, "cn": {name}, "member": all[10_000-n:],
+		}})
+	}
+	fake := ldaptest.StartFake(t, ldaptest.FakeConfig{Entries: entries, Contexts: []string{fakeBase}, MaxValRange: maxValRange})
+	s := fakeSettings(t, fake.URL)
+	s.PageSize = 1000
+	snap := collect(t, s)
+	e := resolved(t, snap)
+	for i, g := range snap.Groups {
+		var n int
+		if _, err := fmt.Sscanf(g.Name, "of %d", &n); err != nil {
+			continue
+		}
+		if got := len(e.of[i]); got != n || e.unresolved[i] != 0 {
+			t.Errorf("a group of %d members: read %d and %d that name nobody", n, got, e.unresolved[i])
+		}
+		for k, m := range e.of[i] {
+			if int(m.at) != 10_000-n+k {
+				t.Errorf("a group of %d members: member %d is person %d, want %d", n, k, m.at, 10_000-n+k)
+				break
+			}
+		}
+	}
+	if len(snap.Groups) != 3+len(sizes) {
+		t.Errorf("%d groups, want %d", len(snap.Groups), 3+len(sizes))
+	}
+}
+
 func TestShutdownEndsARun(t *testing.T) {
 	fake := ldaptest.StartFake(t, ldaptest.FakeConfig{Entries: fakeEntries(3), Contexts: []string{fakeBase}})
 	fake.SetFault(ldaptest.Fault{At: 5, Harm: ldaptest.Silence})

@@ -40,6 +40,7 @@ func (l *ldapFlags) register(cmd *cobra.Command) {
 	f.StringVar(&s.UserFilter, "user-filter", "", "ldap: which entries are people (default the template's)")
 	f.StringVar(&s.GroupFilter, "group-filter", "", "ldap: which entries are groups (default the template's)")
 	f.StringVar(&s.Schedule, "schedule", "", "ldap: when to read, as five cron fields in UTC or @every 10m")
+	f.TextVar(&s.FullEvery, "full-every", ldapsync.Duration(0), "ldap: read only what changed in between, and everything this often (0: always everything)")
 	f.BoolVar(&s.StartTLS, "start-tls", false, "ldap: begin TLS on an ldap:// connection")
 	f.StringVar(&s.CAFile, "ca-file", "", "ldap: certificates to trust, PEM")
 	f.StringVar(&s.ServerName, "server-name", "", "ldap: name that the certificate must have")

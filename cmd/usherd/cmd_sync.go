@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -18,8 +20,8 @@ func (a *app) syncCommand() *cobra.Command {
 
 // runAnswer prints a run. A run that failed is a failure of the command; one
 // that is held or incomplete changed nothing it should not have, and says so.
-func (a *app) runAnswer(cmd *cobra.Command, q question) error {
-	text, err := a.answer(cmd.Context(), q)
+func (a *app) runAnswer(cmd *cobra.Command, source string, q question) error {
+	text, err := a.watched(cmd.Context(), source, q)
 	if err != nil {
 		return err
 	}
@@ -40,7 +42,7 @@ func (a *app) syncRun() *cobra.Command {
 	return &cobra.Command{
 		Use: "run SOURCE", Short: "Read a source now and apply what changed", Example: "  usherd sync run corp -o json", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.runAnswer(cmd, question{http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/sync", nil, runColumns, false})
+			return a.runAnswer(cmd, args[0], question{http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/sync", nil, runColumns, false})
 		},
 	}
 }
@@ -49,21 +51,39 @@ func (a *app) syncPlan() *cobra.Command {
 	return &cobra.Command{
 		Use: "plan SOURCE", Short: "Read a source and say what a run would do", Example: "  usherd sync plan corp -o json", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.ask(cmd.Context(), question{
+			return a.tell(cmd.Context(), question{
 				http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/plan", nil,
 				"SERVER=server COUNTS=plan.counts HELD=verdict.hash REASONS=verdict.reasons ITEMS=plan.items ISSUES=plan.issues", false,
-			})
+			}, func(text []byte) error { return a.printReport(args[0], text) })
 		},
 	}
 }
 
+// tell puts a question and prints the answer for people, or in the format that
+// was asked for.
+func (a *app) tell(ctx context.Context, q question, print func(text []byte) error) error {
+	text, err := a.answer(ctx, q)
+	if err != nil {
+		return err
+	}
+	if a.format == "table" {
+		return print(text)
+	}
+	return a.print(text, columns(q.cols))
+}
+
 func (a *app) syncStatus() *cobra.Command {
-	return &cobra.Command{
-		Use: "status [SOURCE]", Short: "Show how LDAP sources stand", Example: "  usherd sync status", Args: cobra.MaximumNArgs(1),
+	runs := false
+	cmd := &cobra.Command{
+		Use: "status [SOURCE]", Short: "Show how LDAP sources stand", Example: "  usherd sync status\n  usherd sync status corp --runs", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q := url.Values{"runs": {"5"}}
 			if len(args) > 0 {
 				q.Set("source", args[0])
+			}
+			if runs {
+				q.Set("runs", "100")
+				return a.runHistory(cmd.Context(), "/api/v1/sync?"+q.Encode())
 			}
 			return a.ask(cmd.Context(), question{
 				http.MethodGet, "/api/v1/sync?" + q.Encode(), nil,
@@ -71,6 +91,34 @@ func (a *app) syncStatus() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&runs, "runs", false, "list the last 100 runs, the newest first")
+	return cmd
+}
+
+// runHistory prints the runs of sources, one a line.
+func (a *app) runHistory(ctx context.Context, path string) error {
+	text, err := a.answer(ctx, question{method: http.MethodGet, path: path})
+	if err != nil {
+		return err
+	}
+	var status struct {
+		Items []struct {
+			Runs []directory.Run `json:"runs"`
+		} `json:"items"`
+	}
+	if err := json.Unmarshal(text, &status); err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	all := struct {
+		Items []directory.Run `json:"items"`
+	}{[]directory.Run{}}
+	for _, s := range status.Items {
+		all.Items = append(all.Items, s.Runs...)
+	}
+	if text, err = json.Marshal(all); err != nil {
+		return fmt.Errorf("printing runs: %w", err)
+	}
+	return a.print(text, columns("SOURCE=source STARTED=started ENDED=ended RESULT=result COUNTS=counts HELD=plan REVISION=revision MESSAGE=message"))
 }
 
 func (a *app) holdCommand() *cobra.Command {
@@ -94,7 +142,8 @@ func (a *app) holdShow() *cobra.Command {
 	return &cobra.Command{
 		Use: "show SOURCE", Short: "Show a plan that waits", Example: "  usherd hold show corp -o yaml", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.ask(cmd.Context(), question{http.MethodGet, "/api/v1/holds/" + url.PathEscape(args[0]), nil, holdColumns + " PLAN=plan", false})
+			q := question{http.MethodGet, "/api/v1/holds/" + url.PathEscape(args[0]), nil, holdColumns + " PLAN=plan", false}
+			return a.tell(cmd.Context(), q, a.printHold)
 		},
 	}
 }
@@ -114,7 +163,7 @@ func (a *app) holdSettle(verb, short string) *cobra.Command {
 				q.cols = "SOURCE=source DISCARDED=discarded"
 				return a.ask(cmd.Context(), q)
 			}
-			return a.runAnswer(cmd, q)
+			return a.runAnswer(cmd, args[0], q)
 		},
 	}
 }

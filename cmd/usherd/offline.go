@@ -33,7 +33,7 @@ func newOffline(ctx context.Context, cfg *config.Config, log *zap.Logger) (*offl
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("deriving the token key: %w", err), st.Close())
 	}
-	sync := newSyncer(st, log)
+	sync := newSyncer(st, cfg.Data, log)
 	service, err := admin.New(admin.Config{
 		Store: st, TokenKey: key, BaseURL: func() string { return configuredURL(cfg) }, Sync: sync, CheckSettings: checkSettings,
 	})

@@ -44,6 +44,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"ready": cmdReady, "http": cmdHTTP, "json": cmdJSON, "jsonenv": cmdJSONEnv, "ask": cmdAsk,
 			"terminate": cmdTerminate, "until": cmdUntil, "status": cmdStatus, "metric": cmdMetric,
+			"ldif":     cmdLDIF,
 			"postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], storetest.Postgres(t)) },
 			"redis":    func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], cachetest.Start(t).URL) },
 			"slapd":    func(ts *testscript.TestScript, _ bool, args []string) { cmdSlapd(ts, t, args) },
@@ -327,14 +328,37 @@ func cmdMetric(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-// cmdSlapd starts an OpenLDAP server and sets LDAP_URL, LDAP_BASE, LDAP_BIND
-// and LDAP_PASSWORD_FILE.
-func cmdSlapd(ts *testscript.TestScript, t *testing.T, _ []string) {
-	s := ldaptest.Start(t, ldaptest.Config{})
+// cmdSlapd starts an OpenLDAP server, with so many bulk users, and sets LDAP_URL,
+// LDAP_BASE, LDAP_BIND and LDAP_PASSWORD_FILE: slapd [USERS].
+func cmdSlapd(ts *testscript.TestScript, t *testing.T, args []string) {
+	var c ldaptest.Config
+	if len(args) == 1 {
+		n, err := strconv.Atoi(args[0])
+		ts.Check(err)
+		c.Users = n
+	}
+	s := ldaptest.Start(t, c)
 	file := ts.MkAbs("ldap-password")
 	ts.Check(os.WriteFile(file, []byte(s.Password), 0o600))
 	ts.Setenv("LDAP_URL", s.URL)
 	ts.Setenv("LDAP_BASE", s.Base)
 	ts.Setenv("LDAP_BIND", s.BindDN)
 	ts.Setenv("LDAP_PASSWORD_FILE", file)
+}
+
+// cmdLDIF writes the records of a template for the bulk users from FROM to TO,
+// %04d being the number: ldif OUT TEMPLATE FROM TO.
+func cmdLDIF(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 4 {
+		ts.Fatalf("usage: ldif OUT TEMPLATE FROM TO")
+	}
+	from, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	to, err := strconv.Atoi(args[3])
+	ts.Check(err)
+	var b strings.Builder
+	for i := from; i <= to; i++ {
+		fmt.Fprintln(&b, strings.ReplaceAll(ts.ReadFile(args[1]), "%04d", fmt.Sprintf("%04d", i)))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
 }

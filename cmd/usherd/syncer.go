@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +25,7 @@ type syncer struct {
 	service  *admin.Service // says what plans mean; set before anything runs
 	schedule *ldapsync.Schedule
 	holder   string
+	data     string // folder
 	log      *zap.Logger
 
 	mu      sync.Mutex // guards running, end and pollers
@@ -35,9 +39,11 @@ type scheduled struct {
 	settings string
 }
 
-func newSyncer(st directory.Store, log *zap.Logger) *syncer {
+// newSyncer returns a syncer whose runs keep their temporary files in a folder
+// of data.
+func newSyncer(st directory.Store, data string, log *zap.Logger) *syncer {
 	return &syncer{
-		store: st, schedule: ldapsync.NewSchedule(log), holder: directory.NewID(), log: log,
+		store: st, schedule: ldapsync.NewSchedule(log), holder: directory.NewID(), log: log, data: data,
 		pollers: map[directory.SourceName]scheduled{},
 	}
 }
@@ -118,9 +124,14 @@ func (s *syncer) lastComplete(ctx context.Context, name directory.SourceName) ti
 	for _, run := range runs {
 		switch run.Result {
 		case directory.RunApplied, directory.RunUnchanged, directory.RunHeld:
-			return run.Started
+			if run.Counts["incremental"] == 0 {
+				return run.Started
+			}
 		case directory.RunRunning, directory.RunIncomplete, directory.RunFailed:
 		}
+	}
+	if cursor, err := s.store.Cursor(ctx, name); err == nil { // all of those runs read what changed
+		return ldapsync.LastComplete(cursor)
 	}
 	return time.Time{}
 }
@@ -130,15 +141,15 @@ func (s *syncer) poller(src directory.Source) (*ldapsync.Poller, error) {
 	if err != nil {
 		return nil, err
 	}
+	tmp := filepath.Join(s.data, "tmp")
+	if err := os.MkdirAll(tmp, 0o700); err != nil {
+		return nil, fmt.Errorf("making the folder for temporary files: %w", err)
+	}
 	return ldapsync.New(ldapsync.Config{
 		Source: src.Name, Settings: settings, Store: s.store, Holder: s.holder, Log: s.log,
-		AdminGroups: s.service.AdminGroups, Preview: s.preview,
+		AdminGroups: s.service.AdminGroups, Preview: s.preview, TempDir: tmp,
 	})
 }
-
-// maxPreview bounds the changes whose effects are worked out: the first read of
-// a large directory gives nobody anything that its policy does not say.
-const maxPreview = 20_000
 
 // preview says what a plan would mean for people.
 func (s *syncer) preview(ctx context.Context, changes []directory.Change) (ldapsync.Effects, error) {
@@ -147,17 +158,49 @@ func (s *syncer) preview(ctx context.Context, changes []directory.Change) (ldaps
 	if out.NoOwner, err = s.service.LosesOwner(ctx, changes...); err != nil {
 		return out, err
 	}
-	if len(changes) > maxPreview {
+	if len(changes) > ldapsync.MaxPreview {
 		return out, nil
 	}
 	diff, err := s.service.Preview(ctx, changes...)
 	if err != nil {
 		return out, err
 	}
-	if out.Detail, err = json.Marshal(diff); err != nil {
+	names, err := s.names(ctx, diff, changes)
+	if err != nil {
+		return out, err
+	}
+	if out.Detail, err = json.Marshal(planEffects{diff, names}); err != nil {
 		return out, fmt.Errorf("encoding the preview: %w", err)
 	}
 	return out, nil
+}
+
+// names are the userNames of the people of whom a preview tells.
+func (s *syncer) names(ctx context.Context, diff authz.Difference, changes []directory.Change) (map[directory.UserID]string, error) {
+	fresh := map[directory.UserID]string{}
+	for _, c := range changes {
+		if c, ok := c.(directory.CreateUser); ok {
+			fresh[c.ID] = c.Profile.UserName
+		}
+	}
+	names := map[directory.UserID]string{}
+	for _, shift := range slices.Concat(diff.Administrators, diff.Shifts) {
+		if name, ok := fresh[shift.User]; ok {
+			names[shift.User] = name
+			continue
+		}
+		if _, known := names[shift.User]; known {
+			continue
+		}
+		user, err := s.store.User(ctx, shift.User)
+		if err != nil {
+			return nil, fmt.Errorf("reading who is touched: %w", err)
+		}
+		if len(user.Identities) > 0 {
+			names[shift.User] = user.Identities[0].UserName
+		}
+	}
+	return names, nil
 }
 
 // now returns the poller of a source to run now.

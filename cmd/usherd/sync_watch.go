@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// watchEvery is how often a run is asked how far it has come.
+const watchEvery = time.Second
+
+// watched puts a question that runs a source, and tells on stderr how far the
+// run has come until there is an answer.
+func (a *app) watched(ctx context.Context, source string, q question) ([]byte, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.watch(ctx, source)
+	}()
+	text, err := a.answer(ctx, q)
+	cancel()
+	<-done
+	return text, err
+}
+
+func (a *app) watch(ctx context.Context, source string) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	show := newProgress(a.stderr)
+	defer show.end()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if run, ok := a.underWay(ctx, source); ok {
+			show.tell(run.Counts)
+		}
+	}
+}
+
+// underWay returns the run of a source that is under way.
+func (a *app) underWay(ctx context.Context, source string) (directory.Run, bool) {
+	text, err := a.answer(ctx, question{method: http.MethodGet, path: "/api/v1/sync?runs=1&source=" + url.QueryEscape(source)})
+	var status struct {
+		Items []struct {
+			Last directory.Run `json:"last"`
+		} `json:"items"`
+	}
+	if err != nil || json.Unmarshal(text, &status) != nil || len(status.Items) != 1 {
+		return directory.Run{}, false // whoever asked for the run is told what is wrong
+	}
+	return status.Items[0].Last, status.Items[0].Last.Result == directory.RunRunning
+}
+
+// A progress shows counts: as a bar on a terminal, else line by line.
+type progress struct {
+	out  io.Writer
+	bar  *progressbar.ProgressBar // nil without a terminal
+	last string
+}
+
+func newProgress(out io.Writer) *progress {
+	p := &progress{out: out}
+	if f, ok := out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		p.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(out), progressbar.OptionClearOnFinish(), progressbar.OptionShowCount(),
+			progressbar.OptionSetDescription("reading"), progressbar.OptionThrottle(100*time.Millisecond))
+	}
+	return p
+}
+
+func (p *progress) tell(counts map[string]int64) {
+	read, applied, total := counts["progress.people"]+counts["progress.groups"], counts["progress.applied"], counts["progress.total"]
+	if p.bar != nil {
+		if total > 0 {
+			p.bar.Describe("applying")
+			p.bar.ChangeMax64(total)
+			_ = p.bar.Set64(min(applied, total)) // a bar that cannot be drawn is no reason to stop
+			return
+		}
+		_ = p.bar.Set64(read)
+		return
+	}
+	line := fmt.Sprintf("read %d people and %d groups", counts["progress.people"], counts["progress.groups"])
+	if total > 0 {
+		line = fmt.Sprintf("applied %d of %s", applied, things(int(total)))
+	}
+	if line != p.last {
+		p.last = line
+		fmt.Fprintln(p.out, line)
+	}
+}
+
+func (p *progress) end() {
+	if p.bar != nil {
+		_ = p.bar.Finish()
+	}
+}
