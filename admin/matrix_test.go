@@ -220,7 +220,7 @@ func requests() []request {
 	add("DELETE /api/v1/mappings/{name}", "ruling", "/api/v1/mappings/ruling", "")
 	add("POST /api/v1/mappings/{name}/confirm", "ruling", "/api/v1/mappings/ruling/confirm", `{"group":"local/Ruled"}`)
 	policy := `{"text":"apiVersion: usherd/v1\nprojects: [{key: alpha}, {key: beta}, {key: gamma}]\n"}`
-	for _, verb := range []string{"plan", "test", "apply"} {
+	for _, verb := range []string{"plan", "test", "apply", "diff"} {
 		add("POST /api/v1/policy/"+verb, "a project", "/api/v1/policy/"+verb, policy)
 	}
 	add("POST /api/v1/policy/apply", "without ruling", "/api/v1/policy/apply", `{"text":"apiVersion: usherd/v1\nmappings: []\n"}`)

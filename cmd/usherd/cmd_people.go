@@ -112,7 +112,7 @@ func changing(cmds ...*cobra.Command) []*cobra.Command {
 }
 
 // changedColumns are those of an answer to a change.
-const changedColumns = outcomeColumns + " NOTE=note PREVIEW=preview"
+const changedColumns = outcomeColumns + " NOTE=note PEOPLE=preview.people GAINING=preview.gaining LOSING=preview.losing SEATS=preview.seats MONEY=preview.money"
 
 // change is a command that sends one request to one object.
 func (a *app) change(use, short, example string, args cobra.PositionalArgs, ask func(args []string) (method, path string, body any, err error)) *cobra.Command {
