@@ -128,14 +128,3 @@ func (s *Service) AdminGroups(ctx context.Context, source directory.SourceName) 
 	}
 	return out, nil
 }
-
-func administers(snapshot *authz.Snapshot, sub directory.Subject, projects []directory.ProjectKey) bool {
-	for _, project := range projects {
-		for _, right := range slices.Concat(directory.OrganizationRights, directory.ProjectRights) {
-			if right.IsAdministration() && snapshot.Has(&sub, right, project).Allow {
-				return true
-			}
-		}
-	}
-	return false
-}

@@ -247,11 +247,3 @@ func spelled(holdings []authz.Holding, whys []authz.Cause) (names, because []str
 	}
 	return names, because
 }
-
-func (s *Service) subject(ctx context.Context, id directory.UserID) (directory.Subject, error) {
-	sub, err := s.Store.Subject(ctx, directory.SubjectKey{Kind: directory.KeyID, Value: string(id)}, directory.Stamp{})
-	if err != nil {
-		return sub, fmt.Errorf("looking up user: %w", err)
-	}
-	return sub, nil
-}

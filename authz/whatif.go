@@ -230,7 +230,7 @@ func (d *delta) unpaired() {
 // groups finds the groups through which people get something else.
 func (d *delta) groups() {
 	c := d.c
-	before, after := &c.before.Snapshot.groups, &c.after.Snapshot.groups
+	before, after := &c.before.groups, &c.after.groups
 	for i := range max(len(before.pages), len(after.pages)) {
 		if d.shared && i < len(before.pages) && i < len(after.pages) && before.pages[i] == after.pages[i] {
 			continue
@@ -299,11 +299,11 @@ func (d *delta) relate() {
 // relate adds the groups that give something of what differs, or something that
 // it depends on: access, the same by another way, what keeps the default Role
 // away.
-func (s *side) relate(differs privBits, defaults bool, groups map[directory.GroupNum]bool) {
+func (x *side) relate(differs privBits, defaults bool, groups map[directory.GroupNum]bool) {
 	if differs.empty() {
 		return
 	}
-	cat, all := s.cat, slices.Clone(differs)
+	cat, all := x.cat, slices.Clone(differs)
 	if r := cat.defaultRole; r != nil && differs.has(anyRole) {
 		all.addAll(r.ids)
 	}
@@ -325,8 +325,8 @@ func (s *side) relate(differs privBits, defaults bool, groups map[directory.Grou
 			all.add(f.access)
 		}
 	}
-	s.relateLevels(d, &all)
-	for num, t := range s.Snapshot.things.names.all() {
+	x.relateLevels(d, &all)
+	for num, t := range x.Snapshot.things.names.all() {
 		if t == nil {
 			continue
 		}
@@ -337,7 +337,7 @@ func (s *side) relate(differs privBits, defaults bool, groups map[directory.Grou
 		}
 	}
 	for p := range all.from(1) {
-		if r := s.index.get(uint32(p)); r != nil {
+		if r := x.index.get(uint32(p)); r != nil {
 			for num := range r.raw.all() {
 				groups[num] = true
 			}
@@ -346,12 +346,12 @@ func (s *side) relate(differs privBits, defaults bool, groups map[directory.Grou
 }
 
 // relateLevels does so for connections.
-func (s *side) relateLevels(d privBits, all *privBits) {
+func (x *side) relateLevels(d privBits, all *privBits) {
 	onAll := false
 	for l := directory.Viewer; l <= directory.Admin; l++ {
 		onAll = onAll || d.has(firstReach+privID(l)) || d.has(firstEvery+privID(l))
 	}
-	for _, first := range s.cat.integrations {
+	for _, first := range x.cat.integrations {
 		if onAll || d.has(first) || d.has(first+1) || d.has(first+2) {
 			for l := directory.Viewer; l <= directory.Admin; l++ {
 				all.add(first + privID(l-directory.Viewer))
