@@ -51,7 +51,7 @@ ext_authz:
 // called.
 func startDaemon(t *testing.T, more ...string) (d *daemon, stop func()) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "usherd") // short: the name of a socket has a limit
+	dir, err := os.MkdirTemp("", "usherd") //nolint:usetesting // short: the name of a socket has a limit
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -436,7 +436,7 @@ func TestNginxAsksADaemon(t *testing.T) {
 // and other addresses.
 func startNginx(t *testing.T, binary string, replace map[string]string) (socket string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "nginx")
+	dir, err := os.MkdirTemp("", "nginx") //nolint:usetesting // likewise
 	if err != nil {
 		t.Fatal(err)
 	}
