@@ -113,7 +113,7 @@ func TestLinkDetachRestoreErase(t *testing.T) {
 	own := directory.UserID(directory.NewID())
 	w.apply(directory.CreateUser{ID: own, Source: "okta", Profile: directory.Profile{UserName: "kim", ExternalID: "00u1", Active: true}})
 	page, err := w.User(t.Context(), string(own))
-	if err != nil || page.User.ID != kim {
+	if err != nil || page.ID != kim {
 		t.Errorf("User(%s) = %+v, %v; want %s", own, page, err, kim)
 	}
 	wantErr(t, "a second link of one source", second(w.LinkUser(t.Context(), by, "okta/00u2", "kim")), directory.ErrExists)

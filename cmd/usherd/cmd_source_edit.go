@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -86,12 +87,12 @@ usherd source add takes.`,
   usherd source set okta schemas=@schemas.json
   usherd source set okta link=`,
 		Args: cobra.MinimumNArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			c, err := a.connect(cmd.Context(), false)
 			if err != nil {
 				return err
 			}
-			defer c.close()
+			defer func() { err = errors.Join(err, c.close()) }()
 			text, err := c.call(cmd.Context(), http.MethodGet, sourcePath(args[0]), nil)
 			if err != nil {
 				return err

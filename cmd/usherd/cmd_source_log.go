@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -95,7 +96,7 @@ func (l logFlags) query(now time.Time) (url.Values, error) {
 }
 
 // followLog prints entries as they come, until ctx ends.
-func (a *app) followLog(ctx context.Context, path string, q url.Values) error {
+func (a *app) followLog(ctx context.Context, path string, q url.Values) (err error) {
 	if err := a.checkFormat(); err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func (a *app) followLog(ctx context.Context, path string, q url.Values) error {
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer func() { err = errors.Join(err, c.close()) }()
 	seen := map[string]bool{}
 	wait := time.NewTicker(time.Second)
 	defer wait.Stop()
