@@ -3,6 +3,7 @@ package ldaptest
 import (
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -28,6 +29,7 @@ type Proxy struct {
 	cut    Cut
 	passed int64
 	conns  []net.Conn
+	heard  []byte        // from clients
 	hit    chan struct{} // closed when the cut has happened
 }
 
@@ -45,6 +47,21 @@ func StartProxy(tb testing.TB, target string) *Proxy {
 		p.drop()
 	})
 	return p
+}
+
+// Write keeps what a client said.
+func (p *Proxy) Write(said []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.heard = append(p.heard, said...)
+	return len(said), nil
+}
+
+// Heard is all that clients have said, as it went over the wire.
+func (p *Proxy) Heard() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.heard)
 }
 
 // CutAfter lets n more bytes pass from the server to clients, and then cuts.
@@ -98,7 +115,7 @@ func (p *Proxy) accept(l net.Listener) {
 		p.conns = append(p.conns, client, server)
 		p.mu.Unlock()
 		go func() {
-			_, _ = io.Copy(server, client)
+			_, _ = io.Copy(server, io.TeeReader(client, p))
 			_ = server.Close()
 		}()
 		go p.downstream(client, server)
