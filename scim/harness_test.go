@@ -28,6 +28,7 @@ type server struct {
 	mu      sync.Mutex // guards what follows
 	sources map[directory.SourceName]directory.Source
 	log     []directory.Request
+	ids     []string // of users that a benchmark has made
 }
 
 // start serves the sources okta and entra; the token of a source is "token-"
