@@ -7,6 +7,14 @@
 // Nothing is altered when a method returns an error, and the error says what to
 // do about it.
 //
+// Who may do what is decided by our own engine: action.go is the table of
+// actions and the rights they need, [Authority] what one principal may do,
+// outrank.go the rule that nobody gives or changes what is above them, and
+// visible.go what is not there for whom. Methods that change something take the
+// actor; methods that show something take the principal of the context
+// ([WithPrincipal]); without one they refuse. testdata/matrix.txt holds every
+// route as everybody. Under [WithDryRun] an action is checked and previewed only.
+//
 // [API] serves the same methods under /api/v1 as JSON, with errors as problem
 // details (RFC 9457). It trusts its caller to have found out who is asking: see
 // [WithPrincipal].
