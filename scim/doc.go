@@ -30,6 +30,14 @@
 // emails[type eq "work"] does not find creates it, members that nobody knows
 // yet are kept as pending.
 //
+// # People of several sources
+//
+// An identity joins a user of another source where a [Linker] says so, or where
+// an administrator said so before; the store revives the deleted identity of a
+// user who still lives by its externalId. A [Handler.Replay] repeats a logged
+// request against the present state, as a trial or in earnest. docs/provisioning.md
+// tells of both. Package provider plays the providers themselves.
+//
 // # The library
 //
 // github.com/elimity-com/scim gives the definitions of the schemas, core and
