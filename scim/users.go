@@ -155,7 +155,7 @@ func (c *call) conflict(err error) error {
 		return err
 	}
 	e := fault(http.StatusConflict, "uniqueness", "%s is held by another source, %s: link the two (usherd user link %s/EXTERNAL-ID USER, "+
-		"or linking of the two sources) or rename one", t.Attribute, t.Source, c.source())
+		"or switch linking of the two sources on) or rename one", t.Attribute, t.Source, c.source())
 	switch {
 	case t.Attribute == "identity":
 		e.Detail = fmt.Sprintf("that user has, or had, another identity of this source, %s: an administrator may detach it", t.Holder)
