@@ -10,8 +10,6 @@ import (
 	"github.com/usherd/usherd/directory"
 )
 
-const leaseTTL = 30 * time.Second
-
 var errLeaseLost = errors.New("the lease was lost: another replica polls this source")
 
 // lease waits for the turn of this poller, takes the lease of the source and
@@ -19,7 +17,7 @@ var errLeaseLost = errors.New("the lease was lost: another replica polls this so
 // and every batch carries its epoch: a run that was suspended and wakes up late
 // can alter nothing.
 func (p *Poller) lease(ctx context.Context) (context.Context, []directory.Change, func(), error) {
-	wait, enough := context.WithTimeoutCause(ctx, patience, ErrBusy)
+	wait, enough := context.WithTimeoutCause(ctx, p.cfg.LeaseTTL+patience, ErrBusy)
 	defer enough()
 	select {
 	case p.turn <- struct{}{}:
@@ -48,10 +46,10 @@ func (p *Poller) lease(ctx context.Context) (context.Context, []directory.Change
 
 // acquire tries to take the lease until ctx ends.
 func (p *Poller) acquire(ctx context.Context, name string) (directory.Lease, error) {
-	tick := time.NewTicker(leaseTTL / 100)
+	tick := time.NewTicker(p.cfg.LeaseTTL / 100)
 	defer tick.Stop()
 	for {
-		lease, ok, err := p.cfg.Store.AcquireLease(ctx, name, p.cfg.Holder, leaseTTL)
+		lease, ok, err := p.cfg.Store.AcquireLease(ctx, name, p.cfg.Holder, p.cfg.LeaseTTL)
 		if ok {
 			return lease, nil
 		}
@@ -67,7 +65,7 @@ func (p *Poller) acquire(ctx context.Context, name string) (directory.Lease, err
 }
 
 func (p *Poller) renew(ctx context.Context, lost context.CancelCauseFunc, lease directory.Lease) {
-	tick := time.NewTicker(leaseTTL / 3)
+	tick := time.NewTicker(p.cfg.LeaseTTL / 3)
 	defer tick.Stop()
 	for {
 		select {
@@ -75,7 +73,7 @@ func (p *Poller) renew(ctx context.Context, lost context.CancelCauseFunc, lease 
 			return
 		case <-tick.C:
 		}
-		now, ok, err := p.cfg.Store.AcquireLease(ctx, lease.Name, p.cfg.Holder, leaseTTL)
+		now, ok, err := p.cfg.Store.AcquireLease(ctx, lease.Name, p.cfg.Holder, p.cfg.LeaseTTL)
 		if ctx.Err() != nil {
 			return
 		}

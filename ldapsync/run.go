@@ -60,6 +60,7 @@ type Config struct {
 	Preview func(ctx context.Context, changes []directory.Change) (Effects, error)
 
 	TempDir     string           // for the spool file of a run; default the system's
+	LeaseTTL    time.Duration    // how long a replica that fell silent keeps others out; default 30s
 	ApprovalFor time.Duration    // how long an approval of a held plan is good; default 24h
 	Now         func() time.Time // default time.Now
 	Log         *zap.Logger      // default none
@@ -77,9 +78,9 @@ type Poller struct {
 // did not end while we waited.
 var ErrBusy = errors.New("a run of this source is under way")
 
-// patience is how long a run waits for its turn: longer than the lease of a
-// replica that died.
-const patience = leaseTTL + 5*time.Second
+// patience is how long a run waits for its turn after the lease of a replica
+// that died would have ended.
+const patience = 5 * time.Second
 
 // New returns a poller for the source that c describes. It does not connect.
 func New(c Config) (*Poller, error) {
@@ -99,6 +100,7 @@ func New(c Config) (*Poller, error) {
 	}
 	c.Holder = strings.TrimPrefix(c.Holder+"/"+directory.NewID(), "/") // two pollers of one source in one process exclude each other, too
 	c.overlap = cmp.Or(c.overlap, defaultOverlap)
+	c.LeaseTTL = cmp.Or(c.LeaseTTL, 30*time.Second)
 	c.ApprovalFor = cmp.Or(c.ApprovalFor, 24*time.Hour)
 	if c.Now == nil {
 		c.Now = time.Now
@@ -225,6 +227,9 @@ func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Ch
 	case errors.Is(err, directory.ErrPaused):
 		r.Result, r.Message = directory.RunFailed, "the source is paused: nothing was applied since"
 	case err != nil:
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		r.Result, r.Message = directory.RunFailed, fmt.Sprintf("applying broke off and goes on with the next run: %v", err)
 	case report.Verdict.Hash != "" && !hold.approved:
 		r.Result, r.Plan, r.Message = directory.RunHeld, report.Verdict.Hash, join(hold.message, r.Message)

@@ -199,7 +199,7 @@ func TestOneReplicaRunsForATime(t *testing.T) {
 func TestALostLeaseEndsTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMapStore()
-		p := &Poller{cfg: Config{Source: "corp", Store: store, Holder: "me"}, turn: make(chan struct{}, 1)}
+		p := &Poller{cfg: Config{Source: "corp", Store: store, LeaseTTL: 30 * time.Second, Holder: "me"}, turn: make(chan struct{}, 1)}
 		ctx, guard, release, err := p.lease(t.Context())
 		if err != nil || len(guard) != 1 {
 			t.Fatalf("lease: %v, %v", guard, err)
