@@ -25,7 +25,7 @@ func page[T any](ctx context.Context, s *Store, t table[T], q directory.Query) (
 	}
 	read := func(db querier) error {
 		if q.Total {
-			err := db.QueryRowContext(ctx, `SELECT count(*) FROM `+t.from+sel.where, sel.args...).Scan(&answer.Total)
+			answer.Total, err = s.totals.count(ctx, db, `SELECT count(*) FROM `+t.from+sel.where, sel.args)
 			if err != nil || answer.Total == 0 {
 				return err
 			}
@@ -36,7 +36,7 @@ func page[T any](ctx context.Context, s *Store, t table[T], q directory.Query) (
 		answer.Items, err = collect(ctx, db, t.scan, `SELECT `+t.columns+` FROM `+t.from+sel.where+sel.rest, sel.pageArgs...)
 		return err
 	}
-	if !q.Total || q.Limit <= 0 { // one statement is a snapshot by itself
+	if !q.Total { // one statement is a snapshot by itself
 		err = read(s.read)
 	} else {
 		err = s.snapshot(ctx, read)

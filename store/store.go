@@ -50,12 +50,13 @@ type Config struct {
 
 // A Store keeps the directory in SQL. See [directory.Store].
 type Store struct {
-	write *sql.DB // SQLite: one connection
-	read  *sql.DB // read only
-	d     dialect
-	w     *writer
-	now   func() time.Time
-	log   *zap.Logger
+	write  *sql.DB // SQLite: one connection
+	read   *sql.DB // read only
+	totals totals  // of lists
+	d      dialect
+	w      *writer
+	now    func() time.Time
+	log    *zap.Logger
 
 	wrap cipher.AEAD // of the root key, or nil
 
