@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,8 +21,31 @@ import (
 // selections are read by two connections at once. Each reads as of the revision
 // that was found first, which is the same whatever is written meanwhile.
 func (s *Store) Subjects(ctx context.Context, who directory.People, at directory.Stamp) ([]directory.Subject, error) {
-	var ids []directory.UserID
-	err := s.snapshot(ctx, func(q querier) error {
+	var subjects []directory.Subject
+	limit := who.Limit
+	for {
+		ids, stamp, err := s.findPeople(ctx, who, at)
+		if err != nil {
+			return nil, err
+		}
+		at = stamp
+		some, err := s.readSubjects(ctx, ids, at)
+		if err != nil {
+			return nil, err
+		}
+		subjects = append(subjects, some...)
+		if limit <= 0 || len(ids) < who.Limit || len(subjects) >= limit {
+			return subjects, nil
+		}
+		// Some of those found do not live: others take their places.
+		who.After, who.Limit = ids[len(ids)-1], limit-len(subjects)
+	}
+}
+
+// findPeople returns the ids of who, ascending, and the stamp that they are as
+// of. Some may not live.
+func (s *Store) findPeople(ctx context.Context, who directory.People, at directory.Stamp) (ids []directory.UserID, _ directory.Stamp, err error) {
+	err = s.snapshot(ctx, func(q querier) error {
 		p, err := readPoint(ctx, q, at.Revision)
 		if err != nil {
 			return err
@@ -31,89 +55,86 @@ func (s *Store) Subjects(ctx context.Context, who directory.People, at directory
 		} else if err := p.checkStamp(at); err != nil {
 			return fmt.Errorf("stamp %s: %w", at, err)
 		}
-		ids, err = findPeople(ctx, q, who, at.Revision)
-		if err != nil {
+		f := finder{q: q, at: at.Revision, after: who.After, limit: who.Limit}
+		if ids, err = f.find(ctx, who); err != nil {
 			return fmt.Errorf("finding people: %w", err)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
+	return ids, at, err
+}
+
+// A finder finds ids of users that come after one, at a revision. With a limit
+// it returns that many at most, and each of its questions does.
+type finder struct {
+	q     querier
+	at    directory.Revision
+	after directory.UserID
+	limit int
+	found []directory.UserID
+}
+
+// fewGroups is up to how many groups are asked one by one, each in the order of
+// its members' ids, so that a page costs a page and not the group.
+const fewGroups = 100
+
+func (f *finder) find(ctx context.Context, who directory.People) ([]directory.UserID, error) {
+	f.found = slices.Clone(who.IDs)
+	groups := maxParams
+	if f.limit > 0 && len(who.Groups) <= fewGroups {
+		groups = 1
 	}
-	if who.Limit <= 0 {
-		return s.readSubjects(ctx, ids, at)
-	}
-	var subjects []directory.Subject
-	for len(ids) > 0 && len(subjects) < who.Limit { // some of them may not live
-		n := min(who.Limit-len(subjects), len(ids))
-		some, err := s.readSubjects(ctx, ids[:n], at)
-		if err != nil {
-			return nil, err
+	var err error
+	ask := func(table, column, where string, args []any) {
+		if err == nil {
+			err = f.ask(ctx, table, column, where, args)
 		}
-		subjects, ids = append(subjects, some...), ids[n:]
-	}
-	return subjects, nil
-}
-
-// findPeople returns the ids of who, ascending. Some may not live.
-func findPeople(ctx context.Context, q querier, who directory.People, at directory.Revision) ([]directory.UserID, error) {
-	found, err := somePeople(ctx, q, who, at)
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(found)
-	found = slices.Compact(found)
-	if first, exact := slices.BinarySearch(found, who.After); exact {
-		found = found[first+1:]
-	} else {
-		found = found[first:]
-	}
-	return found, nil
-}
-
-// somePeople returns ids of users, in any order and perhaps twice. Some may
-// not live.
-func somePeople(ctx context.Context, q querier, who directory.People, at directory.Revision) ([]directory.UserID, error) {
-	const open = ` until > $1 AND since <= $1`
-	ask := func(query string, args ...any) ([]directory.UserID, error) {
-		return collect(ctx, q, scanUserID, query, append([]any{int64(at)}, args...)...)
 	}
 	if who.Everyone {
-		return ask(`SELECT user_id FROM user_fact WHERE` + open + ` ORDER BY user_id`)
+		ask("user_fact", "user_id", "", nil)
 	}
-	found := slices.Clone(who.IDs)
-	for nums := range slices.Chunk(who.Groups, maxParams) {
-		ids, err := ask(`SELECT m.member_id FROM group_fact g CROSS JOIN membership m
-			WHERE g.num IN (`+params(2, len(nums))+`) AND g.until > $1 AND g.since <= $1
-			AND m.group_id = g.group_id AND m.kind = 'user' AND m.until > $1 AND m.since <= $1`, anys(nums)...)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, ids...)
+	for nums := range slices.Chunk(who.Groups, groups) {
+		ask("membership", "member_id", "group_num IN ("+params(4, len(nums))+") AND kind = 'user' AND", anys(nums))
 	}
 	if len(who.Sources) > 0 {
-		ids, err := ask(`SELECT user_id FROM identity_fact
-			WHERE source IN (`+params(2, len(who.Sources))+`) AND`+open, anys(who.Sources)...)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, ids...)
+		ask("identity_fact", "user_id", "source IN ("+params(4, len(who.Sources))+") AND", anys(who.Sources))
 	}
 	if who.Granted {
-		ids, err := ask(`SELECT DISTINCT holder_id FROM grants WHERE holder = 'user' AND` + open)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, ids...)
+		ask("grants", "holder_id", "holder = 'user' AND", nil)
 	}
 	if who.Overridden {
-		ids, err := ask(`SELECT DISTINCT user_id FROM overrides WHERE` + open)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, ids...)
+		ask("overrides", "user_id", "", nil)
 	}
-	return found, nil
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(f.found)
+	f.found = slices.Compact(f.found)
+	if first, exact := slices.BinarySearch(f.found, f.after); exact {
+		f.found = f.found[first+1:]
+	} else {
+		f.found = f.found[first:]
+	}
+	if f.limit > 0 && len(f.found) > f.limit {
+		f.found = f.found[:f.limit]
+	}
+	return f.found, nil
+}
+
+// ask adds the users in a column. A group that does not live has no members;
+// that it does not is found when people are read.
+func (f *finder) ask(ctx context.Context, table, column, where string, args []any) error {
+	query := `SELECT DISTINCT ` + column + ` FROM ` + table + ` WHERE ` + where + ` until > $1 AND since <= $1 AND ` + column + ` > $2`
+	most := int64(f.limit)
+	if f.limit > 0 {
+		query += ` ORDER BY ` + column
+	} else {
+		most = math.MaxInt64
+	}
+	query += ` LIMIT $3`
+	ids, err := collect(ctx, f.q, scanUserID, query, slices.Concat([]any{int64(f.at), string(f.after), most}, args)...)
+	f.found = append(f.found, ids...)
+	return err
 }
 
 func scanUserID(row scanner) (id directory.UserID, err error) {
