@@ -325,7 +325,10 @@ func (b *browser) shoot(name string) {
 
 // dark and narrow change how the page is shown.
 func (b *browser) dark()   { eval[bool](b, `(document.documentElement.dataset.theme = "dark", true)`) }
-func (b *browser) narrow() { b.do(chromedp.EmulateViewport(390, 844)) }
+func (b *browser) narrow() { b.resize(390) }
+
+// resize gives the browser another width.
+func (b *browser) resize(width int64) { b.do(chromedp.EmulateViewport(width, 844)) }
 
 func newJar(t testing.TB) http.CookieJar {
 	t.Helper()
