@@ -3,7 +3,7 @@
 //
 // A [Poller] serves one source. Each run goes through the same stages:
 //
-//	collect → resolve → plan → gate → apply
+//	collect → spool → resolve → plan → gate → apply
 //
 // Only collecting speaks LDAP. It ends with a [Snapshot], which exists only if
 // the whole read was proven complete, or with an error that says in words what
@@ -22,6 +22,9 @@
 // nsUniqueId), never by DN or name. A person who is missing from a complete
 // read is marked gone at once, and deleted only after several complete reads
 // and days; see [Retention].
+//
+// Between complete reads a source may be read for what changed only, which
+// removes nobody; see [Settings.FullEvery] and [Poller.Update].
 //
 // A [Schedule] runs pollers at the times of a cron expression.
 package ldapsync
