@@ -19,6 +19,7 @@ type NewOverride struct {
 	Project  directory.ProjectKey `json:"project,omitempty"`
 	Grants   []GrantSpec          `json:"grants"`
 	NewGroup string               `json:"new_group,omitempty"` // make a local group of this name; else unique permissions
+	Group    string               `json:"group,omitempty"`     // assign this local group of the scope instead of Grants
 	Reason   string               `json:"reason,omitempty"`
 }
 
@@ -49,6 +50,9 @@ func (s *Service) SetOverride(ctx context.Context, by directory.Actor, n NewOver
 		}
 	}
 	made := MadeOverride{}
+	if made.Group, err = s.assigned(ctx, by, n); err != nil {
+		return MadeOverride{}, err
+	}
 	if made.Users, err = s.userIDs(ctx, a, n.Users, n.Project); err != nil {
 		return MadeOverride{}, err
 	}
@@ -70,6 +74,26 @@ func (s *Service) SetOverride(ctx context.Context, by directory.Actor, n NewOver
 		return MadeOverride{}, err
 	}
 	return made, nil
+}
+
+// assigned finds the existing group that an edit assigns, if it does.
+func (s *Service) assigned(ctx context.Context, by directory.Actor, n NewOverride) (directory.GroupID, error) {
+	if n.Group == "" {
+		return "", nil
+	}
+	if n.NewGroup != "" || len(n.Grants) > 0 {
+		return "", invalid("an edit gives a group, or grants, not both")
+	}
+	_, g, err := s.groupToChange(ctx, by, n.Group, WriteGroups)
+	switch {
+	case err != nil:
+		return "", err
+	case g.Source != directory.Local:
+		return "", ownedGroup(g, "who is in it")
+	case g.Project != n.Project:
+		return "", invalid("group %s/%s is%s, and the edit%s: assign a group of the same scope", g.Source, g.Name, in(g.Project), in(n.Project))
+	}
+	return g.ID, nil
 }
 
 func (s *Service) groupGrants(by directory.Actor, group directory.GroupID, sets []directory.GrantSet) []directory.Change {

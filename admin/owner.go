@@ -16,6 +16,9 @@ var ErrLastOwner = errors.New("the last active owner")
 // keepingAnOwner applies changes unless they would leave the organization
 // without an active owner. A deployment that has no owner yet may do anything.
 func (s *Service) keepingAnOwner(ctx context.Context, by directory.Actor, changes ...directory.Change) (Outcome, error) {
+	if gathered(ctx, changes) {
+		return Outcome{}, nil
+	}
 	s.guard.Lock()
 	defer s.guard.Unlock()
 	lost, err := s.LosesOwner(ctx, changes...)

@@ -116,6 +116,9 @@ func WithDryRun(ctx context.Context) context.Context {
 func dryRun(ctx context.Context) bool { return ctx.Value(dryRunKey{}) != nil }
 
 func (s *Service) apply(ctx context.Context, by directory.Actor, changes ...directory.Change) (Outcome, error) {
+	if gathered(ctx, changes) {
+		return Outcome{}, nil
+	}
 	if dryRun(ctx) {
 		return s.rehearse(ctx, changes...)
 	}
