@@ -19,6 +19,8 @@ type Cell struct {
 	Time time.Time // shown as a time instead of Text; the zero time as "--"
 	kind cellKind
 	More []Cell // shown after this one
+	// Show is what the table shows instead; Text is still what CSV has.
+	Show templ.Component
 }
 
 type cellKind uint8
@@ -150,6 +152,7 @@ type List struct {
 	Next    string // cursor of the next page, empty on the last
 	Empty   templ.Component
 	Actions templ.Component // beside the title
+	Beside  templ.Component // a second pane that the same search narrows
 	Asof    time.Time
 }
 
