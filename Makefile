@@ -60,8 +60,8 @@ conformance: ## the public SCIM suites against a fresh daemon (needs Python and 
 	@GO="$(GO)" conformance/run
 
 scale-ldap: packages ## time and memory of reading a million people (SCALE=1000000)
-	USHERD_SCALE_LDAP_GROUP=500000 $(GO) test ./ldapsync -run '^TestScaleGroup$$' -v -count=1 -timeout 30m
-	GOMEMLIMIT=350MiB USHERD_SCALE_LDAP=$(or $(SCALE),1000000) $(GO) test ./ldapsync -run '^TestScale$$' -v -count=1 -timeout 90m
+	GOMEMLIMIT=700MiB USHERD_SCALE_LDAP_GROUP=500000 $(GO) test ./ldapsync -run '^TestScaleGroup$$' -v -count=1 -timeout 30m
+	GOMEMLIMIT=300MiB USHERD_SCALE_LDAP=$(or $(SCALE),1000000) $(GO) test ./ldapsync -run '^TestScale$$' -v -count=1 -timeout 90m
 
 soak-ldap: packages ## random changes in three real directories (SOAK=500)
 	USHERD_SOAK_LDAP=$(or $(SOAK),500) $(GO) test -race ./ldapsync -run '^TestALife' -v -count=1 -timeout 60m

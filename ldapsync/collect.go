@@ -109,14 +109,14 @@ func (c *collector) collect() error {
 func (c *collector) users(base string) search {
 	return search{
 		what: "people", base: base, scope: ldap.ScopeWholeSubtree, filter: c.template.UserFilter, attrs: c.stamped(c.template.userAttributes()),
-		page: c.reading.PageSize, limit: c.reading.MaxEntries, ignore: c.ignores(base),
+		page: c.PageSize, limit: c.MaxEntries, ignore: c.ignores(base),
 	}
 }
 
 func (c *collector) groupSearch(base string) search {
 	return search{
 		what: "groups", base: base, scope: ldap.ScopeWholeSubtree, filter: c.template.GroupFilter, attrs: c.stamped(c.template.groupAttributes()),
-		page: c.reading.GroupPageSize, limit: c.reading.MaxEntries, ignore: c.ignores(base),
+		page: c.GroupPageSize, limit: c.MaxEntries, ignore: c.ignores(base),
 	}
 }
 
@@ -193,7 +193,7 @@ func (c *collector) takeGroup(e *ldap.Entry) error {
 
 // takeMembers gathers the members of g from every attribute that has some.
 func (c *collector) takeMembers(g *Group, e *ldap.Entry) error {
-	m, limit := c.template.Mapping, c.reading.MaxMembers
+	m, limit := c.template.Mapping, c.MaxMembers
 	for _, attr := range m.Members {
 		if err := c.allValues(e, attr, limit, func(v []byte) error { return c.addDN(g, string(v)) }); err != nil {
 			return err
@@ -274,7 +274,7 @@ func (c *collector) memberURL(g *Group, text string) error {
 	if err != nil {
 		return incomplete(CauseMemberURLs, "Correct the URL of the group", "%s: %w", c.template.Mapping.MemberURLs, err)
 	}
-	q.page, q.limit, q.ignore = c.reading.PageSize, c.reading.MaxMembers, c.ignores(q.base)
+	q.page, q.limit, q.ignore = c.PageSize, c.MaxMembers, c.ignores(q.base)
 	return c.read(q, func(e *ldap.Entry) error {
 		at, ok, err := c.snap.personAt(keyOfDN(e.DN), e.DN)
 		if ok {
@@ -325,7 +325,7 @@ func (c *collector) ignores(base string) func(string) bool {
 		parts[keyOfDN(part+","+base)] = true
 	}
 	everything := false
-	for _, dn := range c.reading.IgnoreReferrals {
+	for _, dn := range c.IgnoreReferrals {
 		everything = everything || dn == "*"
 		parts[keyOfDN(dn)] = true
 	}

@@ -50,7 +50,7 @@ func (c *collector) startMark() (*Mark, error) {
 	if c.FullEvery == 0 {
 		return nil, nil
 	}
-	m := &Mark{Server: c.server, Settings: c.Settings.fingerprint()}
+	m := &Mark{Server: c.server, Settings: c.fingerprint()}
 	if !c.template.counter() {
 		return m, nil
 	}

@@ -19,10 +19,12 @@ import (
 	"github.com/usherd/usherd/store/storetest"
 )
 
-const shortLease = 3 * time.Second
+// shortLease is that of the processes that are stopped or killed.
+const shortLease = 5 * time.Second
 
-// replicaOf returns a poller as a replica has it, with a short lease.
-func replicaOf(t *testing.T, s *store.Store, settings map[string]any) *ldapsync.Poller {
+// replicaOf returns a poller as a replica has it. A lease of 0 has the length
+// that it has in life.
+func replicaOf(t *testing.T, s *store.Store, settings map[string]any, lease time.Duration) *ldapsync.Poller {
 	t.Helper()
 	text, err := json.Marshal(settings)
 	if err != nil {
@@ -32,7 +34,7 @@ func replicaOf(t *testing.T, s *store.Store, settings map[string]any) *ldapsync.
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := ldapsync.New(ldapsync.Config{Source: corp, Settings: parsed, Store: s, LeaseTTL: shortLease})
+	p, err := ldapsync.New(ldapsync.Config{Source: corp, Settings: parsed, Store: s, LeaseTTL: lease})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +57,7 @@ func TestReplica(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Println("ready")
-	r, err := replicaOf(t, s, settings).Run(t.Context())
+	r, err := replicaOf(t, s, settings, shortLease).Run(t.Context())
 	fmt.Printf("result %s %v %s\n", r.Result, err, strings.ReplaceAll(r.Message, "\n", " "))
 }
 
@@ -144,7 +146,7 @@ func TestAReplicaThatWakesUpLateAppliesNothing(t *testing.T) {
 	proxy := ldaptest.StartProxy(t, server.Addr)
 	proxy.Heal()
 	config := settings(t, server)
-	run(t, replicaOf(t, s, config), directory.RunApplied)
+	run(t, replicaOf(t, s, config, 0), directory.RunApplied)
 
 	late := settings(t, server)
 	late["urls"], late["pageSize"] = []string{proxy.URL}, 10
@@ -155,7 +157,7 @@ func TestAReplicaThatWakesUpLateAppliesNothing(t *testing.T) {
 	<-hit
 	first.signal(t, syscall.SIGSTOP)
 	server.Replace(ldaptest.UserDN(1), "title", "as it is now")
-	run(t, replicaOf(t, s, config), directory.RunApplied) // waits for the lease to end
+	run(t, replicaOf(t, s, config, 0), directory.RunApplied) // waits for the lease to end
 	before := revisionOf(t, s)
 	proxy.Heal()
 	first.signal(t, syscall.SIGCONT)
@@ -166,24 +168,24 @@ func TestAReplicaThatWakesUpLateAppliesNothing(t *testing.T) {
 	if after := revisionOf(t, s); after != before {
 		t.Errorf("the late replica moved revision %d to %d", before, after)
 	}
-	run(t, replicaOf(t, s, config), directory.RunUnchanged)
+	run(t, replicaOf(t, s, config, 0), directory.RunUnchanged)
 }
 
 // TestARunThatIsKilledIsMadeGood: a process is killed at one moment of a run
 // after another. The last run has everything as a run without such an end.
 func TestARunThatIsKilledIsMadeGood(t *testing.T) {
 	t.Parallel()
-	server := ldaptest.Start(t, ldaptest.Config{Users: 2500, Groups: 40})
+	server := ldaptest.Start(t, ldaptest.Config{Users: 1500, Groups: 40})
 	dsn, s := openPostgres(t)
 	config := settings(t, server)
-	for range 3 {
+	for range 2 {
 		from := revisionOf(t, s)
 		r := startReplica(t, dsn, config)
 		// while it reads first, then after each batch
 		poll(t, func() bool { return revisionOf(t, s) > from })
 		r.kill()
 	}
-	last := run(t, replicaOf(t, s, config), directory.RunApplied)
+	last := run(t, replicaOf(t, s, config, 0), directory.RunApplied)
 	if last.Counts["users.gone"] != 0 || last.Counts["members.remove"] != 0 {
 		t.Errorf("after runs that were killed: %v", last.Counts)
 	}
@@ -192,7 +194,7 @@ func TestARunThatIsKilledIsMadeGood(t *testing.T) {
 	if diff := difference(facts(t, s), facts(t, other)); len(diff) > 0 {
 		t.Errorf("%d differences, such as %s", len(diff), diff[0])
 	}
-	run(t, replicaOf(t, s, config), directory.RunUnchanged)
+	run(t, replicaOf(t, s, config, 0), directory.RunUnchanged)
 }
 
 // poll waits until something is so.
