@@ -33,7 +33,7 @@ func page[T any](ctx context.Context, s *Store, t table[T], q directory.Query) (
 		if q.Limit <= 0 {
 			return nil
 		}
-		answer.Items, err = collect(ctx, db, t.scan, `SELECT `+t.columns+` FROM `+t.from+sel.where+sel.rest, sel.pageArgs...)
+		answer.Items, err = collect(ctx, db, t.scan, sel.page(t.from, t.columns), sel.pageArgs...)
 		return err
 	}
 	if !q.Total { // one statement is a snapshot by itself
@@ -53,6 +53,17 @@ type selection struct {
 	args     []any // of where
 	rest     string
 	pageArgs []any // of where and rest
+	order    string
+	deep     bool // the page begins after others that are counted off
+}
+
+// page is the statement for the items. Those in front of a deep page are counted
+// off in the index alone, and only the rows of the page are fetched.
+func (sel selection) page(from, columns string) string {
+	if !sel.deep {
+		return `SELECT ` + columns + ` FROM ` + from + sel.where + sel.rest
+	}
+	return `SELECT ` + columns + ` FROM ` + from + ` WHERE t.id IN (SELECT t.id FROM ` + from + sel.where + sel.rest + `)` + sel.order
 }
 
 func (t table[T]) lower(d dialect, q directory.Query) (sel selection, err error) {
@@ -86,7 +97,9 @@ func (t table[T]) lower(d dialect, q directory.Query) (sel selection, err error)
 	sel.rest += order + " LIMIT " + l.param(q.Limit)
 	if q.After == nil && q.Offset > 0 {
 		sel.rest += " OFFSET " + l.param(q.Offset)
+		sel.deep = true
 	}
+	sel.order = order
 	sel.pageArgs = l.args
 	return sel, nil
 }
