@@ -71,6 +71,16 @@
     if (dialog && !dialog.open) dialog.showModal();
   };
 
+  // Copy what the attribute says: a text, or "#id" for the text of an element.
+  const copy = async (button) => {
+    const said = button.dataset.copy;
+    const from = said.startsWith("#") && document.getElementById(said.slice(1));
+    try { await navigator.clipboard.writeText(from ? from.value || from.innerText : said); } catch { return; }
+    const words = button.textContent;
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = words; }, 2000);
+  };
+
   let afterG = false;
   document.addEventListener("keydown", (e) => {
     if ((e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "k") { e.preventDefault(); open("palette"); return; }
@@ -110,6 +120,8 @@
     const opener = e.target.closest("[data-open]");
     if (opener && opener.tagName === "BUTTON") open(opener.dataset.open);
     if (e.target.closest("[data-theme-toggle]")) nextTheme();
+    const copier = e.target.closest("[data-copy]");
+    if (copier) copy(copier);
     const disabled = e.target.closest("[aria-disabled='true']");
     if (disabled) e.preventDefault();
     const toggle = e.target.closest(".menu-toggle");
