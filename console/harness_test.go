@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -281,8 +282,15 @@ func (b *browser) until(expression, what string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
 	defer cancel()
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](expression)); err != nil {
-		b.t.Fatalf("waiting for %s: %v\n%s", what, err, b.page())
+	for {
+		_, err := chromedp.Run(ctx, chromedp.Poll[bool](expression))
+		if err == nil {
+			return
+		}
+		// A page that goes takes its scripts with it: the next one is asked.
+		if ctx.Err() != nil || !strings.Contains(err.Error(), "context") && !strings.Contains(err.Error(), "Uncaught") {
+			b.t.Fatalf("waiting for %s: %v\n%s", what, err, b.page())
+		}
 	}
 }
 
