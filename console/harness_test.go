@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -288,7 +289,7 @@ func (b *browser) until(expression, what string) {
 			return
 		}
 		// A page that goes takes its scripts with it: the next one is asked.
-		if ctx.Err() != nil || !strings.Contains(err.Error(), "context") && !strings.Contains(err.Error(), "Uncaught") {
+		if ctx.Err() != nil || !slices.ContainsFunc([]string{"context", "Uncaught", "navigated"}, func(s string) bool { return strings.Contains(err.Error(), s) }) {
 			b.t.Fatalf("waiting for %s: %v\n%s", what, err, b.page())
 		}
 	}
