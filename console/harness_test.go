@@ -263,7 +263,9 @@ func (b *browser) press(words string) {
 // fill types into the field that a CSS selector finds, in place of what is there.
 func (b *browser) fill(sel, text string) {
 	b.t.Helper()
-	b.do(chromedp.WaitVisible(chromedp.CSS(sel)), chromedp.Clear(chromedp.CSS(sel)), chromedp.SendKeys(chromedp.CSS(sel), text))
+	b.do(chromedp.WaitVisible(chromedp.CSS(sel)))
+	eval[bool](b, fmt.Sprintf(`(document.querySelector(%q).value = "", true)`, sel)) // also what was typed before
+	b.do(chromedp.SendKeys(chromedp.CSS(sel), text))
 }
 
 // keys types keys to whatever has the focus.
