@@ -20,8 +20,9 @@ type Comparison struct {
 	before, after side
 	lex           *lexicon
 	who           directory.People
-	relevant      map[directory.GroupNum]bool // groups that can make a difference
-	whole         bool                        // every group is looked at, so that seats are counted in full
+	relevant      map[directory.GroupNum]bool   // groups that can make a difference
+	lone          map[directory.ProjectKey]bool // projects of one side only: own grants there begin or end
+	whole         bool                          // every group is looked at, so that seats are counted in full
 	classes       map[string]*verdict
 	key           []byte
 
@@ -34,7 +35,7 @@ func Compare(before, after *Snapshot) *Comparison {
 	lex := newLexicon()
 	c := &Comparison{
 		before: newSide(before, lex), after: newSide(after, lex), lex: lex,
-		relevant: map[directory.GroupNum]bool{}, classes: map[string]*verdict{}, tally: newTally(),
+		relevant: map[directory.GroupNum]bool{}, lone: map[directory.ProjectKey]bool{}, classes: map[string]*verdict{}, tally: newTally(),
 	}
 	d := delta{c: c, shared: sameCatalogue(before, after)}
 	d.number()
@@ -220,11 +221,16 @@ func (d *delta) unpaired() {
 		}
 	}
 	for key := range a.projects {
-		d.c.who.Granted = d.c.who.Granted || b.projects[key] == 0
+		if b.projects[key] == 0 {
+			d.c.lone[key] = true
+		}
 	}
 	for key := range b.projects {
-		d.c.who.Granted = d.c.who.Granted || a.projects[key] == 0
+		if a.projects[key] == 0 {
+			d.c.lone[key] = true
+		}
 	}
+	d.c.who.Granted = d.c.who.Granted || len(d.c.lone) > 0
 }
 
 // groups finds the groups through which people get something else.

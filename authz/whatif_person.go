@@ -50,7 +50,7 @@ func (c *Comparison) judge(before, after *directory.Subject, same bool) *verdict
 		return c.work(before, after)
 	}
 	sub := before
-	if len(sub.Overrides) == 0 && !c.whole && c.before.standing(sub, SubjectUser) == c.after.standing(sub, SubjectUser) {
+	if len(sub.Overrides) == 0 && !c.whole && !c.grantedAlone(sub) && c.before.standing(sub, SubjectUser) == c.after.standing(sub, SubjectUser) {
 		small := *sub
 		small.Memberships = make([]directory.Membership, 0, 8)
 		for _, m := range sub.Memberships {
@@ -70,6 +70,12 @@ func (c *Comparison) judge(before, after *directory.Subject, same bool) *verdict
 	v := c.work(sub, sub)
 	c.classes[string(c.key)] = v
 	return v
+}
+
+// grantedAlone reports whether an own grant begins or ends with its project.
+// Whatever it gives may be held by other ways too, through whatever group.
+func (c *Comparison) grantedAlone(sub *directory.Subject) bool {
+	return slices.ContainsFunc(sub.Grants, func(g directory.Grant) bool { return c.lone[g.Project] })
 }
 
 // classKey is all of a subject that decisions depend on.
