@@ -45,6 +45,7 @@ var routeNeeds = map[string]Action{
 	"DELETE /api/v1/tokens/{id}":           WriteTokens,
 	"GET /api/v1/audit":                    ReadAudit,
 	"GET /api/v1/audit/verify":             ReadAudit,
+	"GET /api/v1/audit/checkpoint":         ReadAudit,
 	"GET /api/v1/policy":                   ReadPolicy,
 	"POST /api/v1/policy/plan":             WritePolicy,
 	"POST /api/v1/policy/diff":             ReadPolicy,

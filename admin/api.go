@@ -1,8 +1,11 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -11,10 +14,12 @@ import (
 	"go.uber.org/zap"
 )
 
-// An API serves a [Service] under /api/v1. All fields are required.
+// An API serves a [Service] under /api/v1. Service and Log are required.
 type API struct {
 	Service *Service
 	Log     *zap.Logger
+	// Limiter bounds how often one principal may ask. Nil means no bound.
+	Limiter *Limiter
 }
 
 type principalKey struct{}
@@ -37,6 +42,7 @@ const maxBody = 8 << 20
 type call struct {
 	*http.Request
 	by directory.Actor
+	id string // of the request
 }
 
 // body decodes the JSON body strictly. No body at all is like {}.
@@ -47,7 +53,7 @@ func (c call) body(into any) error {
 		return badBody(err)
 	}
 	if dec.More() {
-		return invalid("the body holds more than one JSON value")
+		return invalidAt("", "the body holds more than one JSON value")
 	}
 	return nil
 }
@@ -60,68 +66,107 @@ func (c call) number(name string) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
-		return 0, invalid("%s must be a whole number, not %q", name, text)
+		return 0, badParameter(name, "must be a whole number, not %q", text)
 	}
 	return n, nil
 }
 
-// An answer is what a handler wants said: a status (0 means 200) and a body.
+// An answer is what a handler wants said: a status (0 means 200), a body, and
+// headers if there are any.
 type answer struct {
 	status int
 	body   any
+	header http.Header
 }
 
 type handler func(call) (answer, error)
 
-// serve adapts f. It is the one place where an error becomes a status.
-func (a *API) serve(f handler) http.Handler {
+// serve adapts f, the handler of a route. It is the one place where an error
+// becomes a status.
+func (a *API) serve(pattern string, f handler) http.Handler {
+	op := operations[pattern]
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		by, ok := principal(r.Context())
-		if !ok {
-			a.fail(w, r, ErrForbidden)
-			return
-		}
-		by.Request = w.Header().Get("X-Request-Id")
-		if reason := r.Header.Get("Usherd-Reason"); len(reason) <= 500 {
-			by.Reason = reason
-		}
-		if err := a.admit(r, by); err != nil {
-			a.fail(w, r, err)
-			return
-		}
-		c := call{r, by}
-		dry, err := c.flag("dry_run")
+		c, err := a.begin(w, r, op)
 		if err != nil {
-			a.fail(w, r, err)
+			a.write(w, a.failure(c, err))
 			return
 		}
-		if dry {
-			c.Request = r.WithContext(WithDryRun(r.Context()))
+		format, err := c.exportFormat(op)
+		switch {
+		case err != nil:
+			a.write(w, a.failure(c, err))
+		case format != "":
+			a.export(w, c, op, f, format)
+		default:
+			a.write(w, a.once(c, func() rendered { return a.perform(c, op, f) }))
 		}
-		out, err := f(c)
-		if err != nil {
-			a.fail(w, r, err)
-			return
-		}
-		a.reply(w, out)
 	})
 }
 
-func (a *API) reply(w http.ResponseWriter, out answer) {
+// begin finds out who asks, lets them in and reads what all routes understand.
+func (a *API) begin(w http.ResponseWriter, r *http.Request, op operation) (call, error) {
+	c := call{Request: r, id: w.Header().Get("X-Request-Id")}
+	by, ok := principal(r.Context())
+	if !ok {
+		return c, ErrForbidden
+	}
+	by.Request = c.id
+	if reason := r.Header.Get("Usherd-Reason"); len(reason) <= 500 {
+		by.Reason = reason
+	}
+	c.by = by
+	if err := a.limit(w, by); err != nil {
+		return c, err
+	}
+	if err := a.admit(r, by); err != nil {
+		return c, err
+	}
+	if op.match && r.Header.Get("If-Match") == "" {
+		return c, errNoVersion
+	}
+	dry, err := c.flag("dry_run")
+	if dry {
+		c.Request = r.WithContext(WithDryRun(r.Context()))
+	}
+	return c, err
+}
+
+// A rendered answer is what goes over the wire.
+type rendered struct {
+	Status int         `json:"status"`
+	Header http.Header `json:"header"`
+	Body   []byte      `json:"body"`
+}
+
+// perform calls a handler and renders what it says.
+func (a *API) perform(c call, op operation, f handler) rendered {
+	out, err := f(c)
+	if err == nil && op.many == whole {
+		out.body, err = a.Service.cutList(c, out.body)
+	}
+	if err != nil {
+		return a.failure(c, err)
+	}
 	text, err := json.Marshal(out.body)
 	if err != nil {
-		a.Log.Error("encoding an answer", zap.Error(err))
-		http.Error(w, "", http.StatusInternalServerError)
-		return
+		return a.failure(c, fmt.Errorf("encoding an answer: %w", err))
 	}
+	r := rendered{cmp.Or(out.status, http.StatusOK), http.Header{"Content-Type": {"application/json"}}, append(text, '\n')}
+	maps.Copy(r.Header, out.header)
 	if stamped, ok := out.body.(interface{ stamp() string }); ok {
-		w.Header().Set("Usherd-Revision", stamped.stamp())
+		r.Header.Set("Usherd-Revision", stamped.stamp())
 	}
-	w.Header().Set("Content-Type", "application/json")
-	if out.status != 0 {
-		w.WriteHeader(out.status)
+	if next, ok := out.body.(interface{ next() string }); ok && next.next() != "" {
+		r.Header.Set("Link", c.linkTo(next.next()))
 	}
-	if _, err := w.Write(append(text, '\n')); err != nil {
+	return a.tagged(c, op, out.body, r)
+}
+
+// write sends an answer.
+func (a *API) write(w http.ResponseWriter, r rendered) {
+	maps.Copy(w.Header(), r.Header)
+	w.WriteHeader(r.Status)
+	if _, err := w.Write(r.Body); err != nil {
 		a.Log.Debug("writing an answer", zap.Error(err))
 	}
 }
@@ -134,10 +179,10 @@ func (o Outcome) stamp() string { return o.Stamp }
 func (a *API) Register(mux *http.ServeMux) {
 	for _, routes := range a.tables() {
 		for pattern, f := range routes {
-			mux.Handle(pattern, a.serve(f))
+			mux.Handle(pattern, a.serve(pattern, f))
 		}
 	}
-	mux.Handle(anything, a.serve(func(c call) (answer, error) { return answer{}, a.noRoute(mux, c) }))
+	mux.Handle(anything, a.serve(anything, func(c call) (answer, error) { return answer{}, a.noRoute(mux, c) }))
 }
 
 // tables are all routes; a route that routeNeeds does not have is nobody's.
@@ -189,6 +234,7 @@ func (a *API) routes() map[string]handler {
 		"POST /api/v1/check":                   a.check,
 		"GET /api/v1/audit":                    a.listAudit,
 		"GET /api/v1/audit/verify":             a.verifyAudit,
+		"GET /api/v1/audit/checkpoint":         a.auditCheckpoint,
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
+	"time"
 
 	"github.com/usherd/usherd/audit"
 	"github.com/usherd/usherd/directory"
@@ -30,14 +32,37 @@ type Verification struct {
 	Hash     string `json:"hash"`    // of the last one that holds
 	BrokenAt int64  `json:"broken_at,omitempty"`
 	Detail   string `json:"detail,omitempty"`
+	// Checkpoint says what a kept checkpoint adds; empty if none was given.
+	Checkpoint string `json:"checkpoint,omitempty"`
 }
 
 // VerifyAudit recomputes the whole audit chain.
 func (s *Service) VerifyAudit(ctx context.Context) (Verification, error) {
+	return s.VerifyAuditFrom(ctx, audit.Point{})
+}
+
+// VerifyAuditFrom recomputes the whole audit chain and checks that a point that
+// was kept elsewhere is part of it. The zero point checks nothing more. Records
+// that were cut off after the point, or a chain that was written anew, show.
+func (s *Service) VerifyAuditFrom(ctx context.Context, kept audit.Point) (Verification, error) {
 	if _, err := s.reads(ctx, ReadAudit); err != nil {
 		return Verification{}, err
 	}
-	at, err := audit.Verify(audit.Point{}, s.chain(ctx))
+	head, err := s.Store.Head(ctx, directory.Stamp{})
+	if err != nil {
+		return Verification{}, fmt.Errorf("reading the revision: %w", err)
+	}
+	var met audit.Hash
+	at, err := audit.Verify(audit.Point{}, func(yield func(audit.Record, error) bool) {
+		for r, err := range s.chain(ctx) {
+			if err == nil && r.Seq == kept.Seq {
+				met = r.Hash
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	})
 	out := Verification{OK: err == nil, Records: at.Seq, Hash: at.Hash.String()}
 	breach, ok := errors.AsType[*audit.BreakError](err)
 	switch {
@@ -45,8 +70,52 @@ func (s *Service) VerifyAudit(ctx context.Context) (Verification, error) {
 		out.BrokenAt, out.Detail = breach.Seq, breach.Reason
 	case err != nil:
 		return Verification{}, err
+	case int64(head.Stamp.Revision) > at.Seq:
+		out.OK, out.BrokenAt = false, at.Seq+1
+		out.Detail = fmt.Sprintf("cut off: the directory is at revision %d, and the last record is %d", head.Stamp.Revision, at.Seq)
+	case kept.Seq > at.Seq:
+		out.OK, out.BrokenAt = false, at.Seq+1
+		out.Detail = fmt.Sprintf("cut off: the checkpoint is of record %d, and the last one is %d", kept.Seq, at.Seq)
+	case kept.Seq > 0 && met != kept.Hash:
+		out.OK, out.BrokenAt = false, kept.Seq
+		out.Detail = fmt.Sprintf("record %d is not that of the checkpoint: the chain was written anew", kept.Seq)
+	}
+	if out.OK && kept.Seq > 0 {
+		out.Checkpoint = fmt.Sprintf("contains %v", kept)
 	}
 	return out, nil
+}
+
+// An AuditPoint is the end of the audit chain: whoever keeps it elsewhere can
+// tell later that nothing up to it was cut off or written anew.
+type AuditPoint struct {
+	Revision   directory.Revision `json:"revision"`
+	Hash       string             `json:"hash"`
+	Time       time.Time          `json:"time"`       // of the record
+	Checkpoint string             `json:"checkpoint"` // revision:hash, in one text
+}
+
+// AuditCheckpoint returns the present end of the audit chain.
+func (s *Service) AuditCheckpoint(ctx context.Context) (AuditPoint, error) {
+	if _, err := s.reads(ctx, ReadAudit); err != nil {
+		return AuditPoint{}, err
+	}
+	head, err := s.Store.Head(ctx, directory.Stamp{})
+	if err != nil {
+		return AuditPoint{}, fmt.Errorf("reading the revision: %w", err)
+	}
+	if head.Stamp.Revision == 0 {
+		return AuditPoint{}, notFound("there are no audit records yet")
+	}
+	records, err := s.Store.Audit(ctx, head.Stamp.Revision-1, 1)
+	if err != nil {
+		return AuditPoint{}, fmt.Errorf("reading audit records: %w", err)
+	}
+	if len(records) == 0 {
+		return AuditPoint{}, notFound("the audit record of revision %d", head.Stamp.Revision)
+	}
+	r, err := chained(records[0])
+	return AuditPoint{records[0].Revision, r.Hash.String(), records[0].Time, r.Point().String()}, err
 }
 
 // chain yields all audit records in the form that was hashed.
@@ -82,15 +151,61 @@ func chained(r directory.AuditRecord) (audit.Record, error) {
 }
 
 func (a *API) listAudit(c call) (answer, error) {
-	after, err := c.number("after")
-	if err != nil {
-		return answer{}, err
-	}
+	v := c.URL.Query()
 	n, err := c.number("limit")
 	if err != nil {
 		return answer{}, err
 	}
-	return listOf(a.Service.Audit(c.Context(), directory.Revision(after), n))
+	after, err := c.number("after")
+	if err != nil {
+		return answer{}, err
+	}
+	q := AuditQuery{Actor: v.Get("actor"), Target: v.Get("target"), Action: v.Get("action"), Request: v.Get("request"), Limit: n}
+	if q.From, err = c.moment("since"); err != nil {
+		return answer{}, err
+	}
+	if q.To, err = c.moment("until"); err != nil {
+		return answer{}, err
+	}
+	if text := v.Get("cursor"); text != "" {
+		at, err := a.Service.openCursor(text)
+		if err != nil {
+			return answer{}, err
+		}
+		if after, err = strconv.Atoi(at.id); err != nil {
+			return answer{}, badParameter("cursor", "is of another list")
+		}
+	}
+	return outcome(a.Service.AuditAfter(c.Context(), q, directory.Revision(after)))
 }
 
-func (a *API) verifyAudit(c call) (answer, error) { return outcome(a.Service.VerifyAudit(c.Context())) }
+// moment reads a query parameter that is a time; absent is the zero time.
+func (c call) moment(name string) (time.Time, error) {
+	text := c.URL.Query().Get(name)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, badParameter(name, "must be a time such as 2026-01-31T12:00:00Z, not %q", text)
+	}
+	return at, nil
+}
+
+func (a *API) verifyAudit(c call) (answer, error) {
+	n, err := c.number("revision")
+	if err != nil {
+		return answer{}, err
+	}
+	kept := audit.Point{Seq: int64(n)}
+	if text := c.URL.Query().Get("hash"); text != "" || n > 0 {
+		if kept.Hash, err = audit.ParseHash(text); err != nil || n < 1 {
+			return answer{}, badParameter("hash", "must be the hash of the checkpoint of a revision, 64 hexadecimal digits")
+		}
+	}
+	return outcome(a.Service.VerifyAuditFrom(c.Context(), kept))
+}
+
+func (a *API) auditCheckpoint(c call) (answer, error) {
+	return outcome(a.Service.AuditCheckpoint(c.Context()))
+}

@@ -19,14 +19,22 @@ var (
 	ErrUnavailable = errors.New("not available")
 	// ErrForbidden: the asker may not do this.
 	ErrForbidden = errors.New("not allowed")
+
+	errNoVersion = errors.New("If-Match is needed: the ETag that you saw, or * to replace whatever is there")
+	errKeyReused = errors.New("this Idempotency-Key came with another request before; take a new one")
+	errInFlight  = errors.New("the request of this Idempotency-Key is still being performed; ask again later")
+	errTooMany   = errors.New("too many requests; slow down")
 )
 
-// A Fault is one thing wrong with a text, and where.
+// A Fault is one thing wrong, and where: in a text, in the body of a request, or
+// in its query.
 type Fault struct {
-	File   string `json:"file,omitempty"`
-	Line   int    `json:"line,omitempty"`   // from 1
-	Column int    `json:"column,omitempty"` // from 1
-	Detail string `json:"detail"`
+	Pointer   *string `json:"pointer,omitempty"`   // JSON pointer into the body; empty is all of it
+	Parameter string  `json:"parameter,omitempty"` // of the query
+	File      string  `json:"file,omitempty"`
+	Line      int     `json:"line,omitempty"`   // from 1
+	Column    int     `json:"column,omitempty"` // from 1
+	Detail    string  `json:"detail"`
 }
 
 // String is file:line:column: detail.

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/usherd/usherd/directory"
@@ -24,10 +23,7 @@ func (a *API) lifecycleRoutes() map[string]handler {
 }
 
 func (a *API) linkUser(c call) (answer, error) {
-	var body struct {
-		Identity string `json:"identity"` // SOURCE/ID
-		User     string `json:"user"`
-	}
+	var body linkBody
 	if err := c.body(&body); err != nil {
 		return answer{}, err
 	}
@@ -35,9 +31,7 @@ func (a *API) linkUser(c call) (answer, error) {
 }
 
 func (a *API) detachUser(c call) (answer, error) {
-	var body struct {
-		Identity string `json:"identity"`
-	}
+	var body detachBody
 	if err := c.body(&body); err != nil {
 		return answer{}, err
 	}
@@ -57,9 +51,7 @@ func (a *API) showSource(c call) (answer, error) {
 }
 
 func (a *API) setSource(c call) (answer, error) {
-	var body struct {
-		Settings map[string]json.RawMessage `json:"settings"`
-	}
+	var body settingsBody
 	if err := c.body(&body); err != nil {
 		return answer{}, err
 	}
@@ -85,9 +77,7 @@ func (a *API) showRequest(c call) (answer, error) {
 }
 
 func (a *API) replayRequest(c call) (answer, error) {
-	var body struct {
-		Trial bool `json:"trial"`
-	}
+	var body replayBody
 	if err := c.body(&body); err != nil {
 		return answer{}, err
 	}
@@ -95,9 +85,7 @@ func (a *API) replayRequest(c call) (answer, error) {
 }
 
 func (a *API) rotateToken(c call) (answer, error) {
-	var body struct {
-		Seconds int64 `json:"grace_seconds"`
-	}
+	var body rotateBody
 	if err := c.body(&body); err != nil {
 		return answer{}, err
 	}

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"net/http"
@@ -130,7 +131,7 @@ func requests() []request {
 	for _, pattern := range []string{
 		"GET /api/v1/me", "GET /api/v1/users", "GET /api/v1/groups", "GET /api/v1/projects", "GET /api/v1/roles", "GET /api/v1/catalogue",
 		"GET /api/v1/integrations", "GET /api/v1/mappings", "GET /api/v1/policy", "GET /api/v1/sources", "GET /api/v1/sync", "GET /api/v1/holds",
-		"GET /api/v1/tokens", "GET /api/v1/audit", "GET /api/v1/audit/verify", "GET /api/v1/overrides",
+		"GET /api/v1/tokens", "GET /api/v1/audit", "GET /api/v1/audit/verify", "GET /api/v1/audit/checkpoint", "GET /api/v1/overrides",
 	} {
 		each(pattern, []string{""}, "")
 	}
@@ -286,10 +287,14 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 	text.WriteString("\n")
 	asked := map[string]bool{}
+	answers, err := admin.NewAnswerSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range rows {
 		asked[row.pattern] = true
 		for _, p := range principals {
-			fmt.Fprintf(&text, "%-7d", ask(t, mux, row, p))
+			fmt.Fprintf(&text, "%-7d", ask(t, mux, answers, row, p))
 		}
 		method, path, _ := strings.Cut(row.pattern, " ")
 		fmt.Fprintf(&text, "%s\n", strings.TrimSpace(fmt.Sprintf("%-7s%s  %s", method, strings.TrimPrefix(path, "/api/v1"), row.object)))
@@ -314,7 +319,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 }
 
-func ask(t *testing.T, mux http.Handler, row request, p principal) int {
+// ask asks, and checks that the answer is what the document says.
+func ask(t *testing.T, mux http.Handler, answers *admin.AnswerSchema, row request, p principal) int {
 	t.Helper()
 	method, _, _ := strings.Cut(row.pattern, " ")
 	path := row.path
@@ -329,8 +335,17 @@ func ask(t *testing.T, mux http.Handler, row request, p principal) int {
 	if p.by != nil {
 		r = r.WithContext(admin.WithPrincipal(r.Context(), *p.by))
 	}
+	if method == http.MethodPut {
+		r.Header.Set("If-Match", "*")
+	}
 	rec := httptest.NewRecorder()
 	mux.ServeHTTP(rec, r)
+	var body any
+	if err := json.Unmarshal(rec.Body.Bytes(), &body); err != nil {
+		t.Errorf("%s %s as %s = %d %s: %v", method, row.path, p.name, rec.Code, rec.Body, err)
+	} else if err := answers.Check(row.pattern, rec.Code, body); err != nil {
+		t.Errorf("%s %s as %s = %d %s: not what the document says: %v", method, row.path, p.name, rec.Code, rec.Body, err)
+	}
 	if rec.Code >= 500 && rec.Code != http.StatusServiceUnavailable { // what needs a daemon is refused after the right was asked for
 		t.Errorf("%s %s (%s) as %s = %d %s", method, row.path, row.object, p.name, rec.Code, rec.Body)
 	}

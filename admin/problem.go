@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -49,6 +50,10 @@ var problems = []struct {
 	{ErrTests, http.StatusUnprocessableEntity, "policy-tests-fail", "Tests of the policy fail"},
 	{ErrStale, http.StatusConflict, "stale", "What was looked at has changed"},
 	{ErrLastOwner, http.StatusConflict, "last-owner", "Nobody would own the organization"},
+	{errNoVersion, http.StatusPreconditionRequired, "version-required", "Say which version you saw"},
+	{errKeyReused, http.StatusUnprocessableEntity, "idempotency-key-reused", "The key was used for another request"},
+	{errInFlight, http.StatusConflict, "in-flight", "The same request is being performed"},
+	{errTooMany, http.StatusTooManyRequests, "too-many-requests", "Too many requests"},
 	{ErrForbidden, http.StatusForbidden, "forbidden", "Not allowed"},
 	{ErrUnavailable, http.StatusServiceUnavailable, "unavailable", "Not available"},
 	{directory.ErrNotFound, http.StatusNotFound, "not-found", "Not found"},
@@ -85,32 +90,34 @@ func ProblemOf(err error) *Problem {
 		if faults, ok := errors.AsType[*FaultsError](err); ok {
 			out.Faults = faults.Faults
 		}
+		if spot, ok := errors.AsType[*spotError](err); ok {
+			out.Faults = []Fault{spot.fault}
+		}
 		return out
 	}
 	return &Problem{Type: problemBase + "internal", Title: "Internal error", Status: http.StatusInternalServerError}
 }
 
-func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+// failure renders the problem that an error is.
+func (a *API) failure(c call, err error) rendered {
 	p := ProblemOf(err)
-	if p.Status >= http.StatusInternalServerError {
-		a.Log.Error("request failed", zap.String("request_id", w.Header().Get("X-Request-Id")),
-			zap.String("method", r.Method), zap.String("action", r.Pattern), zap.Error(err))
+	if p.Status >= http.StatusInternalServerError && a.Log != nil {
+		a.Log.Error("request failed", zap.String("request_id", c.id), zap.String("method", c.Method), zap.String("action", c.Pattern), zap.Error(err))
 	}
+	r := rendered{Status: p.Status, Header: http.Header{"Content-Type": {"application/problem+json"}}}
 	if wrong, ok := errors.AsType[*methodError](err); ok {
-		w.Header().Set("Allow", strings.Join(wrong.allowed, ", "))
+		r.Header.Set("Allow", strings.Join(wrong.allowed, ", "))
 	}
-	if p.Status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
+	switch p.Status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		r.Header.Set("Retry-After", "1")
 	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(p.Status)
 	text, err := json.Marshal(p)
-	if err == nil {
-		_, err = w.Write(append(text, '\n'))
+	if err != nil { // it is plain text
+		return rendered{Status: http.StatusInternalServerError}
 	}
-	if err != nil {
-		a.Log.Debug("writing a problem", zap.Error(err))
-	}
+	r.Body = append(text, '\n')
+	return r
 }
 
 // badBody says what is wrong with a body, and keeps what is too large.
@@ -118,5 +125,38 @@ func badBody(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return err
 	}
-	return invalid("body: %w", err)
+	pointer := ""
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		for part := range strings.SplitSeq(wrong.Field, ".") {
+			if part != "" && (part[0] < 'A' || part[0] > 'Z') { // not the name of an embedded type
+				pointer += "/" + part
+			}
+		}
+		return invalidAt(pointer, "body: %s must not be a JSON %s", cmp.Or(strings.TrimPrefix(pointer, "/"), "it"), wrong.Value)
+	}
+	if _, name, ok := strings.Cut(err.Error(), `json: unknown field "`); ok {
+		pointer = "/" + strings.TrimSuffix(name, `"`)
+	}
+	return invalidAt(pointer, "body: %w", err)
+}
+
+// A spotError is an invalid request, with the place of what is wrong.
+type spotError struct {
+	fault Fault
+	err   error
+}
+
+func (e *spotError) Error() string { return e.err.Error() }
+func (e *spotError) Unwrap() error { return e.err }
+
+// invalidAt is invalid with the JSON pointer of what is wrong in the body.
+func invalidAt(pointer, format string, args ...any) error {
+	err := invalid(format, args...)
+	return &spotError{Fault{Pointer: new(pointer), Detail: strings.TrimPrefix(err.Error(), directory.ErrInvalid.Error()+": ")}, err}
+}
+
+// badParameter is invalid for a parameter of the query.
+func badParameter(name, format string, args ...any) error {
+	err := invalid(name+" "+format, args...)
+	return &spotError{Fault{Parameter: name, Detail: strings.TrimPrefix(err.Error(), directory.ErrInvalid.Error()+": ")}, err}
 }

@@ -9,14 +9,18 @@ import (
 
 // list is how the API wraps lists, so that they can grow members.
 type list[T any] struct {
-	Items []T `json:"items"`
+	Items []T    `json:"items"`
+	Next  string `json:"next_cursor,omitempty"` // if a limit was given and there are more
 }
+
+func (l list[T]) next() string    { return l.Next }
+func (l Listing[T]) next() string { return l.Next }
 
 func listOf[T any](items []T, err error) (answer, error) {
 	if items == nil {
 		items = []T{}
 	}
-	return answer{body: list[T]{items}}, err
+	return answer{body: list[T]{Items: items}}, err
 }
 
 func outcome[T any](body T, err error) (answer, error) { return answer{body: body}, err }
@@ -38,10 +42,7 @@ func (a *API) addSource(c call) (answer, error) {
 }
 
 func (a *API) setSourceState(c call) (answer, error) {
-	var body struct {
-		State directory.SourceState `json:"state"`
-		From  directory.SourceState `json:"from"`
-	}
+	var body sourceStateBody
 	if err := c.body(&body); err != nil {
 		return answer{}, err
 	}
@@ -49,7 +50,7 @@ func (a *API) setSourceState(c call) (answer, error) {
 	case directory.SourceActive, directory.SourcePaused, directory.SourceDisabled:
 		return outcome(a.Service.SetSourceState(c.Context(), c.by, c.source(), body.State, body.From))
 	}
-	return answer{}, invalid("state %q is not one of active, paused, disabled", body.State)
+	return answer{}, invalidAt("/state", "state %q is not one of active, paused, disabled", body.State)
 }
 
 func (a *API) removeSource(c call) (answer, error) {
@@ -108,16 +109,13 @@ func (a *API) discardHold(c call) (answer, error) {
 func (a *API) listTokens(c call) (answer, error) { return listOf(a.Service.Tokens(c.Context())) }
 
 func (a *API) createToken(c call) (answer, error) {
-	var body struct {
-		NewToken
-		Seconds int64 `json:"life_seconds"`
-	}
+	var body newTokenBody
 	if err := c.body(&body); err != nil {
 		return answer{}, err
 	}
 	const most = int64(maxTokenLife / time.Second)
 	if body.Seconds < 0 || body.Seconds > most {
-		return answer{}, invalid("life_seconds must be from 60 to %d", most)
+		return answer{}, invalidAt("/life_seconds", "life_seconds must be from 60 to %d", most)
 	}
 	body.Life = time.Duration(body.Seconds) * time.Second
 	return created(a.Service.CreateToken(c.Context(), c.by, body.NewToken))
@@ -130,9 +128,7 @@ func (a *API) revokeToken(c call) (answer, error) {
 func (a *API) listMappings(c call) (answer, error) { return listOf(a.Service.Mappings(c.Context())) }
 
 func (a *API) confirmMapping(c call) (answer, error) {
-	var body struct {
-		Group string `json:"group"`
-	}
+	var body confirmBody
 	if err := c.body(&body); err != nil {
 		return answer{}, err
 	}

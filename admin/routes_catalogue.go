@@ -120,9 +120,7 @@ func (a *API) deleteRole(c call) (answer, error) {
 }
 
 func (a *API) setDefaultRole(c call) (answer, error) {
-	body, at, err := edited[struct {
-		Role directory.RoleName `json:"role"`
-	}](c)
+	body, at, err := edited[defaultRoleBody](c)
 	if err != nil {
 		return answer{}, err
 	}

@@ -52,7 +52,7 @@ func (c call) flag(name string) (bool, error) {
 	case "true":
 		return true, nil
 	default:
-		return false, invalid("%s must be true or false, not %q", name, text)
+		return false, badParameter(name, "must be true or false, not %q", text)
 	}
 }
 

@@ -13,22 +13,18 @@ func (a *API) showGroup(c call) (answer, error) {
 }
 
 func (a *API) setGroupStatus(c call) (answer, error) {
-	var body struct {
-		Status directory.GroupStatus `json:"status"`
-	}
+	var body groupStatusBody
 	if err := c.body(&body); err != nil {
 		return answer{}, err
 	}
 	if body.Status != directory.GroupActive && body.Status != directory.GroupBlocked {
-		return answer{}, invalid("status %q is not one of active, blocked", body.Status)
+		return answer{}, invalidAt("/status", "status %q is not one of active, blocked", body.Status)
 	}
 	return outcome(a.Service.SetGroupStatus(c.Context(), c.by, c.PathValue("group"), body.Status))
 }
 
 func (a *API) setGroupScope(c call) (answer, error) {
-	var body struct {
-		Project directory.ProjectKey `json:"project"`
-	}
+	var body scopeBody
 	if err := c.body(&body); err != nil {
 		return answer{}, err
 	}
@@ -56,10 +52,7 @@ func (a *API) showUser(c call) (answer, error) {
 }
 
 func (a *API) setBlock(c call) (answer, error) {
-	var body struct {
-		Blocked bool   `json:"blocked"`
-		Reason  string `json:"reason"`
-	}
+	var body blockBody
 	if err := c.body(&body); err != nil {
 		return answer{}, err
 	}
@@ -95,10 +88,7 @@ func (a *API) setOverride(c call) (answer, error) {
 }
 
 func (a *API) endOverride(c call) (answer, error) {
-	var body struct {
-		User    string               `json:"user"`
-		Project directory.ProjectKey `json:"project"`
-	}
+	var body endOverrideBody
 	if err := c.body(&body); err != nil {
 		return answer{}, err
 	}

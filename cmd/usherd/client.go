@@ -121,6 +121,9 @@ func (c *client) call(ctx context.Context, method, path string, body any) (json.
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
+	if method == http.MethodPut {
+		req.Header.Set("If-Match", "*") // a command replaces whatever is there
+	}
 	if c.reason != "" {
 		req.Header.Set("Usherd-Reason", c.reason)
 	}

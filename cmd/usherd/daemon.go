@@ -26,6 +26,12 @@ import (
 	"go.uber.org/zap"
 )
 
+// How often the holder of one admin token may ask, a second and at once.
+const (
+	adminRate  = 50
+	adminBurst = 500
+)
+
 // visibleWait is how long a write waits until this replica's checks see it.
 const visibleWait = 10 * time.Second
 
@@ -208,7 +214,12 @@ func (d *daemon) publicHandler(front *scim.Handler, root []byte) (http.Handler, 
 		return nil, err
 	}
 	api := http.NewServeMux()
-	(&admin.API{Service: d.service, Log: d.log.Named("api")}).Register(api)
+	served := &admin.API{Service: d.service, Log: d.log.Named("api"), Limiter: &admin.Limiter{Rate: adminRate, Burst: adminBurst}}
+	served.Register(api)
+	documents := http.NewServeMux()
+	served.RegisterDocument(documents)
+	mux.Handle("GET "+admin.DocumentPath, withRequestID(documents))
+	mux.Handle("GET /docs/api", withRequestID(documents))
 	mux.Handle("/api/v1/", withRequestID(d.keys.adminOnly(patient(logged(d.log.Named("api"), recovered(d.log, api))))))
 	mux.Handle("/", withRequestID(logged(d.log.Named("console"), recovered(d.log, d.console.Handler()))))
 	mux.Handle(watch.Path, withRequestID(d.watchers))
