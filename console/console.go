@@ -16,8 +16,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// Config is what a [Console] is made of. All fields but Environment, OIDC, Revision
-// and Now are required.
+// Config is what a [Console] is made of. All fields but Environment, OIDC, Revision,
+// Machine, NextRuns and Now are required.
 type Config struct {
 	Service *admin.Service
 	Keeper  directory.Keeper // sessions, login links, preferences
@@ -36,6 +36,10 @@ type Config struct {
 	// Revision returns the newest revision that is answered by; pages use it to
 	// say that something changed. Nil means never.
 	Revision func() directory.Revision
+	// Machine tells of the daemon. Nil leaves that out of the pages.
+	Machine Machine
+	// NextRuns tells when a source is read. Nil leaves that out.
+	NextRuns NextRuns
 	Now      func() time.Time // default time.Now
 }
 

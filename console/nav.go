@@ -78,6 +78,7 @@ type frameView struct {
 	Environment string
 	Revision    directory.Revision
 	HasRevision bool
+	Badges      map[string]int // what waits, by path of the menu
 }
 
 // here reports whether a page of the menu is shown, or one below it.
@@ -91,6 +92,7 @@ func (c *Console) frame(req request, title string, body templ.Component) templ.C
 		Title: title, Path: req.URL.Path, Viewer: req.viewer, Menu: menuFor(req.viewer), Notice: c.takeNotice(req.w, req.Request),
 		Environment: c.Environment,
 	}
+	f.Badges = c.badges(req)
 	if c.Revision != nil {
 		f.Revision, f.HasRevision = c.Revision(), true
 	}

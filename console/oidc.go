@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
@@ -229,10 +230,7 @@ func (c *Console) match(ctx context.Context, token *oidc.IDToken) (*directory.Su
 	if err := token.Claims(&claims); err != nil {
 		return nil, fmt.Errorf("%w: %w", errProvider, err)
 	}
-	claim := c.OIDC.Claim
-	if claim == "" {
-		claim = "sub"
-	}
+	claim := c.OIDC.claim()
 	value, ok := claims[claim].(string)
 	if !ok || value == "" {
 		return nil, fmt.Errorf("%w: the ID token has no text claim %q", errNoUser, claim)
@@ -254,6 +252,10 @@ func (c *Console) match(ctx context.Context, token *oidc.IDToken) (*directory.Su
 	}
 	return look.Subject, nil
 }
+
+// claim and attribute are what equals each other at the first sign-in.
+func (o *OIDC) claim() string     { return cmp.Or(o.Claim, "sub") }
+func (o *OIDC) attribute() string { return cmp.Or(o.Attribute, "externalId") }
 
 // active returns the user's id if the user may be signed in.
 func (c *Console) active(sub *directory.Subject) (directory.UserID, error) {

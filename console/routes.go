@@ -18,6 +18,11 @@ func (c *Console) routes() {
 	c.mux.HandleFunc("GET /live", c.live)
 	c.mux.HandleFunc("/", c.noPage)
 	c.sourcePages()
+	c.runPages()
+	c.auditPages()
+	c.tokenPages()
+	c.settingPages()
+	c.searchPages()
 }
 
 // noPage answers for every path that is no page. Programs that lost their way

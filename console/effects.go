@@ -1,0 +1,95 @@
+package console
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/authz"
+	"github.com/usherd/usherd/directory"
+)
+
+// An effectsView is who would gain and lose what, as a page shows it.
+type effectsView struct {
+	authz.Difference
+	People  []personShift
+	Hidden  int  // people of whom it tells in numbers only
+	Ask     bool // it is so much that the number has to be typed
+	Count   int  // that number
+	Unknown bool // nobody worked it out
+}
+
+// A personShift is what one person gains and loses.
+type personShift struct {
+	Name, Href   string
+	Gains, Loses []string
+	Admin        bool
+}
+
+// shownShifts is of how many people a page tells one by one.
+const shownShifts = 50
+
+// askAbove is how many people may be touched before their number has to be
+// typed.
+const askAbove = 100
+
+// effects prepares a difference; names may hold some that are no users yet.
+func (c *Console) effects(ctx context.Context, d authz.Difference, names map[directory.UserID]string) effectsView {
+	v := effectsView{Difference: d, Count: d.People}
+	v.Ask = d.People > askAbove || len(d.Administrators) > 0 ||
+		slices.ContainsFunc(d.Totals, func(t authz.Total) bool { return t.Right.IsAdministration() && t.Lose > 0 })
+	name := c.namer(ctx)
+	for _, s := range d.Shifts[:min(shownShifts, len(d.Shifts))] {
+		p := personShift{Name: names[s.User], Href: "/users/" + string(s.User), Gains: holdingNames(s.Gains), Loses: holdingNames(s.Loses)}
+		if p.Name == "" {
+			p.Name = name(s.User)
+		}
+		p.Admin = slices.ContainsFunc(slices.Concat(s.Gains, s.Loses), func(h authz.Holding) bool { return h.Right.IsAdministration() })
+		v.People = append(v.People, p)
+	}
+	v.Hidden = d.People - len(v.People)
+	return v
+}
+
+// confirmed reports whether a form says what has to be typed.
+func (v effectsView) confirmed(req request) bool {
+	return !v.Ask || req.PostForm.Get("count") == strconv.Itoa(v.Count)
+}
+
+func holdingNames(all []authz.Holding) []string {
+	var out []string
+	for _, h := range all {
+		out = append(out, h.String())
+	}
+	return out
+}
+
+// namer returns a function that names users, each asked for once. What can't be
+// named is called by its id.
+func (c *Console) namer(ctx context.Context) func(directory.UserID) string {
+	known := map[directory.UserID]string{}
+	return func(id directory.UserID) string {
+		name, ok := known[id]
+		if !ok {
+			name = string(id)
+			if u, err := c.Service.User(ctx, string(id)); err == nil {
+				name = displayName(u.User)
+			}
+			known[id] = name
+		}
+		return name
+	}
+}
+
+// preview is what an action would do, which is called for a trial only.
+func (c *Console) preview(req request, action func(ctx context.Context) (admin.Outcome, error)) (effectsView, error) {
+	out, err := action(admin.WithDryRun(req.Context()))
+	if err != nil {
+		return effectsView{}, err
+	}
+	if out.Preview == nil {
+		return effectsView{}, nil
+	}
+	return c.effects(req.Context(), *out.Preview, nil), nil
+}

@@ -1,0 +1,242 @@
+package console
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/directory"
+)
+
+// runPages are the pages about runs of LDAP sources and what they hold.
+func (c *Console) runPages() {
+	c.page("GET /runs", c.runs)
+	c.page("GET /runs/{id}", c.run)
+	c.page("GET /holds", c.holds)
+	c.page("GET /holds/{name}", c.hold)
+	c.page("POST /holds/{name}/approve", c.approveHold)
+	c.page("POST /holds/{name}/discard", c.discardHold)
+}
+
+// keptRuns is how many runs of a source are looked through.
+const keptRuns = 500
+
+var runList = ListSpec{
+	Name: "runs", Title: "Runs", Noun: "runs",
+	Columns: []Column{
+		{Key: "start", Title: "Started", Default: true},
+		{Key: "source", Title: "Source", Default: true},
+		{Key: "created", Title: "Created", Default: true, Number: true},
+		{Key: "updated", Title: "Updated", Default: true, Number: true},
+		{Key: "gone", Title: "Gone", Default: true, Number: true},
+		{Key: "members", Title: "Memberships", Default: true},
+		{Key: "issues", Title: "Issues", Default: true, Number: true},
+		{Key: "took", Title: "Took", Default: true},
+		{Key: "result", Title: "Result", Default: true},
+		{Key: "mode", Title: "Mode"},
+		{Key: "message", Title: "Message"},
+		{Key: "id", Title: "Run"},
+	},
+	Filters: []Filter{
+		{Key: "source", Title: "Source"},
+		{Key: "result", Title: "Result", Options: []Option{
+			{"applied", "applied"}, {"unchanged", "unchanged"}, {"held", "held"}, {"incomplete", "incomplete"}, {"failed", "failed"}, {"running", "running"},
+		}},
+		{Key: "from", Title: "From (day)"},
+		{Key: "to", Title: "To (day)"},
+	},
+}
+
+func (c *Console) runs(req request) (templ.Component, error) {
+	l := List{ListSpec: runList, State: c.state(req, runList)}
+	from, to, err := days(l.Filter["from"], l.Filter["to"])
+	if err != nil {
+		return nil, err
+	}
+	status, err := c.Service.SyncStatus(req.Context(), directory.SourceName(l.Filter["source"]), keptRuns)
+	if err != nil {
+		return nil, err
+	}
+	var all []directory.Run
+	for _, s := range status {
+		all = append(all, s.Runs...)
+	}
+	slices.SortFunc(all, func(a, b directory.Run) int { return cmp.Or(b.Started.Compare(a.Started), cmp.Compare(a.ID, b.ID)) })
+	all = slices.DeleteFunc(all, func(r directory.Run) bool {
+		result := l.Filter["result"]
+		return result != "" && result != string(r.Result) || !from.IsZero() && r.Started.Before(from) || !to.IsZero() && !r.Started.Before(to)
+	})
+	l.Total = len(all)
+	at, _ := strconv.Atoi(l.Cursor) // else the first page
+	at = min(max(at, 0), len(all))
+	if l.CSV {
+		at = 0
+	} else if at+l.Size < len(all) {
+		l.Next = strconv.Itoa(at + l.Size)
+		all = all[:at+l.Size]
+	}
+	for _, r := range all[at:] {
+		l.Rows = append(l.Rows, runRow(r))
+	}
+	if l.CSV {
+		c.csv(req, l, eachRow(l.Rows))
+		return nil, nil
+	}
+	l.Empty = noRuns()
+	return c.list(req, l)
+}
+
+// days are a range of days: from the beginning of one to the end of another.
+func days(from, to string) (begin, end time.Time, err error) {
+	for _, d := range []struct {
+		text string
+		set  *time.Time
+		add  int
+	}{{from, &begin, 0}, {to, &end, 1}} {
+		if d.text == "" {
+			continue
+		}
+		at, err := time.Parse(time.DateOnly, d.text)
+		if err != nil {
+			return begin, end, &admin.Problem{Title: "Not a day", Status: 400, Detail: "write days as 2026-03-31"}
+		}
+		*d.set = at.AddDate(0, 0, d.add)
+	}
+	return begin, end, nil
+}
+
+// resultTone is how a result of a run looks.
+func resultTone(r directory.RunResult) Tone {
+	switch r {
+	case directory.RunApplied, directory.RunUnchanged:
+		return Good
+	case directory.RunHeld, directory.RunIncomplete:
+		return Warn
+	case directory.RunFailed:
+		return Bad
+	case directory.RunRunning:
+	}
+	return Info
+}
+
+// opTone is how an operation of a plan looks.
+func opTone(op string) Tone {
+	switch op {
+	case "gone", "delete", "disable":
+		return Bad
+	case "create", "enable", "restore":
+		return Good
+	}
+	return Neutral
+}
+
+func (n syncNamed) title() string { return cmp.Or(n.Name, n.Value) }
+
+func runPath(r directory.Run) string { return "/runs/" + r.ID + "?source=" + string(r.Source) }
+
+// sum adds up counts by what their names end in: users and groups together.
+func sum(counts map[string]int64, ops ...string) int {
+	n := 0
+	for _, op := range ops {
+		n += int(counts["users."+op] + counts["groups."+op])
+	}
+	return n
+}
+
+func runTook(r directory.Run) string {
+	if r.Ended.IsZero() {
+		return ""
+	}
+	return r.Ended.Sub(r.Started).Round(time.Millisecond).String()
+}
+
+func runMembers(r directory.Run) string {
+	return "+" + strconv.FormatInt(r.Counts["members.add"], 10) + " −" + strconv.FormatInt(r.Counts["members.remove"], 10)
+}
+
+func runRow(r directory.Run) Row {
+	mode := "complete"
+	if r.Counts["incremental"] > 0 {
+		mode = "what changed"
+	}
+	return Row{ID: r.ID, Label: r.ID, Cells: map[string]Cell{
+		"start": Time(r.Started), "source": Link(string(r.Source), runPath(r)), "created": Number(sum(r.Counts, "create", "restore")),
+		"updated": Number(sum(r.Counts, "update", "disable", "enable")), "gone": Number(sum(r.Counts, "gone", "delete")), "members": Text(runMembers(r)),
+		"issues": Number(int(r.Counts["issues"])), "took": Text(runTook(r)), "result": Badge(string(r.Result), resultTone(r.Result)),
+		"mode": Text(mode), "message": Text(r.Message), "id": Text(r.ID),
+	}}
+}
+
+// countPairs are counts in the order of their names.
+func countPairs(counts map[string]int64) []pair {
+	var out []pair
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		if counts[name] != 0 {
+			out = append(out, pair{name, thousands(int(counts[name]))})
+		}
+	}
+	return out
+}
+
+// A runView is the page of a run.
+type runView struct {
+	directory.Run
+	Counts  []pair
+	Changes []auditRow
+	Audit   bool // whether the viewer may see what it changed
+	More    bool
+	Manage  bool
+}
+
+func (c *Console) run(req request) (templ.Component, error) {
+	status, err := c.Service.SyncStatus(req.Context(), directory.SourceName(req.URL.Query().Get("source")), keptRuns)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range status {
+		i := slices.IndexFunc(s.Runs, func(r directory.Run) bool { return r.ID == req.PathValue("id") })
+		if i < 0 {
+			continue
+		}
+		r := s.Runs[i]
+		v := runView{Run: r, Counts: countPairs(r.Counts), Audit: req.viewer.Can(admin.ReadAudit), Manage: req.viewer.Can(admin.OperateSync)}
+		if v.Audit {
+			q := admin.AuditQuery{Request: r.ID, From: r.Started, Limit: 50}
+			if !r.Ended.IsZero() {
+				q.To = r.Ended.Add(time.Minute)
+			}
+			page, err := c.Service.FindAudit(req.Context(), q)
+			if err != nil {
+				return nil, err
+			}
+			v.Changes, v.More = c.auditRows(req.Context(), page.Items), page.Next > 0
+		}
+		return c.frame(req, "Run of "+string(r.Source), runTemplate(v)), nil
+	}
+	return nil, errNoPage
+}
+
+// badges are what waits, by path of the menu.
+func (c *Console) badges(req request) map[string]int {
+	if req.viewer == nil || !req.viewer.Anywhere(admin.ReadSources) {
+		return nil
+	}
+	held, err := c.Service.Holds(req.Context())
+	if err != nil || len(held) == 0 {
+		return nil // the page itself says what is wrong
+	}
+	return map[string]int{"/holds": len(held)}
+}
+
+// capital begins a text with a capital letter.
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
