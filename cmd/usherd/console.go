@@ -29,6 +29,7 @@ func (d *daemon) openConsole(root []byte) error {
 	d.console, err = console.New(console.Config{
 		Service: d.service, Keeper: d.store, Key: key, URL: func() string { return d.url }, Log: d.log.Named("console"),
 		Environment: settings.Environment, OIDC: oidcOf(settings.OIDC), FirstOwner: d.firstOwner, Revision: d.revision,
+		Machine: machine{d}, NextRuns: nextRuns,
 	})
 	return err
 }
