@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/usherd/usherd/authz"
 	"github.com/usherd/usherd/directory"
@@ -21,6 +22,10 @@ type PolicyFile struct {
 	// since, or if somebody would gain something that the plan did not show.
 	Plan string     `json:"plan,omitempty"`
 	List PeopleList `json:"people,omitzero"` // for a plan: which people it lists
+
+	// Sources are put in the same apply, or nothing is: a configuration may name
+	// a source and a policy that speaks of it.
+	Sources []directory.PutSource `json:"-"`
 }
 
 // An AppliedPolicy is the outcome of an apply.
@@ -50,6 +55,7 @@ func (s *Service) prepare(ctx context.Context, p PolicyFile) (draft, error) {
 	if p.Name == "" {
 		p.Name = "policy"
 	}
+	facts.Policy.Sources = withSources(facts.Policy.Sources, p.Sources)
 	file, err := authz.Parse(p.Name, []byte(p.Text))
 	if verr := file.Validate(facts.Policy); verr != nil {
 		err = verr // those of Parse are among them
@@ -68,6 +74,20 @@ func (s *Service) prepare(ctx context.Context, p PolicyFile) (draft, error) {
 	d.results = authz.RunTests(tests, d.snapshot, s.lookup(ctx))
 	d.warnings = append(testFaults(p.Name, d.results, authz.Warned), unmatched(d.next)...)
 	return d, nil
+}
+
+// withSources are the sources that there would be.
+func withSources(have []directory.Source, put []directory.PutSource) []directory.Source {
+	out := slices.Clone(have)
+	for _, c := range put {
+		at := slices.IndexFunc(out, func(s directory.Source) bool { return s.Name == c.Source.Name })
+		if at < 0 {
+			out = append(out, c.Source)
+			continue
+		}
+		out[at] = c.Source
+	}
+	return out
 }
 
 // lookup finds the living users that tests name.
@@ -164,7 +184,11 @@ func (s *Service) ApplyPolicy(ctx context.Context, by directory.Actor, p PolicyF
 	} else if lost {
 		return AppliedPolicy{}, errLastOwner()
 	}
-	done, err := s.apply(ctx, by, directory.RequirePolicy{Revision: d.facts.Policy.Revision}, change)
+	changes := []directory.Change{directory.RequirePolicy{Revision: d.facts.Policy.Revision}}
+	for _, c := range p.Sources {
+		changes = append(changes, c)
+	}
+	done, err := s.apply(ctx, by, append(changes, change)...)
 	if errors.Is(err, directory.ErrVersion) {
 		err = fmt.Errorf("%w: the policy was changed at the same time; try again", ErrStale)
 	}

@@ -19,16 +19,43 @@ var bySystem = directory.Actor{Kind: "system", Name: "configuration"}
 // configure brings the sources and the policy that the configuration names into
 // the store. What is there already alters nothing.
 func (d *daemon) configure(ctx context.Context, cfg *config.Config) error {
-	if err := d.configureSources(ctx, cfg.Sources); err != nil {
+	sources, err := d.newSources(ctx, cfg.Sources)
+	if err != nil {
 		return err
 	}
-	return d.configurePolicy(ctx, cfg.Policy.File)
+	if cfg.Policy.File != "" {
+		err = d.configurePolicy(ctx, cfg.Policy.File, sources)
+	} else {
+		err = d.configureSources(ctx, sources)
+	}
+	if err == nil && len(sources) > 0 {
+		d.log.Info("sources of the configuration", zap.Int("changed", len(sources)))
+	}
+	return err
 }
 
-func (d *daemon) configureSources(ctx context.Context, named []config.Source) error {
+// configureSources puts sources where no policy comes with them.
+func (d *daemon) configureSources(ctx context.Context, sources []directory.PutSource) error {
+	d.managed.Store(nil)
+	if len(sources) == 0 {
+		return nil
+	}
+	changes := make([]directory.Change, len(sources))
+	for i, c := range sources {
+		changes[i] = c
+	}
+	if _, err := d.visible.Apply(ctx, bySystem, changes...); err != nil {
+		return fmt.Errorf("sources of the configuration: %w", err)
+	}
+	return nil
+}
+
+// newSources lists those of the named sources that the store does not have as
+// they are named.
+func (d *daemon) newSources(ctx context.Context, named []config.Source) (changes []directory.PutSource, _ error) {
 	have, err := d.store.Sources(ctx)
 	if err != nil {
-		return fmt.Errorf("reading sources: %w", err)
+		return nil, fmt.Errorf("reading sources: %w", err)
 	}
 	byName := map[directory.SourceName]directory.Source{}
 	rank := 0
@@ -36,15 +63,14 @@ func (d *daemon) configureSources(ctx context.Context, named []config.Source) er
 		byName[src.Name] = src
 		rank = max(rank, src.Rank+1)
 	}
-	var changes []directory.Change
 	for _, n := range named {
 		src, known := byName[directory.SourceName(n.Name)]
 		settings, err := sourceSettings(n)
 		if err != nil {
-			return fmt.Errorf("source %s: %w", n.Name, err)
+			return nil, fmt.Errorf("source %s: %w", n.Name, err)
 		}
 		if known && src.Kind != directory.SourceKind(n.Kind) {
-			return fmt.Errorf("source %s is of kind %s in the store; a source does not change its kind: choose another name", n.Name, src.Kind)
+			return nil, fmt.Errorf("source %s is of kind %s in the store; a source does not change its kind: choose another name", n.Name, src.Kind)
 		}
 		if known && sameJSON(src.Settings, settings) {
 			continue
@@ -56,14 +82,7 @@ func (d *daemon) configureSources(ctx context.Context, named []config.Source) er
 		src.Settings, src.Modified = settings, time.Now()
 		changes = append(changes, directory.PutSource{Source: src})
 	}
-	if len(changes) == 0 {
-		return nil
-	}
-	if _, err := d.visible.Apply(ctx, bySystem, changes...); err != nil {
-		return fmt.Errorf("sources of the configuration: %w", err)
-	}
-	d.log.Info("sources of the configuration", zap.Int("changed", len(changes)))
-	return nil
+	return changes, nil
 }
 
 // sourceSettings puts a configured source into the store's form.

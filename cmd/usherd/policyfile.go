@@ -10,18 +10,15 @@ import (
 	"go.uber.org/zap"
 )
 
-// configurePolicy applies the policy file that the configuration names. A file
-// that says what holds already alters nothing.
-func (d *daemon) configurePolicy(ctx context.Context, file string) error {
-	if file == "" {
-		d.managed.Store(nil)
-		return nil
-	}
+// configurePolicy applies the policy file that the configuration names, together
+// with the sources that it brings: if one can't be taken over, neither is. A
+// file that says what holds already alters nothing.
+func (d *daemon) configurePolicy(ctx context.Context, file string, sources []directory.PutSource) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("policy file: %w", err)
 	}
-	done, err := d.service.ApplyPolicy(ctx, bySystem, admin.PolicyFile{Name: file, Text: string(text)})
+	done, err := d.service.ApplyPolicy(ctx, bySystem, admin.PolicyFile{Name: file, Text: string(text), Sources: sources})
 	if err != nil {
 		return fmt.Errorf("policy file: %w", err)
 	}
