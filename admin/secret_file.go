@@ -22,7 +22,8 @@ func (s *Service) mayNameFiles(a *Authority, settings json.RawMessage) error {
 	for name, value := range members {
 		var path string
 		// Keys are matched without regard to case, as they are decoded.
-		if !strings.HasSuffix(strings.ToLower(name), "file") || json.Unmarshal(value, &path) != nil || path == "" {
+		key := strings.ToLower(name)
+		if key == "profile" || !strings.HasSuffix(key, "file") || json.Unmarshal(value, &path) != nil || path == "" {
 			continue
 		}
 		if s.SecretFolder == "" || !filepath.IsAbs(path) || !strings.HasPrefix(filepath.Clean(path), filepath.Clean(s.SecretFolder)+string(filepath.Separator)) {
