@@ -117,6 +117,9 @@ func (d *daemon) loginLink(ctx context.Context, name string) (string, error) {
 // is for eyes on this machine: it goes to the terminal or, where none is, into a
 // file for the daemon's user, and never to the log.
 func (d *daemon) offerFirstLink(ctx context.Context) error {
+	if d.embedded {
+		return nil
+	}
 	owned, err := d.service.HasOwner(ctx)
 	if err != nil || owned {
 		return err

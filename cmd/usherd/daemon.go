@@ -44,17 +44,18 @@ type daemon struct {
 	level   zap.AtomicLevel
 	metrics *prometheus.Registry
 
-	store   *store.Store
-	redis   *cache.Redis // nil without one
-	cache   *cache.Cache[*authz.Snapshot]
-	visible *visibleStore
-	keys    *keyring
-	pdp     *pdp
-	service *admin.Service
-	console *console.Console
-	sync    *syncer
-	provlog *provisioningLog
-	work    *workMetrics
+	store    *store.Store
+	redis    *cache.Redis // nil without one
+	cache    *cache.Cache[*authz.Snapshot]
+	visible  *visibleStore
+	keys     *keyring
+	pdp      *pdp
+	service  *admin.Service
+	console  *console.Console
+	embedded bool // inside a command, which says by itself how to get in
+	sync     *syncer
+	provlog  *provisioningLog
+	work     *workMetrics
 	bindings
 
 	public, ops, socket *listening
@@ -297,6 +298,9 @@ func (d *daemon) start(ctx, work context.Context) error {
 	d.background.Go(func() { d.housekeep(work) })
 	d.background.Go(func() { d.countSeats(work) })
 	d.background.Go(func() { d.watchTokens(work) })
+	d.background.Go(func() {
+		d.service.RunJobs(work, func(err error) { d.log.Error("a job broke off", zap.Error(err)) })
+	})
 	return nil
 }
 

@@ -85,7 +85,7 @@ func (a *app) demo(ctx context.Context, dir string, once bool, tell func(*demons
 	}
 	verdict := show.verdict()
 	if !once {
-		show.repeat(dir)
+		show.repeat(ctx, dir)
 		<-ctx.Done()
 	}
 	stop()
@@ -109,7 +109,11 @@ func (a *app) embedded(ctx context.Context, e embedding) (*daemon, error) {
 	cfg.Log.Level, cfg.Log.Format = "error", "console"
 	cfg.SetDefaults()
 	level := zap.NewAtomicLevel()
-	return newDaemon(ctx, a, cfg, level, newLog(cfg.Log, level))
+	d, err := newDaemon(ctx, a, cfg, level, newLog(cfg.Log, level))
+	if err == nil {
+		d.embedded = true
+	}
+	return d, err
 }
 
 // freeOr is the address if nobody listens there, else one with a free port.

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/usherd/usherd/admin"
 )
 
 // A caller speaks JSON over HTTP with one token.
@@ -255,7 +258,10 @@ func (s *demonstration) block(ctx context.Context) error {
 }
 
 // repeat prints what to type to go on.
-func (s *demonstration) repeat(dir string) {
+func (s *demonstration) repeat(ctx context.Context, dir string) {
+	if link, err := s.consoleLink(ctx); err == nil {
+		s.say("\nLook around in the console; this link signs you in once, within ten minutes:\n  %s", link)
+	}
 	s.say("\nSCIM     %s/scim/%s/v2", s.daemon.url, s.source)
 	s.say("checks   %s/access/v1/evaluation", s.daemon.url)
 	s.say("probes   http://%s/readyz, /metrics", s.daemon.ops.net.Addr())
@@ -270,6 +276,16 @@ func (s *demonstration) repeat(dir string) {
 	}
 	s.say("  usherd explain %s %s %s/%s%s --data %s", c.who, c.action, c.typ, c.id, project, dir)
 	s.say("\nCtrl-C ends it.")
+}
+
+// consoleLink lets whoever watches in as the owner.
+func (s *demonstration) consoleLink(ctx context.Context) (string, error) {
+	const name = "you@example.com"
+	ctx = admin.WithPrincipal(ctx, bySystem)
+	if _, err := s.daemon.service.FirstOwner(ctx, name); err != nil && !errors.Is(err, admin.ErrOwned) {
+		return "", err
+	}
+	return s.daemon.loginLink(ctx, name)
 }
 
 // curl is a question as a command.
