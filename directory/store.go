@@ -108,6 +108,10 @@ type Journal interface {
 	// holds it. A new holder gets a higher epoch.
 	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (lease Lease, ok bool, err error)
 	ReleaseLease(ctx context.Context, name, holder string) error
+	// NoteLogins says when people were last known to sign in, by the id of the
+	// user or of one of its identities. The later of what is kept and what is
+	// noted stays; an id that names no living user is passed over.
+	NoteLogins(ctx context.Context, logins map[UserID]time.Time) error
 	Audit(ctx context.Context, after Revision, limit int) ([]AuditRecord, error)
 }
 
@@ -136,6 +140,7 @@ type Store interface {
 	Timeline
 	Rehearser
 	Foreseer
+	Claimer
 
 	// RootKey returns the deployment's root key, 32 bytes, made at first start.
 	RootKey(ctx context.Context) ([]byte, error)

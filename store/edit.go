@@ -158,8 +158,10 @@ func (e *edit) end(ctx context.Context, table, where string, args ...any) error 
 
 // rows is the text of a table of the arrays in a JSON parameter: (SELECT value
 // ->> 0, value ->> 1 FROM rows). One parameter carries any number of rows.
-func (e *edit) rows(param string) string {
-	if e.d.engine == postgres {
+func (e *edit) rows(param string) string { return e.d.rows(param) }
+
+func (d dialect) rows(param string) string {
+	if d.engine == postgres {
 		return "jsonb_array_elements(CAST(CAST(" + param + " AS TEXT) AS JSONB))"
 	}
 	return "json_each(" + param + ")"

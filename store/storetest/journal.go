@@ -19,6 +19,7 @@ var journalCases = []testCase{
 	{"a source has at most one hold", testHolds},
 	{"a lease has one holder at a time", testLease},
 	{"a lease that ran out goes to another with a higher epoch", testLeaseExpires},
+	{"the later sign-in stays", testLogins},
 	{"the audit trail has one record for every revision", testAudit},
 	{"the journal makes no revision", testJournalIsNoFact},
 }
@@ -235,5 +236,63 @@ func testFindRequests(t *testing.T, s directory.Store) {
 		if err != nil || ids.String() != tt.want {
 			t.Errorf("%s: FindRequests(%+v) = %s, %v; want %s", tt.claim, tt.q, ids.String(), err, tt.want)
 		}
+	}
+}
+
+func testLogins(t *testing.T, s directory.Store) {
+	f := fill(t, s)
+	ann, bob := f.user(okta, "ann"), f.user(corp, "bob")
+	second := directory.UserID(directory.NewID())
+	f.apply(directory.CreateUser{ID: second, Source: corp, User: ann, Profile: profile("ann")})
+	gone := f.user(okta, "gone")
+	f.apply(directory.DeleteUser{ID: gone, Source: okta})
+	before := f.head()
+	note := func(logins map[directory.UserID]time.Time) {
+		t.Helper()
+		if err := s.NoteLogins(t.Context(), logins); err != nil {
+			t.Fatal(err)
+		}
+	}
+	login := func(id directory.UserID) time.Time {
+		t.Helper()
+		u, err := s.User(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := s.PersonRows(t.Context(), id)
+		if err != nil || len(rows) != 1 || !rows[0].LastLogin.Equal(u.LastLogin) {
+			t.Errorf("PersonRows of %s = %+v, %v; want last login %v", id, rows, err, u.LastLogin)
+		}
+		return u.LastLogin
+	}
+	later := someTime.Add(time.Hour)
+	note(nil)
+	note(map[directory.UserID]time.Time{ann: someTime, second: later, "nobody": later, "\x00": later, gone: later})
+	if got := login(ann); !got.Equal(later) {
+		t.Errorf("last login by two identities = %v, want the later one, %v", got, later)
+	}
+	if got := login(bob); !got.IsZero() {
+		t.Errorf("last login of somebody else = %v, want none", got)
+	}
+	note(map[directory.UserID]time.Time{ann: someTime, bob: someTime})
+	if got := login(ann); !got.Equal(later) {
+		t.Errorf("last login after an earlier one was noted = %v, want %v", got, later)
+	}
+	if got := login(bob); !got.Equal(someTime) {
+		t.Errorf("last login = %v, want %v", got, someTime)
+	}
+	if u, err := s.User(t.Context(), gone); err != nil || !u.LastLogin.IsZero() {
+		t.Errorf("last login of somebody deleted = %v, %v; want none", u.LastLogin, err)
+	}
+	many := map[directory.UserID]time.Time{bob: later}
+	for range 3000 { // more than one statement takes
+		many[directory.UserID(directory.NewID())] = later
+	}
+	note(many)
+	if got := login(bob); !got.Equal(later) {
+		t.Errorf("last login among many = %v, want %v", got, later)
+	}
+	if h, err := s.Head(t.Context(), before); err != nil || h.Stamp != before {
+		t.Errorf("Head after noting sign-ins = %+v, %v; want %s", h, err, before)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 var listingCases = []testCase{
 	{"lists show every user once, with what is shown of each identity", testPersonRows},
+	{"what becomes of newcomers is known beforehand", testClaims},
 }
 
 func testPersonRows(t *testing.T, s directory.Store) {
