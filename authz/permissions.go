@@ -9,7 +9,9 @@ import (
 	"github.com/usherd/usherd/directory"
 )
 
-// Permissions are everything that a subject may do, in one check's scope.
+// Permissions are everything that a subject may do, in one check's scope. A list
+// without anything in it is empty, never nil: whoever reads the JSON may count on
+// an array.
 type Permissions struct {
 	User    directory.UserID     `json:"user,omitempty"`
 	Project directory.ProjectKey `json:"project,omitempty"`
@@ -37,7 +39,7 @@ type Connection struct {
 func (s *Snapshot) Permissions(subject *directory.Subject, project directory.ProjectKey) Permissions {
 	p := s.permissions(subject, project)
 	if p.Code == Granted {
-		p.Roles = s.RolesOf(subject, project)
+		p.Roles = append(p.Roles, s.RolesOf(subject, project)...)
 		if r := s.cat.defaultRole; r != nil && s.hasDefaultRole(subject) {
 			p.DefaultRole = r.Name
 		}
@@ -47,7 +49,10 @@ func (s *Snapshot) Permissions(subject *directory.Subject, project directory.Pro
 
 // permissions is Permissions without the names of Roles.
 func (s *Snapshot) permissions(subject *directory.Subject, project directory.ProjectKey) Permissions {
-	p := Permissions{User: subject.ID, Project: project, Code: s.standing(subject, SubjectUser)}
+	p := Permissions{
+		User: subject.ID, Project: project, Code: s.standing(subject, SubjectUser),
+		Access: []string{}, Role: []string{}, Output: []string{}, Integration: []Connection{}, Rights: []directory.Right{}, Roles: []directory.RoleName{},
+	}
 	a := ask{scope: s.cat.scope(project), project: project}
 	if p.Code == Granted && a.scope == nowhere {
 		p.Code = UnknownProject

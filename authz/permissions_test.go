@@ -66,7 +66,7 @@ func TestPermissionsAreWhatDecideAllows(t *testing.T) {
 					want.Rights = append(want.Rights, right)
 				}
 			}
-			if diff := cmp.Diff(got, want); diff != "" {
+			if diff := cmp.Diff(got, want, cmpopts.EquateEmpty()); diff != "" {
 				t.Fatalf("Permissions(%q) (-got +want):\n%s", project, diff)
 			}
 			checkRoles(t, f, &s, got)

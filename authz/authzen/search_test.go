@@ -363,6 +363,10 @@ func TestPermissions(t *testing.T) {
 	if err := json.Unmarshal([]byte(unknown.Body), &got); err != nil || got.Code != authz.UnknownSubject {
 		t.Errorf("permissions of nobody = %+v, %v; want none, with the reason", got, err)
 	}
+	const nothing = `{"code":"unknown_subject","access":[],"role":[],"output":[],"integration":[],"rights":[],"roles":[]}`
+	if got := strings.TrimSpace(unknown.Body); got != nothing {
+		t.Errorf("permissions of nobody = %s, want %s: lists are arrays", got, nothing)
+	}
 }
 
 func TestMetadata(t *testing.T) {
