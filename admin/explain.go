@@ -63,6 +63,9 @@ func (s *Service) Explain(ctx context.Context, q Question) (Explained, error) {
 func (s *Service) person(ctx context.Context, look Look, asked string) (authz.Person, error) {
 	who := authz.Person{Name: asked, Handle: asked}
 	if look.Subject.Found != directory.One {
+		if key, err := SubjectKey(asked); err == nil && key.Kind != directory.KeyUserName {
+			who.Handle = key.Value // what a list of users can look for
+		}
 		return who, nil
 	}
 	u, err := s.Store.User(ctx, look.Subject.ID)

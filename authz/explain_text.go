@@ -97,7 +97,7 @@ func (t *teller) otherWays(part Part) {
 	if len(part.Paths) < 2 {
 		return
 	}
-	t.line("\nOther ways to %s:", part.Asked)
+	t.line("\nOther ways to get %s:", part.Asked)
 	rest := part.Paths[1:]
 	for _, p := range rest[:min(len(rest), moreWays)] {
 		t.line("  - they %s", p.clause())
@@ -253,11 +253,19 @@ func (t *teller) fixes() {
 		return
 	}
 	t.line("\nWhat would help:")
+	var said []string
 	for _, f := range all {
 		text := f.Do
 		if f.Right != "" {
 			text += fmt.Sprintf(" (takes %s: %s)", f.Right, joinNames(f.Roles))
 		}
+		if f.Kind == FixNameUser {
+			text = f.Do + " (" + f.Command + ")" // it changes nothing, and anybody who may ask may look
+		}
+		if slices.Contains(said, text) {
+			continue // the same group can stand in the way of several parts
+		}
+		said = append(said, text)
 		t.line("  - %s", text)
 	}
 	if next := t.e.Next(); len(next) > 0 {

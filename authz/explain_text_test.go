@@ -71,6 +71,17 @@ var explainStories = []struct {
 	{"a blocked group", "Cleo Carter", "operate machine/laser-1", []string{"okta/Machinists"}, func(w *world, _ *directory.Subject, _ *authz.Person) {
 		w.at("okta/Workshop").Blocked = true
 	}},
+	{"a blocked group that gives both halves", "Ann Archer", "edit feature/drawing", []string{"okta/Engineering"}, func(w *world, _ *directory.Subject, _ *authz.Person) {
+		w.at("okta/Engineering").Blocked = true
+	}},
+	{"nobody of that name", "Zoe", "edit feature/drawing", nil, func(_ *world, s *directory.Subject, p *authz.Person) {
+		*s = directory.Subject{}
+		p.Name, p.Handle = "zoe", "zoe"
+	}},
+	{"two of that name", "Zoe", "edit feature/drawing", nil, func(_ *world, s *directory.Subject, p *authz.Person) {
+		*s = directory.Subject{Found: directory.Ambiguous}
+		p.Name, p.Handle = "email:info@example.com", "info@example.com"
+	}},
 	{"hidden by an override", "Cleo Carter", "access feature/part-list", []string{"okta/Workshop"}, func(_ *world, s *directory.Subject, p *authz.Person) {
 		s.Overrides = []directory.ProjectKey{""}
 		p.Overrode = []directory.Override{{By: "root", Reason: "on loan", Created: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}}

@@ -30,6 +30,7 @@ type FixKind string
 
 // The kinds of fix.
 const (
+	FixNameUser       FixKind = "name_user" // otherwise than was asked
 	FixUnblockUser    FixKind = "unblock_user"
 	FixActivateUser   FixKind = "activate_user"   // in the source that says inactive
 	FixDetach         FixKind = "detach_identity" // that says inactive
@@ -67,6 +68,11 @@ func (x *fixer) add(f Fix, right directory.Right, command ...string) {
 func (s *Snapshot) fixesOfAll(subject *directory.Subject, code Code) []Fix {
 	x := &fixer{s: s, subject: subject}
 	switch code {
+	case UnknownSubject:
+		x.add(Fix{Kind: FixNameUser, Do: "look for another name of theirs; perhaps no directory has delivered them yet"},
+			directory.DirectoryRead, "user", "list", "--q", userArg)
+	case AmbiguousSubject:
+		x.add(Fix{Kind: FixNameUser, Do: "name one of them by userName or id"}, directory.DirectoryRead, "user", "list", "--q", userArg)
 	case BlockedUser:
 		x.add(Fix{Kind: FixUnblockUser, Do: "unblock the user", Enough: true}, directory.UsersManage, "user", "unblock", userArg)
 	case InactiveUser:
@@ -101,12 +107,11 @@ func (s *Snapshot) fixes(subject *directory.Subject, a *ask, w *want, part Part)
 	}
 	x.grant(a, w)
 	for _, g := range s.givers(subject, a, w) {
-		where := "in " + string(g.Source) + ", whose members it keeps"
-		right := directory.Right("")
+		where, right := "; that is done in "+string(g.Source)+", which keeps its members", directory.Right("")
 		if g.Source == directory.Local {
-			where, right = "here", directory.GroupsManage
+			where, right = "", directory.GroupsManage
 		}
-		x.add(Fix{Kind: FixJoinGroup, Do: "put the user in " + g.short() + ", " + where, Source: g.Source, Group: &g, Enough: true}, right)
+		x.add(Fix{Kind: FixJoinGroup, Do: "put the user in " + g.short() + where, Source: g.Source, Group: &g, Enough: true}, right)
 	}
 	slices.SortStableFunc(x.out, func(f, g Fix) int { return cmp.Compare(f.rank(), g.rank()) })
 	return x.out
@@ -371,12 +376,15 @@ func (e *Explanation) About(who Person) {
 }
 
 // Next is the shortest step to an allow: the commands, one for each part that
-// does not count. It is empty if there is none that can be made here.
+// does not count, unless the same one does for several. It is empty if there is
+// none that can be made here.
 func (e *Explanation) Next() (commands []string) {
 	first := func(fixes []Fix) {
 		for _, f := range fixes {
 			if f.Enough && f.Command != "" {
-				commands = append(commands, f.Command)
+				if !slices.Contains(commands, f.Command) {
+					commands = append(commands, f.Command)
+				}
 				return
 			}
 		}
