@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/usherd/usherd/authz"
 	"github.com/usherd/usherd/directory"
 )
 
@@ -35,6 +36,11 @@ type BulkResult struct {
 	Failed   int                `json:"failed"`
 	Revision directory.Revision `json:"revision"` // the last one that was made; 0 if none was
 	Stamp    string             `json:"stamp,omitempty"`
+	// Preview is what all items together would lead to, of a bulk that was only
+	// tried; NoOwner says that some would be refused, because nobody would own
+	// the organization.
+	Preview *authz.Difference `json:"preview,omitempty"`
+	NoOwner bool              `json:"no_owner,omitempty"`
 }
 
 // maxBulk is how many users or groups one call takes.
@@ -67,7 +73,7 @@ func (s *Service) RunBulk(ctx context.Context, by directory.Actor, b Bulk, each 
 		if err := ctx.Err(); err != nil {
 			return out, err
 		}
-		done, err := do(ctx, by, b, name)
+		done, err := do(context.WithoutCancel(ctx), by, b, name) // whole or not at all
 		if err != nil {
 			p := ProblemOf(err)
 			item.Error, item.Code = p.Error(), p.Code()

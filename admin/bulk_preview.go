@@ -19,7 +19,11 @@ type BulkPreview struct {
 // of those that are allowed would lead to together. Nothing is altered.
 func (s *Service) PreviewBulk(ctx context.Context, by directory.Actor, b Bulk) (BulkPreview, error) {
 	var all gathering
-	done, err := s.RunBulk(context.WithValue(ctx, gatherKey{}, &all), by, b, nil)
+	quick, err := s.frozen(ctx)
+	if err != nil {
+		return BulkPreview{}, err
+	}
+	done, err := quick.RunBulk(context.WithValue(ctx, gatherKey{}, &all), by, b, nil)
 	if err != nil {
 		return BulkPreview{}, err
 	}

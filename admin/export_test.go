@@ -23,7 +23,9 @@ func OperationPatterns() []string { return slices.Sorted(maps.Keys(operations)) 
 
 // An AnswerSchema checks answers strictly: no member but those that the document
 // names.
-type AnswerSchema struct{ resolved map[string]*jsonschema.Resolved }
+type AnswerSchema struct {
+	resolved map[string]*jsonschema.Resolved
+}
 
 // NewAnswerSchema makes the schemas of the answers of all routes, and of
 // problems.
@@ -33,8 +35,8 @@ func NewAnswerSchema() (*AnswerSchema, error) {
 		if err := out.add(pattern, op.answer); err != nil {
 			return nil, err
 		}
-		if op.also != nil {
-			if err := out.add(fmt.Sprintf("%s %d", pattern, op.alsoStatus), op.also); err != nil {
+		for status, body := range op.also {
+			if err := out.add(fmt.Sprintf("%s %d", pattern, status), body); err != nil {
 				return nil, err
 			}
 		}

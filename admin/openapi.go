@@ -124,8 +124,8 @@ func (s *schemas) route(pattern string, op operation) *routeDoc {
 	}
 	r.Parameters = append(r.Parameters, headersOf(method, op)...)
 	r.Answers[strconv.Itoa(cmp.Or(op.status, http.StatusOK))] = s.answerDoc(op)
-	if op.also != nil {
-		r.Answers[strconv.Itoa(op.alsoStatus)] = s.answerDoc(operation{answer: op.also})
+	for status, body := range op.also {
+		r.Answers[strconv.Itoa(status)] = s.answerDoc(operation{answer: body})
 	}
 	r.Answers["default"] = contentDoc{
 		Description: "a problem (RFC 9457)",

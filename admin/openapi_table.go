@@ -19,8 +19,7 @@ type operation struct {
 	etag    etagKind // what the version of the object is
 	match   bool     // If-Match is needed: the object is replaced as a whole
 
-	also       any // another answer, of another status
-	alsoStatus int
+	also map[int]any // other answers by status
 }
 
 // A paging says how a list is cut into pages.
@@ -95,7 +94,13 @@ var operations = map[string]operation{
 	"GET /api/v1/users/{user}/diff":        {summary: "Compare a user with another, or with another time", query: []string{"with", "at", "from", "to"}, answer: Comparison{}},
 	"POST /api/v1/identities/link":         {summary: "Move an identity to another user", body: linkBody{}, answer: Outcome{}},
 	"POST /api/v1/identities/detach":       {summary: "Make an identity a user of its own", body: detachBody{}, answer: Outcome{}},
-	"POST /api/v1/bulk":                    {summary: "Do one thing to many users or groups; with Prefer: respond-async as a job", body: Bulk{}, answer: BulkResult{}, also: BulkResult{}, alsoStatus: http.StatusMultiStatus},
+	"POST /api/v1/bulk":                    {summary: "Do one thing to many users or groups; with Prefer: respond-async as a job", body: Bulk{}, answer: BulkResult{}, also: map[int]any{http.StatusMultiStatus: BulkResult{}, http.StatusAccepted: Job{}}},
+
+	"GET /api/v1/jobs":              {summary: "List jobs, the oldest first", query: listing, answer: list[Job]{}, many: whole},
+	"POST /api/v1/jobs":             {summary: "Do one thing to many users or groups as a job", body: Bulk{}, answer: Job{}, status: http.StatusAccepted},
+	"GET /api/v1/jobs/{id}":         {summary: "Show how far a job is", answer: Job{}},
+	"GET /api/v1/jobs/{id}/items":   {summary: "List what came of each item of a job", query: listing, answer: list[BulkItem]{}, many: whole},
+	"POST /api/v1/jobs/{id}/cancel": {summary: "Stop a job after the item that it is at", answer: Job{}},
 
 	"GET /api/v1/groups":                         {summary: "List groups", query: and(listing, "q", "name", "source", "status", "project", "role", "empty", "sort", "offset"), answer: Listing[ListedGroup]{}, many: cut},
 	"POST /api/v1/groups":                        {summary: "Create a local group", body: NewGroup{}, answer: MadeGroup{}, status: http.StatusCreated},

@@ -236,10 +236,20 @@ func (a *API) runBulk(c call) (answer, error) {
 	if err := c.body(&b); err != nil {
 		return answer{}, err
 	}
-	out, err := a.Service.RunBulk(c.Context(), c.by, b, nil)
-	status := http.StatusOK
-	if out.Failed > 0 {
-		status = http.StatusMultiStatus
+	if dryRun(c.Context()) {
+		p, err := a.Service.PreviewBulk(c.Context(), c.by, b)
+		return bulkAnswer(BulkResult{Items: p.Items, Done: len(p.Items) - p.Failed, Failed: p.Failed, Preview: &p.Difference, NoOwner: p.NoOwner}, err)
 	}
-	return answer{status: status, body: out}, err
+	if strings.Contains(c.Header.Get("Prefer"), "respond-async") {
+		return started(a.Service.StartBulk(c.Context(), c.by, b))
+	}
+	return bulkAnswer(a.Service.RunBulk(c.Context(), c.by, b, nil))
+}
+
+// bulkAnswer says by its status whether any item failed.
+func bulkAnswer(out BulkResult, err error) (answer, error) {
+	if out.Failed > 0 {
+		return answer{status: http.StatusMultiStatus, body: out}, err
+	}
+	return answer{body: out}, err
 }

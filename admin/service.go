@@ -69,6 +69,7 @@ type Service struct {
 	compiled atomic.Pointer[authz.Snapshot] // see present; without a PDP
 	roster   rosterKeeper
 	groups   atomic.Pointer[groupList]
+	jobs     jobQueue
 }
 
 // New returns a Service. It reports every fault of the configuration.
