@@ -21,6 +21,9 @@ type NewOverride struct {
 	NewGroup string               `json:"new_group,omitempty"` // make a local group of this name; else unique permissions
 	Group    string               `json:"group,omitempty"`     // assign this local group of the scope instead of Grants
 	Reason   string               `json:"reason,omitempty"`
+	// Everywhere replaces what they have in every project too: by nothing there,
+	// since what is organization-wide counts everywhere.
+	Everywhere bool `json:"everywhere,omitempty"`
 }
 
 // A MadeOverride is the outcome of an edit.
@@ -69,11 +72,38 @@ func (s *Service) SetOverride(ctx context.Context, by directory.Actor, n NewOver
 	for _, user := range made.Users {
 		changes = append(changes, directory.SetOverride{User: user, Project: n.Project, Grants: sets, Group: made.Group, Reason: n.Reason})
 	}
+	if n.Everywhere {
+		more, err := s.nothingInProjects(ctx, a, n, made.Users)
+		if err != nil {
+			return MadeOverride{}, err
+		}
+		changes = append(changes, more...)
+	}
 	made.Outcome, err = s.keepingAnOwner(ctx, by, changes...)
 	if err != nil {
 		return MadeOverride{}, err
 	}
 	return made, nil
+}
+
+// nothingInProjects replaces what some users have in every project by nothing.
+func (s *Service) nothingInProjects(ctx context.Context, a *Authority, n NewOverride, users []directory.UserID) ([]directory.Change, error) {
+	if n.Project != "" {
+		return nil, invalid("an edit everywhere names no project")
+	}
+	var changes []directory.Change
+	for _, p := range a.view.Policy().Policy.Projects {
+		if err := a.require(WriteGrants, p.Key); err != nil {
+			return nil, err
+		}
+		if _, err := s.userIDs(ctx, a, n.Users, p.Key); err != nil {
+			return nil, err
+		}
+		for _, user := range users {
+			changes = append(changes, directory.SetOverride{User: user, Project: p.Key, Reason: n.Reason})
+		}
+	}
+	return changes, nil
 }
 
 // assigned finds the existing group that an edit assigns, if it does.

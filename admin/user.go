@@ -2,8 +2,10 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/usherd/usherd/directory"
 )
@@ -37,13 +39,19 @@ type UserGroup struct {
 	Removable bool                  `json:"removable"` // it can be taken away here; else only in the source
 }
 
-// User shows one user.
+// User shows one user, or one who was deleted and is named by id: then there are
+// no groups and grants.
 func (s *Service) User(ctx context.Context, name string) (UserPage, error) {
 	a, err := s.Authority(ctx)
 	if err != nil {
 		return UserPage{}, err
 	}
 	sub, err := s.seenUser(ctx, a, name)
+	if errors.Is(err, directory.ErrNotFound) && directory.IsID(name) && a.May(ReadDirectory, "") {
+		if page, err := s.userPage(ctx, a, &directory.Subject{ID: directory.UserID(strings.ToLower(name))}); err == nil && !page.DeletedSince.IsZero() {
+			return page, nil
+		}
+	}
 	if err != nil {
 		return UserPage{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -18,8 +19,9 @@ func (c *Console) csv(req request, l List, rows iter.Seq2[Row, error]) {
 	out := csv.NewWriter(req.w)
 	columns := l.columns()
 	if req.URL.Query().Get("all") != "" {
-		columns = l.Columns
+		columns = slices.Clone(l.Columns)
 	}
+	columns = slices.DeleteFunc(columns, func(col Column) bool { return col.Here })
 	head := make([]string, len(columns))
 	for i, col := range columns {
 		head[i] = col.Title

@@ -98,6 +98,7 @@ type Column struct {
 	Default    bool   // shown unless the viewer chose others
 	Sort       string // sort key, if the list can be sorted by it
 	Number     bool
+	Here       bool // on the page alone, not in CSV
 }
 
 // A Filter is one that a list can be narrowed by. Without options it is a text.

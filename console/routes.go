@@ -22,6 +22,9 @@ func (c *Console) routes() {
 	c.auditPages()
 	c.tokenPages()
 	c.settingPages()
+	c.userPages()
+	c.groupPages()
+	c.projectPages()
 	c.searchPages()
 }
 

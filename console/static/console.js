@@ -143,6 +143,72 @@
     if (asks && !window.confirm(asks)) e.preventDefault();
   });
 
+  // Trees of checkboxes: branches tick what is below them, a search and "only
+  // granted" leave lines out, and a badge counts what is not saved yet.
+  const leaves = (li) => $$('input[type="checkbox"][name]:not(:disabled)', li);
+  const tellBranches = (tree) => {
+    for (const branch of $$("[data-branch]", tree).reverse()) {
+      const below = $$('input[type="checkbox"][name]', branch.closest("li"));
+      const on = below.filter((b) => b.checked).length;
+      branch.checked = below.length > 0 && on === below.length;
+      branch.indeterminate = on > 0 && !branch.checked;
+    }
+  };
+  const narrowTree = (tree) => {
+    const q = $("[data-tree-search]", tree).value.trim().toLowerCase();
+    const only = $("[data-tree-only]", tree).checked;
+    for (const li of $$("li", tree).reverse()) {
+      const below = $$(":scope > ul > li", li);
+      const granted = $$('input[type="checkbox"][name]:checked', li).length > 0 || $$("select", li).some((s) => s.value);
+      const named = li.textContent.toLowerCase().includes(q) || li.parentElement.closest("li")?.firstElementChild.textContent.toLowerCase().includes(q);
+      li.hidden = below.length ? below.every((b) => b.hidden) : !named || only && !granted;
+    }
+  };
+  const tellDiff = (form) => {
+    const badge = $("[data-diff-badge]", form);
+    if (!badge) return;
+    let more = 0, less = 0;
+    for (const box of $$('input[type="checkbox"][name]', form)) {
+      if (box.checked && !box.defaultChecked) more++;
+      if (!box.checked && box.defaultChecked) less++;
+    }
+    for (const select of $$("select[name]", form)) {
+      const was = [...select.options].find((o) => o.defaultSelected)?.value ?? "";
+      if (select.value !== was) select.value ? more++ : less++;
+    }
+    badge.hidden = more + less === 0;
+    badge.textContent = `+${more} −${less} not saved`;
+  };
+  const startTrees = () => {
+    for (const tools of $$(".tree-tools")) tools.hidden = false;
+    for (const tree of $$("[data-tree]")) tellBranches(tree);
+    for (const form of $$("form[data-diff]")) tellDiff(form);
+  };
+  for (const event of ["input", "change"]) {
+    document.addEventListener(event, (e) => {
+      const tree = e.target.closest("[data-tree]");
+      if (!tree) return;
+      if (e.target.matches("[data-branch]")) for (const leaf of leaves(e.target.closest("li"))) leaf.checked = e.target.checked;
+      if (e.target.matches("[data-tree-search], [data-tree-only]")) narrowTree(tree);
+      tellBranches(tree);
+      const form = e.target.closest("form[data-diff]");
+      if (form) tellDiff(form);
+    });
+  }
+  document.addEventListener("keydown", (e) => {
+    const list = e.target.closest("[data-arrows]");
+    if (!list || !e.target.matches('input[type="search"], input[type="checkbox"]')) return;
+    const boxes = $$('.picks input[type="checkbox"]:not(:disabled)', list);
+    if (e.key === "ArrowDown" || e.key === "ArrowUp") {
+      e.preventDefault();
+      const at = boxes.indexOf(e.target) + (e.key === "ArrowDown" ? 1 : -1);
+      (boxes[at] || $('input[type="search"]', list)).focus();
+    } else if (e.key === "Enter" && e.target.type === "checkbox") {
+      e.preventDefault();
+      $("button.primary", list)?.click();
+    }
+  });
+
   // Something changed: say so, and leave the page as it is.
   const busy = () => $("dialog[open]") || $(".bulk:not([hidden])") || document.activeElement?.closest("input, textarea, select");
   const watch = () => {
@@ -172,6 +238,7 @@
     nameTheme();
     tellTimes();
     for (const form of $$("form.rows")) countTicks(form);
+    startTrees();
     const passing = $("[data-passing]");
     if (passing) setTimeout(() => { passing.style.opacity = "0"; setTimeout(() => passing.remove(), 500); }, 8000);
   };

@@ -1,0 +1,261 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/a-h/templ"
+	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/directory"
+)
+
+const (
+	pickPage    = 20   // how many are found at once
+	pickAll     = 1000 // how many can be picked by one filter
+	pickPreview = 200  // up to how many picked ones the bill is worked out
+)
+
+// A picking is what the form of the member selector holds.
+type picking struct {
+	Q, Kind string   // what is searched; users or groups
+	Picked  []string // as AddMembers names them: an id or group:ID
+	Unknown []string // pasted, and nobody's
+	Problem string
+}
+
+// A candidate is somebody whom a search found.
+type candidate struct {
+	Value, Name, About string
+	In, Picked         bool // in the group already; picked
+}
+
+// A selectorView is the member selector.
+type selectorView struct {
+	groupView
+	picking
+	Found  []candidate
+	Total  int
+	Chosen []candidate
+	Bill   string
+	Gain   int
+}
+
+// selector shows the member selector.
+func (c *Console) selector(req request, v groupView, p picking) (templ.Component, error) {
+	if !v.MayChange || !v.Local() {
+		return nil, fmt.Errorf("%w: to change the members of this group", admin.ErrForbidden)
+	}
+	s := selectorView{groupView: v, picking: p}
+	in, err := c.alreadyIn(req, v)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.find(req, &s, in); err != nil {
+		return nil, err
+	}
+	if s.Chosen, err = c.chosen(req, p.Picked); err != nil {
+		return nil, err
+	}
+	if n := len(p.Picked); n > 0 && n <= pickPreview {
+		out, err := c.Service.AddMembers(admin.WithDryRun(req.Context()), req.by, string(v.ID), p.Picked)
+		if text, ok := refused(err); ok {
+			s.picking.Problem = text
+		} else if err != nil {
+			return nil, err
+		} else if out.Preview != nil {
+			s.Bill, s.Gain = billSentence(*out.Preview), out.Preview.Gaining
+		}
+	}
+	return selectorTemplate(s), nil
+}
+
+// alreadyIn are the members of a group, by what the selector calls them.
+func (c *Console) alreadyIn(req request, v groupView) (map[string]bool, error) {
+	in := map[string]bool{}
+	for f := (admin.MemberFilter{Limit: 1000}); ; {
+		page, err := c.Service.Members(req.Context(), string(v.ID), f)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range page.Items {
+			in[m.ID], in["group:"+m.ID] = true, true
+		}
+		if f.Cursor = page.Next; f.Cursor == "" {
+			return in, nil
+		}
+	}
+}
+
+// find searches users or groups.
+func (c *Console) find(req request, s *selectorView, in map[string]bool) error {
+	if s.Kind == "groups" {
+		page, err := c.Service.Groups(req.Context(), admin.GroupFilter{Q: s.Q, Sort: "name", Limit: pickPage})
+		if err != nil {
+			return err
+		}
+		s.Total = page.Total
+		for _, g := range page.Items {
+			value := "group:" + string(g.ID)
+			if g.ID != s.ID {
+				s.Found = append(s.Found, candidate{value, g.Name, string(g.Source), in[value], slices.Contains(s.Picked, value)})
+			}
+		}
+		return nil
+	}
+	page, err := c.Service.Users(req.Context(), admin.UserFilter{Q: s.Q, Sort: "name", Limit: pickPage})
+	if err != nil {
+		return err
+	}
+	s.Total = page.Total
+	for _, u := range page.Items {
+		value := string(u.ID)
+		s.Found = append(s.Found, candidate{value, u.Name, u.UserName, in[value], slices.Contains(s.Picked, value)})
+	}
+	return nil
+}
+
+// chosen names who was picked.
+func (c *Console) chosen(req request, picked []string) ([]candidate, error) {
+	ids := make([]directory.UserID, 0, len(picked))
+	for _, p := range picked {
+		if directory.IsID(p) {
+			ids = append(ids, directory.UserID(p))
+		}
+	}
+	names, err := c.Service.NamesOfUsers(req.Context(), ids...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]candidate, len(picked))
+	for i, p := range picked {
+		out[i] = candidate{Value: p, Name: names[directory.UserID(p)], Picked: true}
+		if id, ok := strings.CutPrefix(p, "group:"); ok {
+			g, err := c.Service.Group(req.Context(), id, 1)
+			if err != nil {
+				return nil, err
+			}
+			out[i].Name = "Group " + string(g.Source) + "/" + g.Name
+		}
+		if out[i].Name == "" {
+			out[i].Name = p
+		}
+	}
+	return out, nil
+}
+
+// pick does what the form of the member selector asks for: search, read a pasted
+// list, pick all that match, or add who was picked.
+func (c *Console) pick(req request) (templ.Component, error) {
+	v, err := c.readGroup(req)
+	if err != nil {
+		return nil, err
+	}
+	form := req.PostForm
+	p := picking{Q: strings.TrimSpace(form.Get("q")), Kind: form.Get("kind")}
+	for _, value := range form["pick"] {
+		if value != "" && !slices.Contains(p.Picked, value) {
+			p.Picked = append(p.Picked, value)
+		}
+	}
+	switch form.Get("do") {
+	case "paste":
+		err = c.paste(req, v, &p, form.Get("paste"))
+	case "all":
+		err = c.pickMatching(req, v, &p)
+	case "add":
+		return c.addPicked(req, v, p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	body, err := c.selector(req, v, p)
+	if err != nil {
+		return nil, err
+	}
+	return c.frame(req, v.Name, groupTemplate(v, body)), nil
+}
+
+// paste picks everybody on a list of e-mail addresses, userNames or ids.
+func (c *Console) paste(req request, v groupView, p *picking, text string) error {
+	for _, name := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(",;\n\r\t", r) }) {
+		if name = strings.TrimSpace(name); name == "" {
+			continue
+		}
+		id, err := c.whoIs(req, v, name)
+		if errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrInvalid) {
+			p.Unknown = append(p.Unknown, name)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(p.Picked, id) {
+			p.Picked = append(p.Picked, id)
+		}
+	}
+	return nil
+}
+
+// whoIs finds whom a pasted name means. Who manages a project may name people
+// whom they can't read about: then the name stays as it is.
+func (c *Console) whoIs(req request, v groupView, name string) (string, error) {
+	var failed error
+	for _, as := range []string{name, "email:" + name} {
+		if strings.HasPrefix(as, "group:") {
+			return as, nil
+		}
+		u, err := c.Service.User(req.Context(), as)
+		if err == nil {
+			return string(u.ID), nil
+		}
+		if _, err = c.Service.AddMembers(admin.WithDryRun(req.Context()), req.by, string(v.ID), []string{as}); err == nil {
+			return as, nil
+		}
+		failed = err
+	}
+	return "", failed
+}
+
+// pickMatching picks all whom the search finds.
+func (c *Console) pickMatching(req request, v groupView, p *picking) error {
+	in, err := c.alreadyIn(req, v)
+	if err != nil {
+		return err
+	}
+	page, err := c.Service.Users(req.Context(), admin.UserFilter{Q: p.Q, Sort: "name", Limit: pickAll})
+	if err != nil {
+		return err
+	}
+	if page.Total > pickAll {
+		p.Problem = fmt.Sprintf("The first %s are picked; narrow the search for the others.", thousands(pickAll))
+	}
+	for _, u := range page.Items {
+		if id := string(u.ID); !in[id] && !slices.Contains(p.Picked, id) {
+			p.Picked = append(p.Picked, id)
+		}
+	}
+	return nil
+}
+
+func (c *Console) addPicked(req request, v groupView, p picking) (templ.Component, error) {
+	_, err := c.Service.AddMembers(req.Context(), req.by, string(v.ID), p.Picked)
+	if text, ok := refused(err); ok {
+		p.Problem = text
+		body, err := c.selector(req, v, p)
+		if err != nil {
+			return nil, err
+		}
+		return c.frame(req, v.Name, groupTemplate(v, body)), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.redirect(req, v.Path, fmt.Sprintf("%d %s added to %s.", len(p.Picked), plural(len(p.Picked), "member", "members"), v.Name))
+}
+
+// shows reports whether somebody picked is among the found.
+func (s selectorView) shows(value string) bool {
+	return slices.ContainsFunc(s.Found, func(f candidate) bool { return f.Value == value && !f.In })
+}
