@@ -279,8 +279,9 @@ func (c *Comparison) Difference() Difference {
 	c.trim()
 	slices.SortFunc(c.administrators, compareShifts)
 	d := Difference{
-		People: c.people, Gaining: c.gaining, Losing: c.losing, Administrators: c.administrators, Shifts: c.shifts,
-		More: c.listed - len(c.shifts),
+		People: c.people, Gaining: c.gaining, Losing: c.losing, More: c.listed - len(c.shifts),
+		Administrators: append([]Shift{}, c.administrators...), Shifts: append([]Shift{}, c.shifts...),
+		Totals: []Total{}, Seats: []SeatShift{}, Money: []Money{}, // arrays in JSON, also if nothing changes
 	}
 	for h, total := range c.totals {
 		for _, cause := range c.causes[h] {

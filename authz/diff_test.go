@@ -1,7 +1,9 @@
 package authz_test
 
 import (
+	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -198,5 +200,14 @@ func TestRunTests(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%s\n got %s\nwant %s", tt.test, got, tt.want)
 		}
+	}
+}
+
+func TestADifferenceWithoutAnythingIsWrittenAsArrays(t *testing.T) {
+	w := newWorld(t)
+	snap := authz.Compile(w.facts)
+	got, err := json.Marshal(authz.Diff(snap, snap, slices.Values([]directory.Subject{*w.user()})))
+	if err != nil || strings.Contains(string(got), "null") {
+		t.Errorf("a difference without anything = %s, %v; want arrays, no null", got, err)
 	}
 }
