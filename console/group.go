@@ -86,7 +86,7 @@ func (c *Console) groupTab(req request, v groupView) (templ.Component, error) {
 	case "details":
 		return groupDetails(v), nil
 	case "activity":
-		return c.activity(req, string(v.ID))
+		return c.recent(req, string(v.ID))
 	case "add":
 		return c.selector(req, v, picking{})
 	case "block", "delete":

@@ -162,7 +162,7 @@ func (c *Console) projectTab(req request, v projectView) (templ.Component, error
 	case "roles":
 		return c.projectRoles(req, v)
 	case "activity":
-		return c.activity(req, string(v.Key))
+		return c.recent(req, string(v.Key))
 	case "edit":
 		if v.MayEdit() {
 			return projectEdit(v), nil

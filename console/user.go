@@ -130,7 +130,7 @@ func (c *Console) userTabBody(req request, v userView) (templ.Component, error) 
 		h, err := c.homeOf(req, v.ID)
 		return homeTemplate(h), err
 	case "activity":
-		return c.activity(req, string(v.ID))
+		return c.recent(req, string(v.ID))
 	case "raw":
 		return c.userRaw(req, v)
 	case "block", "delete":
