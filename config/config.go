@@ -137,6 +137,8 @@ type LDAP struct {
 	DialTimeout   Duration   `yaml:"dial_timeout" default:"10s" min:"1s" max:"5m" doc:"Longest wait for a connection."`
 	Timeout       Duration   `yaml:"timeout" default:"30s" min:"1s" max:"10m" doc:"Longest silence of a server that owes an answer."`
 	RunTimeout    Duration   `yaml:"run_timeout" default:"10m" min:"10s" max:"24h" doc:"Longest that one run may take."`
+	FullEvery     Duration   `yaml:"full_every" default:"0" max:"30d" doc:"Read only what changed in between, and everything this often. Only a complete read removes. 0 makes every read a complete one."`
+	Lease         Duration   `yaml:"lease" default:"30s" min:"3s" max:"10m" doc:"How long a replica that fell silent keeps others from reading."`
 	PageSize      int        `yaml:"page_size" default:"1000" min:"1" max:"10000" doc:"Users a page."`
 	GroupPageSize int        `yaml:"group_page_size" default:"10" min:"1" max:"1000" doc:"Groups a page; their members come along."`
 	MaxEntries    int        `yaml:"max_entries" default:"1000000" min:"1" max:"100000000" doc:"Most users, and most groups, that a read may find; above it the read is incomplete and says so."`
@@ -158,6 +160,7 @@ type Attributes struct {
 	Department     []string `yaml:"department" doc:"Department."`
 	Organization   []string `yaml:"organization" doc:"Company."`
 	EmployeeNumber []string `yaml:"employeeNumber" doc:"Employee number."`
+	LastLogin      []string `yaml:"lastLogin" doc:"When a user last signed in, as a Windows file time or a Generalized Time."`
 	GroupName      []string `yaml:"groupName" doc:"Name of a group."`
 	Members        []string `yaml:"members" doc:"Attributes of a group that hold DNs of members; all are read."`
 	MemberUIDs     string   `yaml:"memberUIDs" doc:"Attribute of a group that holds user names, e.g. memberUid."`

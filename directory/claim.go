@@ -13,7 +13,8 @@ type Newcomer struct {
 // A Claim is what the directory knows of a newcomer. The zero Claim is nothing:
 // the newcomer becomes a new user.
 type Claim struct {
-	// Holder is the living identity of another user that has the userName.
+	// Holder is the living identity of another user that has the userName, of
+	// another source if there is such a one.
 	Holder       UserID
 	HolderSource SourceName
 	HolderUser   UserID

@@ -3,7 +3,6 @@ package ldapsync
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/usherd/usherd/directory"
@@ -209,11 +208,33 @@ func (a *applier) last(ctx context.Context, s step) error {
 	if err == nil || !refused(err) {
 		return err
 	}
+	if taken, ok := errors.AsType[*directory.TakenError](err); ok && taken.Attribute == "userName" && s.item.Op != OpCreate {
+		if again := a.underOldName(ctx, s); again == nil || !refused(again) {
+			a.issues = append(a.issues, Issue{ExternalID: s.item.ExternalID, What: explainRefusal(err)})
+			return again
+		}
+	}
 	if s.item.Op == OpCreate {
 		a.failed[s.item.ID] = true
 	}
 	a.issues = append(a.issues, Issue{ExternalID: s.item.ExternalID, What: explainRefusal(err)})
 	return nil
+}
+
+// underOldName takes over all but the userName, which somebody has taken since
+// the plan was made: above all, whether the account is disabled.
+func (a *applier) underOldName(ctx context.Context, s step) error {
+	row := a.plan.have.personOf(s.item.ExternalID)
+	if row == nowhere {
+		return directory.ErrNotFound
+	}
+	had, err := a.plan.have.known(row)
+	if err != nil {
+		return err
+	}
+	s.item.profile.UserName, s.item.present = had.UserName, false
+	s.changes = []directory.Change{userChange(a.plan.Source, &s.item)}
+	return a.do(ctx, []step{s})
 }
 
 // refused reports whether the store will not have a change, rather than could
@@ -227,7 +248,7 @@ func refused(err error) bool {
 func explainRefusal(err error) string {
 	var taken *directory.TakenError
 	if errors.As(err, &taken) {
-		return fmt.Sprintf("its %s is taken by %s of source %s: rename one of them, or link the two sources", taken.Attribute, taken.Holder, taken.Source)
+		return takenElsewhere(taken.Attribute, directory.UserID(taken.Holder), taken.Source)
 	}
 	return err.Error()
 }

@@ -11,7 +11,7 @@ func userChange(source directory.SourceName, i *Item) directory.Change {
 	id := directory.UserID(i.ID)
 	switch i.Op {
 	case OpCreate:
-		return directory.CreateUser{ID: id, Source: source, Profile: i.profile}
+		return directory.CreateUser{ID: id, Source: source, Profile: i.profile, User: i.Joins}
 	case OpGone:
 		return directory.SetPresence{ID: id, Source: source, Presence: directory.Gone}
 	case OpDelete:

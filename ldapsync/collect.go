@@ -108,7 +108,7 @@ func (c *collector) collect() error {
 
 func (c *collector) users(base string) search {
 	return search{
-		what: "people", base: base, scope: ldap.ScopeWholeSubtree, filter: c.template.UserFilter, attrs: c.stamped(c.template.userAttributes()),
+		what: "people", base: base, scope: ldap.ScopeWholeSubtree, filter: c.template.UserFilter, attrs: c.stamped(distinct(append(c.template.userAttributes(), c.template.Mapping.LastLogin...))),
 		page: c.PageSize, limit: c.MaxEntries, ignore: c.ignores(base),
 	}
 }

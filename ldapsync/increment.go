@@ -36,7 +36,7 @@ const defaultOverlap = 5 * time.Minute
 // fingerprint stands for the settings that decide what a read finds.
 func (s Settings) fingerprint() string {
 	s.Schedule, s.Thresholds, s.Retention = "", Thresholds{}, Retention{}
-	s.DialTimeout, s.RequestTimeout, s.RunTimeout, s.FullEvery = 0, 0, 0, 0
+	s.DialTimeout, s.RequestTimeout, s.RunTimeout, s.FullEvery, s.Lease, s.Link = 0, 0, 0, 0, 0, nil
 	t, _ := TemplateNamed(s.Template)
 	text, _ := json.Marshal([]any{s, t.with(s)}) // strings and numbers always marshal
 	sum := sha256.Sum256(text)
@@ -209,7 +209,7 @@ func (p *Poller) increment(ctx context.Context, have *State, now time.Time, told
 	if why := c.changed(*have.Cursor.Mark, p.cfg.overlap); why != "" {
 		return nil, why, nil
 	}
-	plan, err := Diff(have, c.snap, DiffConfig{Source: p.cfg.Source, Now: now, Retention: s.Retention, NewID: directory.NewID})
+	plan, err := p.diff(ctx, have, c.snap, now)
 	if err != nil {
 		return nil, "", err
 	}

@@ -1,6 +1,8 @@
 package ldapsync
 
 import (
+	"cmp"
+
 	"github.com/usherd/usherd/directory"
 )
 
@@ -30,7 +32,7 @@ func (d *differ) people() error {
 // above all being disabled, is taken over.
 func (d *differ) person(i int32, names nameOwners) error {
 	row := d.want.people.at(i)
-	refused := row.reject || names.of(row.name) != i
+	refused := row.reject || names.of(row.name) != i || d.claims[i].why != ""
 	if refused {
 		if err := d.refuse(i); err != nil {
 			return err
@@ -43,9 +45,12 @@ func (d *differ) person(i int32, names nameOwners) error {
 	if refused {
 		return nil
 	}
-	id, err := d.mint()
-	if err != nil {
-		return err
+	id := d.claims[i].revives
+	if id == (key{}) {
+		var err error
+		if id, err = d.mint(); err != nil {
+			return err
+		}
 	}
 	row.minted = d.plan.minted.add(id)
 	d.addPerson(personItem{op: OpCreate, at: i, known: nowhere})
@@ -54,10 +59,7 @@ func (d *differ) person(i int32, names nameOwners) error {
 
 func (d *differ) refuse(i int32) error {
 	p, err := d.want.person(i)
-	why := p.Rejected
-	if why == "" {
-		why = "its userName is also that of another entry"
-	}
+	why := cmp.Or(p.Rejected, d.claims[i].why, "its userName is also that of another entry")
 	d.issue(p.Profile.ExternalID, why)
 	return err
 }

@@ -44,6 +44,8 @@ type Item struct {
 	Add        []Ref    `json:"add,omitempty"`    // members
 	Remove     []Ref    `json:"remove,omitempty"`
 
+	Joins directory.UserID `json:"joins,omitempty"` // whose identity a new one becomes, because linking allows it
+
 	profile directory.Profile // of a user
 	present bool              // a restored user is otherwise unaltered
 }
@@ -80,6 +82,7 @@ type Plan struct {
 	minted column[key] // ids of newcomers
 	next   Cursor
 	shape  shape
+	claims claimed
 }
 
 // A personItem is one thing that a plan does to a person.
@@ -171,6 +174,7 @@ func (p *Plan) personItem(i *personItem) (Item, error) {
 	}
 	item.profile = who.Profile
 	if i.known == nowhere {
+		item.Joins = p.claims[i.at].user
 		item.ID = uuid.UUID(*p.minted.at(p.want.people.at(i.at).minted)).String()
 	} else if i.keepName {
 		item.profile.UserName = had.UserName
@@ -267,6 +271,8 @@ type DiffConfig struct {
 	Now       time.Time
 	Retention Retention
 	NewID     func() string // ids of what is created; UUIDs
+
+	claims claimed // what other sources have to say of newcomers
 }
 
 // Diff compares what the store has of a source with what a complete read found
@@ -280,7 +286,7 @@ func Diff(have *State, want *Snapshot, c DiffConfig) (*Plan, error) {
 	}
 	d := &differ{
 		DiffConfig: c, have: have, want: want, edges: edges,
-		plan:       &Plan{Source: c.Source, Counts: map[string]int64{}, have: have, want: want},
+		plan:       &Plan{Source: c.Source, Counts: map[string]int64{}, have: have, want: want, claims: c.claims},
 		knownGroup: make(map[string]int32, len(have.Groups)),
 	}
 	for i, g := range have.Groups {

@@ -22,6 +22,7 @@ type Person struct {
 	uids    []string // values of uid, which memberUid refers to
 	primary string   // SID of the primary group
 	expiry  time.Time
+	login   time.Time // the last one known; zero is none
 }
 
 // A values finds attribute values of one entry by name, whatever its case.
@@ -76,7 +77,7 @@ func (t Template) person(e *ldap.Entry, dn string, now time.Time) (Person, error
 	if err != nil {
 		return Person{}, err
 	}
-	p := Person{uids: v.all("uid")}
+	p := Person{uids: v.all("uid"), login: v.login(m.LastLogin, now)}
 	p.Profile = directory.Profile{
 		UserName: v.one(m.UserName...), ExternalID: id, DN: dn, DisplayName: v.one(m.DisplayName...),
 		Active: t.active(v, now), Emails: emails(v.all(m.Emails...)),

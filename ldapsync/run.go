@@ -24,6 +24,7 @@ type Journal interface {
 	PutHold(ctx context.Context, hold directory.Hold) error
 	Holds(ctx context.Context) ([]directory.Hold, error)
 	EndHold(ctx context.Context, source directory.SourceName, hash string) error
+	NoteLogins(ctx context.Context, logins map[directory.UserID]time.Time) error
 }
 
 // Leases lets one replica poll a source. A directory.Store is one.
@@ -56,11 +57,15 @@ type Config struct {
 	// AdminGroups returns the groups of the source that give an administration
 	// right, by whatever path. Without it no group is known to.
 	AdminGroups func(ctx context.Context, source directory.SourceName) (map[directory.GroupID]bool, error)
+	// Link returns the user of other sources whom a new person of the source
+	// joins, if linking allows it, or nobody. Without it nobody is linked, but
+	// for those whom an administrator linked by hand.
+	Link func(ctx context.Context, source directory.SourceName, p directory.Profile) (directory.UserID, error)
 	// Preview tells what changes would mean. Without it plans do not say.
 	Preview func(ctx context.Context, changes []directory.Change) (Effects, error)
 
 	TempDir     string           // for the spool file of a run; default the system's
-	LeaseTTL    time.Duration    // how long a replica that fell silent keeps others out; default 30s
+	LeaseTTL    time.Duration    // how long a replica that fell silent keeps others out; default Settings.Lease
 	ApprovalFor time.Duration    // how long an approval of a held plan is good; default 24h
 	Now         func() time.Time // default time.Now
 	Log         *zap.Logger      // default none
@@ -100,7 +105,7 @@ func New(c Config) (*Poller, error) {
 	}
 	c.Holder = strings.TrimPrefix(c.Holder+"/"+directory.NewID(), "/") // two pollers of one source in one process exclude each other, too
 	c.overlap = cmp.Or(c.overlap, defaultOverlap)
-	c.LeaseTTL = cmp.Or(c.LeaseTTL, 30*time.Second)
+	c.LeaseTTL = cmp.Or(c.LeaseTTL, time.Duration(c.Settings.Lease))
 	c.ApprovalFor = cmp.Or(c.ApprovalFor, 24*time.Hour)
 	if c.Now == nil {
 		c.Now = time.Now
@@ -238,6 +243,11 @@ func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Ch
 	default:
 		r.Result = directory.RunUnchanged
 	}
+	if err == nil {
+		if err := p.noteLogins(ctx, report.Plan); err != nil {
+			r.Message = join(r.Message, err.Error()+".")
+		}
+	}
 	if err == nil && hold.approved {
 		if err := p.cfg.Store.EndHold(ctx, p.cfg.Source, report.Verdict.Hash); err != nil {
 			r.Message = join(r.Message, "the hold that was applied could not be ended: "+err.Error())
@@ -352,12 +362,24 @@ func (p *Poller) report(ctx context.Context, sp *spool, q request) (*Report, err
 		return nil, incomplete(CauseEmpty, "Check userBase, userFilter and what the bind account may see",
 			"%s matches nobody under %s", t.with(p.cfg.Settings).UserFilter, strings.Join(p.cfg.Settings.UserBase, " and "))
 	}
-	plan, err := Diff(have, snap, DiffConfig{Source: p.cfg.Source, Now: now, Retention: p.cfg.Settings.Retention, NewID: directory.NewID})
+	plan, err := p.diff(ctx, have, snap, now)
 	if err != nil {
 		return nil, err
 	}
 	report := &Report{Plan: plan, Server: snap.Server, have: have}
 	return report, p.judge(ctx, report, now)
+}
+
+// diff asks what other sources have to say, and plans.
+func (p *Poller) diff(ctx context.Context, have *State, snap *Snapshot, now time.Time) (*Plan, error) {
+	c := &claimer{store: p.cfg.Store, source: p.cfg.Source, link: p.cfg.Link}
+	claims, err := c.claims(ctx, have, snap)
+	if err != nil {
+		return nil, err
+	}
+	return Diff(have, snap, DiffConfig{
+		Source: p.cfg.Source, Now: now, Retention: p.cfg.Settings.Retention, NewID: directory.NewID, claims: claims,
+	})
 }
 
 // judge asks what the plan would mean, and the gate.

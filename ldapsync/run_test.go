@@ -245,3 +245,25 @@ func TestTryTellsHowFarItCame(t *testing.T) {
 		t.Errorf("Try with a wrong password = %+v", bad)
 	}
 }
+
+// TestANameThatIsTakenMeanwhile: between the plan and its application another
+// source takes the userName. All else is taken over, above all that the account
+// is disabled.
+func TestANameThatIsTakenMeanwhile(t *testing.T) {
+	t.Parallel()
+	server := ldaptest.Start(t, ldaptest.Config{Users: 30})
+	store := newMapStore()
+	p := pollerOf(t, settingsOf(t, server), store)
+	runs(t, p, directory.RunApplied)
+	other := directory.Identity{ID: "other", Source: "okta"}
+	other.UserName = "taken"
+	store.put(other)
+	server.Rename(ldaptest.UserDN(1), "uid=taken", "")
+	server.Replace("uid=taken,ou=bulk,"+ldaptest.People, "uid", "taken")
+	server.Replace("uid=taken,ou=bulk,"+ldaptest.People, "objectClass", "inetOrgPerson", "shadowAccount")
+	server.Replace("uid=taken,ou=bulk,"+ldaptest.People, "shadowExpire", "1")
+	r := runs(t, p, directory.RunApplied)
+	if store.disabled != 1 || r.Counts["issues"] != 1 || !strings.Contains(r.Message, "of source okta") {
+		t.Errorf("%d disabled, %v, %s; want one disabled and an issue", store.disabled, r.Counts, r.Message)
+	}
+}

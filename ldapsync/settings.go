@@ -54,6 +54,7 @@ type Settings struct {
 	// updates and removes nobody. 0, the default, makes every run a complete read.
 	FullEvery Duration `json:"fullEvery,omitempty"`
 
+	Lease      Duration   `json:"lease,omitempty"`    // how long a replica that fell silent keeps others out; default 30s
 	Schedule   string     `json:"schedule,omitempty"` // cron, five fields, UTC; default "*/15 * * * *"
 	Thresholds Thresholds `json:"thresholds,omitzero"`
 	Retention  Retention  `json:"retention,omitzero"`
@@ -96,6 +97,7 @@ func (s Settings) withDefaults() Settings {
 	fill(&s.DialTimeout, Duration(10*time.Second))
 	fill(&s.RequestTimeout, Duration(30*time.Second))
 	fill(&s.RunTimeout, Duration(10*time.Minute))
+	fill(&s.Lease, Duration(30*time.Second))
 	fill(&s.Schedule, "*/15 * * * *")
 	if len(s.UserBase) == 0 {
 		s.UserBase = s.Base
@@ -144,6 +146,9 @@ func (s Settings) connectionFaults() (errs []error) {
 	}
 	if (s.CertFile == "") != (s.KeyFile == "") {
 		errs = append(errs, errors.New("certFile and keyFile go together"))
+	}
+	if time.Duration(s.Lease) < 3*time.Second || time.Duration(s.Lease) > 10*time.Minute {
+		errs = append(errs, errors.New("lease: must be from 3s to 10m"))
 	}
 	if s.DialTimeout < 0 || s.RequestTimeout < 0 || s.RunTimeout < 0 || s.FullEvery < 0 {
 		errs = append(errs, errors.New("timeouts: must not be negative"))

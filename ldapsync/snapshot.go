@@ -41,6 +41,7 @@ type personRow struct {
 	known   int32 // row of the state, or nowhere
 	minted  int32 // in Plan.minted: the id of somebody new, or nowhere
 	primary int32 // in Snapshot.sids, or nowhere
+	login   int64 // Unix seconds of the last sign-in; 0 is none
 	changed changes
 	active  bool
 	reject  bool
@@ -83,6 +84,9 @@ func (s *Snapshot) add(dn dnKey, p *Person) (bool, error) {
 	row := personRow{
 		ext: keyOfText(p.Profile.ExternalID), dn: dn, record: nowhere, minted: nowhere, primary: nowhere,
 		active: p.Profile.Active, reject: p.Rejected != "",
+	}
+	if !p.login.IsZero() {
+		row.login = p.login.Unix()
 	}
 	row.name = nameKey(p.Profile.UserName)
 	if p.primary != "" {

@@ -18,6 +18,7 @@ type Facts interface {
 	Groups(ctx context.Context, q directory.Query) (directory.Page[directory.Group], error)
 	Members(ctx context.Context, group directory.GroupID) iter.Seq2[directory.Member, error]
 	Cursor(ctx context.Context, source directory.SourceName) ([]byte, error)
+	Claims(ctx context.Context, source directory.SourceName, newcomers ...directory.Newcomer) ([]directory.Claim, error)
 }
 
 // A State is what the store has of one source. People are rows of fixed size;

@@ -25,6 +25,7 @@ type mapStore struct {
 	runs     map[string]directory.Run
 	holds    map[directory.SourceName]directory.Hold
 	lease    directory.Lease
+	logins   map[directory.UserID]time.Time
 	revision directory.Revision
 	applies  int
 
@@ -36,7 +37,7 @@ type mapStore struct {
 func newMapStore() *mapStore {
 	return &mapStore{
 		people: map[directory.UserID]directory.Identity{}, names: map[directory.NameKey]directory.UserID{}, groups: map[directory.GroupID]directory.Group{},
-		members: map[directory.GroupID]map[Ref]bool{}, runs: map[string]directory.Run{}, holds: map[directory.SourceName]directory.Hold{},
+		members: map[directory.GroupID]map[Ref]bool{}, runs: map[string]directory.Run{}, logins: map[directory.UserID]time.Time{}, holds: map[directory.SourceName]directory.Hold{},
 	}
 }
 
@@ -61,7 +62,9 @@ func (s *mapStore) Identities(_ context.Context, q directory.Query) (directory.P
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := slices.SortedFunc(maps.Values(s.people), func(a, b directory.Identity) int { return cmp.Compare(a.ID, b.ID) })
-	all = slices.DeleteFunc(all, func(i directory.Identity) bool { return q.After != nil && string(i.ID) <= q.After.ID })
+	all = slices.DeleteFunc(all, func(i directory.Identity) bool {
+		return i.Source != q.Source || q.After != nil && string(i.ID) <= q.After.ID
+	})
 	return directory.Page[directory.Identity]{Items: all[:min(len(all), q.Limit)], Total: -1}, nil
 }
 
@@ -88,6 +91,10 @@ func (s *mapStore) Members(_ context.Context, group directory.GroupID) iter.Seq2
 
 func (s *mapStore) Cursor(context.Context, directory.SourceName) ([]byte, error) {
 	return s.cursor, nil
+}
+
+func (s *mapStore) Claims(_ context.Context, _ directory.SourceName, newcomers ...directory.Newcomer) ([]directory.Claim, error) {
+	return make([]directory.Claim, len(newcomers)), nil // it has one source
 }
 
 func (s *mapStore) Apply(ctx context.Context, _ directory.Actor, changes ...directory.Change) (directory.Applied, error) {
@@ -240,6 +247,13 @@ func (s *mapStore) EndHold(_ context.Context, source directory.SourceName, hash 
 	if s.holds[source].Hash == hash {
 		delete(s.holds, source)
 	}
+	return nil
+}
+
+func (s *mapStore) NoteLogins(_ context.Context, logins map[directory.UserID]time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.Copy(s.logins, logins)
 	return nil
 }
 

@@ -22,6 +22,7 @@ type Mapping struct {
 	Department     []string `json:"department,omitempty"`
 	Organization   []string `json:"organization,omitempty"`
 	EmployeeNumber []string `json:"employeeNumber,omitempty"`
+	LastLogin      []string `json:"lastLogin,omitempty"` // when somebody last signed in; noted, and no part of a plan
 
 	GroupName  []string `json:"groupName,omitempty"`
 	Members    []string `json:"members,omitempty"`    // hold DNs; all are read
@@ -56,7 +57,7 @@ var templates = map[string]Template{
 			ID: "entryUUID", UserName: []string{"uid"},
 			Formatted: []string{"cn"}, GivenName: []string{"givenName"}, FamilyName: []string{"sn"}, DisplayName: []string{"displayName", "cn"},
 			Emails: []string{"mail"}, Title: []string{"title"}, Department: []string{"departmentNumber"}, Organization: []string{"o"},
-			EmployeeNumber: []string{"employeeNumber"}, GroupName: []string{"cn"},
+			EmployeeNumber: []string{"employeeNumber"}, LastLogin: []string{"pwdLastSuccess", "authTimestamp"}, GroupName: []string{"cn"},
 			Members: []string{"member", "uniqueMember"}, MemberUIDs: "memberUid", MemberURLs: "memberURL",
 		},
 		Stamp:  "entryCSN",
@@ -69,7 +70,7 @@ var templates = map[string]Template{
 			ID: "objectGUID", UserName: []string{"sAMAccountName"},
 			Formatted: []string{"cn"}, GivenName: []string{"givenName"}, FamilyName: []string{"sn"}, DisplayName: []string{"displayName", "cn"},
 			Emails: []string{"mail"}, Title: []string{"title"}, Department: []string{"department"}, Organization: []string{"company", "o"},
-			EmployeeNumber: []string{"employeeID"}, GroupName: []string{"cn"}, Members: []string{"member"},
+			EmployeeNumber: []string{"employeeID"}, LastLogin: []string{"lastLogonTimestamp"}, GroupName: []string{"cn"}, Members: []string{"member"},
 		},
 		Status:    []StatusRule{UserAccountControl, AccountExpires},
 		Stamp:     "uSNChanged",
@@ -84,7 +85,7 @@ var templates = map[string]Template{
 			ID: "nsUniqueId", UserName: []string{"uid"},
 			Formatted: []string{"cn"}, GivenName: []string{"givenName"}, FamilyName: []string{"sn"}, DisplayName: []string{"displayName", "cn"},
 			Emails: []string{"mail"}, Title: []string{"title"}, Department: []string{"departmentNumber"}, Organization: []string{"o"},
-			EmployeeNumber: []string{"employeeNumber"}, GroupName: []string{"cn"},
+			EmployeeNumber: []string{"employeeNumber"}, LastLogin: []string{"lastLoginTime", "krbLastSuccessfulAuth"}, GroupName: []string{"cn"},
 			Members: []string{"member", "uniqueMember"}, MemberUIDs: "memberUid", MemberURLs: "memberURL",
 		},
 		Stamp:  "modifyTimestamp",
@@ -129,6 +130,7 @@ func (m Mapping) over(by Mapping) Mapping {
 		{&m.Department, &by.Department},
 		{&m.Organization, &by.Organization},
 		{&m.EmployeeNumber, &by.EmployeeNumber},
+		{&m.LastLogin, &by.LastLogin},
 		{&m.GroupName, &by.GroupName},
 		{&m.Members, &by.Members},
 	} {
@@ -149,7 +151,7 @@ func (m Mapping) validate() error {
 	if len(m.UserName) == 0 || len(m.GroupName) == 0 {
 		errs = append(errs, errors.New("attributes: userName and groupName must name an attribute"))
 	}
-	for _, name := range append(m.userAttributes(), m.groupAttributes()...) {
+	for _, name := range slices.Concat(m.userAttributes(), m.LastLogin, m.groupAttributes()) {
 		if !isAttribute(name) {
 			errs = append(errs, fmt.Errorf("attributes: %q is not the name of an attribute", name))
 		}

@@ -110,11 +110,12 @@ func ldapSettings(l *config.LDAP) ldapsync.Settings {
 		Attributes: &ldapsync.Mapping{
 			ID: a.ID, UserName: a.UserName, Formatted: a.Formatted, GivenName: a.GivenName, FamilyName: a.FamilyName,
 			DisplayName: a.DisplayName, Emails: a.Emails, Title: a.Title, Department: a.Department, Organization: a.Organization,
-			EmployeeNumber: a.EmployeeNumber, GroupName: a.GroupName, Members: a.Members, MemberUIDs: a.MemberUIDs, MemberURLs: a.MemberURLs,
+			EmployeeNumber: a.EmployeeNumber, LastLogin: a.LastLogin, GroupName: a.GroupName, Members: a.Members, MemberUIDs: a.MemberUIDs, MemberURLs: a.MemberURLs,
 		},
 		IgnoreReferrals: l.IgnoreReferrals,
 		PageSize:        l.PageSize, GroupPageSize: l.GroupPageSize, MaxEntries: l.MaxEntries, MaxMembers: l.MaxMembers,
 		DialTimeout: ldapsync.Duration(l.DialTimeout), RequestTimeout: ldapsync.Duration(l.Timeout), RunTimeout: ldapsync.Duration(l.RunTimeout),
+		FullEvery: ldapsync.Duration(l.FullEvery), Lease: ldapsync.Duration(l.Lease),
 		Schedule: l.Schedule, Thresholds: ldapThresholds(l.Thresholds), Retention: ldapRetention(l.Retention),
 	}
 }

@@ -145,10 +145,14 @@ func (s *syncer) poller(src directory.Source) (*ldapsync.Poller, error) {
 	if err := os.MkdirAll(tmp, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder for temporary files: %w", err)
 	}
-	return ldapsync.New(ldapsync.Config{
+	c := ldapsync.Config{
 		Source: src.Name, Settings: settings, Store: s.store, Holder: s.holder, Log: s.log,
 		AdminGroups: s.service.AdminGroups, Preview: s.preview, TempDir: tmp,
-	})
+	}
+	if len(settings.Link) > 0 {
+		c.Link = s.service.LinkFor
+	}
+	return ldapsync.New(c)
 }
 
 // preview says what a plan would mean for people.
