@@ -246,7 +246,7 @@ func contributes(view *authz.Snapshot, given authz.Given, key, group string) (co
 				c.level = max(c.level, level)
 			}
 		}
-	} else if given.Privilege.Key == key && group == "" && given.Mapping == "" {
+	} else if given.Privilege.Key == key {
 		c.via = "an assignment"
 	}
 	if given.Mapping != "" {
