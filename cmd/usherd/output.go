@@ -258,11 +258,7 @@ func valueText(v any) string {
 		}
 		return strings.Join(parts, ", ")
 	case map[string]any:
-		text, err := json.Marshal(v)
-		if err != nil {
-			return ""
-		}
-		return string(text)
+		return itemText(v)
 	}
 	return fmt.Sprint(v)
 }

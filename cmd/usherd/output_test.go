@@ -30,6 +30,29 @@ func TestPrint(t *testing.T) {
 	}
 }
 
+func TestAnObjectInATableReadsLikeItsName(t *testing.T) {
+	for item, want := range map[string]string{
+		`{"id":"0","num":1,"name":"staff","source":"corp","status":"active"}`:                                               "corp/staff",
+		`{"name":"staff","source":"corp","status":"blocked"}`:                                                               "corp/staff (blocked)",
+		`{"name":"a\u001b[2J","source":"corp"}`:                                                                             `corp/"a\x1b[2J"`,
+		`{"by":"x","created":"t","id":"0","origin":"manual","role":"viewer","user":"0"}`:                                    "Role viewer",
+		`{"origin":"manual","privilege":{"kind":"role","key":"part-list:edit"},"user":"0"}`:                                 "role part-list:edit",
+		`{"origin":"override","privilege":{"kind":"integration","key":"aws","level":"admin"},"project":"alpha","user":"0"}`: "integration aws=admin in project alpha",
+		`{"origin":"manual","privilege":{"kind":"integration","key":"aws"},"user":"0"}`:                                     "integration aws=none",
+		`{"by":"root","created":"2026-11-22T04:43:00Z","project":"alpha","user":"0"}`:                                       "in project alpha by root",
+		`{"by":"root","created":"2026-11-22T04:43:00Z","user":"0"}`:                                                         "organization-wide by root",
+		`{"else":1}`: `{"else":1}`,
+	} {
+		var v any
+		if err := decodeNumbers([]byte(item), &v); err != nil {
+			t.Fatal(err)
+		}
+		if got := valueText(v); got != want {
+			t.Errorf("%s is shown as %q, want %q", item, got, want)
+		}
+	}
+}
+
 func TestPublicURL(t *testing.T) {
 	for _, tt := range []struct {
 		name, url, cert, addr, want string
