@@ -125,7 +125,7 @@ func (c *Console) current(r *http.Request) (session, error) {
 		return session{}, errNoSession
 	}
 	now := c.Now()
-	if now.After(s.Begun.Add(sessionLife)) {
+	if !now.Before(kept.Expires) || now.After(s.Begun.Add(sessionLife)) {
 		return session{}, errNoSession
 	}
 	if now.Sub(s.Seen) > sessionNote {

@@ -61,7 +61,7 @@ func (c *Console) peek(ctx context.Context, code string) (l link, err error) {
 	if err != nil {
 		return l, fmt.Errorf("looking up a login link: %w", err)
 	}
-	if err := json.Unmarshal(kept.Value, &l); err != nil {
+	if err := json.Unmarshal(kept.Value, &l); err != nil || !c.Now().Before(kept.Expires) {
 		return l, errLink
 	}
 	return l, nil
