@@ -41,7 +41,8 @@ var mayImport = map[string][]string{
 	"cache/cachetest":   {},
 	"store":             {"directory", "audit"},
 	"store/storetest":   {"directory"},
-	"admin":             {"directory", "authz", "audit"},
+	"admin":             {"directory", "authz", "audit", "webhook"},
+	"webhook":           {"directory"},
 	"console":           {"admin", "authz", "directory"},
 	"deploy":            {},
 }

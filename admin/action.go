@@ -25,7 +25,10 @@ const (
 	ReadTokens    Action = "read tokens"
 	WriteTokens   Action = "make and revoke tokens"
 	ReadAudit     Action = "read the audit log"
-	AskChecks     Action = "ask what a user may do"
+	ReadWebhooks  Action = "read webhooks and their deliveries"
+	// ManageWebhooks sends what happens to whom to other systems.
+	ManageWebhooks Action = "add, change and remove webhooks"
+	AskChecks      Action = "ask what a user may do"
 
 	// SignedIn is open to every active signed-in user, about themselves.
 	SignedIn Action = "use the service"
@@ -40,20 +43,22 @@ type need struct {
 
 // needs is the whole table. An action that is not in it is nobody's.
 var needs = map[Action]need{
-	ReadDirectory: {[]directory.Right{directory.DirectoryRead}, directory.ProjectRead},
-	ReadPolicy:    {[]directory.Right{directory.DirectoryRead, directory.PolicyManage}, directory.ProjectRead},
-	WriteUsers:    {[]directory.Right{directory.UsersManage}, ""},
-	BlockUsers:    {[]directory.Right{directory.UsersManage, directory.SyncOperate}, ""},
-	WriteGroups:   {[]directory.Right{directory.GroupsManage}, directory.ProjectManage},
-	BlockGroups:   {[]directory.Right{directory.GroupsManage, directory.SyncOperate}, directory.ProjectManage},
-	WriteGrants:   {[]directory.Right{directory.GrantsManage}, directory.ProjectManage},
-	WritePolicy:   {[]directory.Right{directory.PolicyManage}, ""},
-	AddConnection: {[]directory.Right{directory.IntegrationsCreate, directory.PolicyManage}, ""},
-	ReadSources:   {[]directory.Right{directory.DirectoryRead, directory.SourcesManage, directory.SyncOperate}, ""},
-	WriteSources:  {[]directory.Right{directory.SourcesManage}, ""},
-	OperateSync:   {[]directory.Right{directory.SyncOperate}, ""},
-	ReadTokens:    {[]directory.Right{directory.TokensManage, directory.AuditRead}, ""},
-	WriteTokens:   {[]directory.Right{directory.TokensManage}, ""},
-	ReadAudit:     {[]directory.Right{directory.AuditRead}, ""},
-	AskChecks:     {[]directory.Right{directory.DirectoryRead}, directory.ProjectRead},
+	ReadDirectory:  {[]directory.Right{directory.DirectoryRead}, directory.ProjectRead},
+	ReadPolicy:     {[]directory.Right{directory.DirectoryRead, directory.PolicyManage}, directory.ProjectRead},
+	WriteUsers:     {[]directory.Right{directory.UsersManage}, ""},
+	BlockUsers:     {[]directory.Right{directory.UsersManage, directory.SyncOperate}, ""},
+	WriteGroups:    {[]directory.Right{directory.GroupsManage}, directory.ProjectManage},
+	BlockGroups:    {[]directory.Right{directory.GroupsManage, directory.SyncOperate}, directory.ProjectManage},
+	WriteGrants:    {[]directory.Right{directory.GrantsManage}, directory.ProjectManage},
+	WritePolicy:    {[]directory.Right{directory.PolicyManage}, ""},
+	AddConnection:  {[]directory.Right{directory.IntegrationsCreate, directory.PolicyManage}, ""},
+	ReadSources:    {[]directory.Right{directory.DirectoryRead, directory.SourcesManage, directory.SyncOperate}, ""},
+	WriteSources:   {[]directory.Right{directory.SourcesManage}, ""},
+	OperateSync:    {[]directory.Right{directory.SyncOperate}, ""},
+	ReadTokens:     {[]directory.Right{directory.TokensManage, directory.AuditRead}, ""},
+	WriteTokens:    {[]directory.Right{directory.TokensManage}, ""},
+	ReadAudit:      {[]directory.Right{directory.AuditRead}, ""},
+	ReadWebhooks:   {[]directory.Right{directory.SourcesManage, directory.AuditRead}, ""},
+	ManageWebhooks: {[]directory.Right{directory.SourcesManage}, ""},
+	AskChecks:      {[]directory.Right{directory.DirectoryRead}, directory.ProjectRead},
 }

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"errors"
+	"net/netip"
 	"path/filepath"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/usherd/usherd/admin"
 	"github.com/usherd/usherd/directory"
 	"github.com/usherd/usherd/store"
+	"github.com/usherd/usherd/webhook"
 )
 
 // by is who asks in the tests.
@@ -45,6 +47,10 @@ func newWorld(t *testing.T) *world {
 	w.Service, err = admin.New(admin.Config{
 		Store: st, TokenKey: key, BaseURL: func() string { return "https://usherd.example.com" },
 		Now: func() time.Time { return w.now }, Principal: by,
+		Webhooks: &webhook.Book{
+			Keeper: st, Key: key, Client: &webhook.Client{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+			Now: func() time.Time { return w.now },
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

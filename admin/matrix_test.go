@@ -165,6 +165,17 @@ func requests() []request {
 	add("GET /api/v1/jobs/{id}", "unknown", "/api/v1/jobs/unknown", "")
 	add("GET /api/v1/jobs/{id}/items", "unknown", "/api/v1/jobs/unknown/items", "")
 	add("POST /api/v1/jobs/{id}/cancel", "unknown", "/api/v1/jobs/unknown/cancel", "")
+	add("GET /api/v1/webhooks", "", "/api/v1/webhooks", "")
+	add("POST /api/v1/webhooks", "", "/api/v1/webhooks", `{"url":"https://example.com/hook"}`)
+	for _, pattern := range []string{
+		"GET /api/v1/webhooks/{id}", "DELETE /api/v1/webhooks/{id}", "POST /api/v1/webhooks/{id}/rotate", "POST /api/v1/webhooks/{id}/test",
+		"GET /api/v1/webhooks/{id}/deliveries",
+	} {
+		_, path, _ := strings.Cut(pattern, " ")
+		add(pattern, "unknown", strings.Replace(path, "{id}", "wh_0", 1), "")
+	}
+	add("POST /api/v1/webhooks/{id}/state", "unknown", "/api/v1/webhooks/wh_0/state", `{"state":"active"}`)
+	add("POST /api/v1/webhooks/{id}/deliveries", "unknown", "/api/v1/webhooks/wh_0/deliveries", `{"delivery":"wh_0/x"}`)
 	each("GET /api/v1/groups/{group}", groups, "")
 	each("GET /api/v1/groups/{group}/members", groups, "")
 	add("POST /api/v1/groups", "organization", "/api/v1/groups", `{"name":"New"}`)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/usherd/usherd/directory"
+	"github.com/usherd/usherd/webhook"
 )
 
 // An operation is what the document of the API says of a route. Every route has
@@ -159,6 +160,16 @@ var operations = map[string]operation{
 	"POST /api/v1/integrations/{key}/members/reset":  {summary: "Undo a raise of a member", body: memberBody{}, answer: Outcome{}},
 	"POST /api/v1/integrations/{key}/members/remove": {summary: "Remove a member of a connection", body: memberBody{}, answer: Outcome{}},
 	"GET /api/v1/integrations/{key}/access":          {summary: "Say who may do what with a connection", query: []string{"project", "anywhere", "at", "limit", "cursor"}, answer: AccessPage{}},
+
+	"GET /api/v1/webhooks":                  {summary: "List webhooks", query: listing, answer: list[webhook.Endpoint]{}, many: whole},
+	"POST /api/v1/webhooks":                 {summary: "Add a webhook; its secret is in this answer only", body: webhookBody{}, answer: webhook.MadeEndpoint{}, status: http.StatusCreated},
+	"GET /api/v1/webhooks/{id}":             {summary: "Show a webhook", answer: webhook.Endpoint{}},
+	"DELETE /api/v1/webhooks/{id}":          {summary: "Remove a webhook and its deliveries", answer: removedWebhook{}},
+	"POST /api/v1/webhooks/{id}/state":      {summary: "Enable or disable a webhook", body: webhookStateBody{}, answer: webhook.Endpoint{}},
+	"POST /api/v1/webhooks/{id}/rotate":     {summary: "Make a new secret; the old one signs too for a day", answer: webhook.MadeEndpoint{}, status: http.StatusCreated},
+	"POST /api/v1/webhooks/{id}/test":       {summary: "Queue an event that says nothing", answer: webhook.Delivery{}},
+	"GET /api/v1/webhooks/{id}/deliveries":  {summary: "List deliveries, the newest first", query: listing, answer: list[webhook.Delivery]{}, many: whole},
+	"POST /api/v1/webhooks/{id}/deliveries": {summary: "Send a delivery again", body: resendBody{}, answer: webhook.Delivery{}},
 
 	"POST /api/v1/check":   {summary: "Ask a check", body: Question{}, answer: Answer{}},
 	"POST /api/v1/explain": {summary: "Explain a decision", body: Question{}, answer: Explained{}},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/usherd/usherd/authz"
 	"github.com/usherd/usherd/directory"
+	"github.com/usherd/usherd/webhook"
 )
 
 // A Store is what the service reads and writes. A [directory.Store] is one.
@@ -52,6 +53,8 @@ type Config struct {
 	// SecretFolder is where settings of a source may name files when they come
 	// from somebody who does not own the machine. Empty means nowhere.
 	SecretFolder string
+	// Webhooks keeps what is told to other systems. Nil means that nothing is.
+	Webhooks *webhook.Book
 	// Principal is who asks where the context does not say it. The zero value is
 	// nobody: then such a call is refused.
 	Principal directory.Actor
