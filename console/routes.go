@@ -18,6 +18,7 @@ func (c *Console) routes() {
 	c.mux.HandleFunc("GET /live", c.live)
 	c.mux.HandleFunc("/", c.noPage)
 	c.sourcePages()
+	c.accessPages()
 	c.runPages()
 	c.auditPages()
 	c.tokenPages()

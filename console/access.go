@@ -1,0 +1,8 @@
+package console
+
+// accessPages are the pages about who may do what, and why.
+func (c *Console) accessPages() {
+	c.explainPages()
+	c.mappingPages()
+	c.integrationPages()
+}

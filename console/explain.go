@@ -1,0 +1,250 @@
+package console
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/a-h/templ"
+	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/authz"
+	"github.com/usherd/usherd/directory"
+)
+
+// explainPages answer why somebody may do something, or may not.
+func (c *Console) explainPages() {
+	c.page("GET /explain", c.explain)
+}
+
+// suggested is how many people and things a search offers.
+const suggested = 12
+
+// An explainView is the form with what was asked, and the answer.
+type explainView struct {
+	User, What, Project, At string
+	Projects                []directory.Project
+	People, Things          []Option // that the texts may mean
+	Problem                 string
+	Answer                  *answerView
+	Link, JSON              string
+}
+
+// An answerView is an explanation as a page shows it.
+type answerView struct {
+	Allow    bool
+	Sentence string
+	Also     string // the other sentences, if there are any
+	Code     string
+	Moment   string
+	Parts    []answerPart
+	Fixes    []fixView
+	Next     []string // commands
+	Projects []Cell   // in which the answer would be yes
+}
+
+// An answerPart is one thing that the answer needs.
+type answerPart struct {
+	Asked  string
+	Counts bool
+	Chains []chainView
+	More   bool
+	Misses []chainView
+	Fixes  []fixView
+}
+
+// A fixView is one way out, with who can take it.
+type fixView struct {
+	Do, Who, Command string
+	Href             string
+	Enough           bool
+}
+
+func (c *Console) explain(req request) (templ.Component, error) {
+	q := req.URL.Query()
+	v := explainView{
+		User: strings.TrimSpace(q.Get("user")), What: strings.TrimSpace(q.Get("what")), Project: q.Get("project"), At: strings.TrimSpace(q.Get("at")),
+	}
+	choices, err := c.Service.Choices(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	v.Projects = choices.Projects
+	if v.User != "" && v.What != "" && !wantsSuggestions(req.Request) {
+		asked, err := c.answer(req, &v)
+		if err != nil {
+			return nil, err
+		}
+		if asked != nil && q.Get("format") == "json" {
+			return nil, writeJSON(req.w, asked)
+		}
+		if asked != nil {
+			kinds := map[directory.SourceName]directory.SourceKind{}
+			for _, s := range choices.Sources {
+				kinds[s.Name] = s.Kind
+			}
+			v.Answer = answerOf(*asked, chainer{req.viewer, kinds, choices.Projects}, v)
+		}
+	}
+	if err := c.suggest(req, &v); err != nil {
+		return nil, err
+	}
+	return c.frame(req, "Explain", explainTemplate(v)), nil
+}
+
+// wantsSuggestions reports whether only what the texts may mean is looked at.
+func wantsSuggestions(r *http.Request) bool {
+	return wantsPart(r) && r.URL.Query().Get("suggest") != ""
+}
+
+// answer asks. What nobody can answer is said beside the form.
+func (c *Console) answer(req request, v *explainView) (*admin.Explained, error) {
+	question, ok := questionOf(*v)
+	if !ok {
+		v.Problem = "Write what is asked as ACTION TYPE/ID, for example: access feature/part-list"
+		return nil, nil
+	}
+	out, err := c.Service.Explain(req.Context(), question)
+	if text, typed := refused(err); typed {
+		v.Problem = text
+		return nil, nil
+	}
+	if p := admin.ProblemOf(err); err != nil && (p.Status == http.StatusGone || p.Status == http.StatusNotFound) {
+		v.Problem = p.Error()
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	values := url.Values{"user": {v.User}, "what": {v.What}}
+	for key, value := range map[string]string{"project": v.Project, "at": v.At} {
+		if value != "" {
+			values.Set(key, value)
+		}
+	}
+	v.Link = c.URL() + "/explain?" + values.Encode()
+	values.Set("format", "json")
+	v.JSON = "/explain?" + values.Encode()
+	return &out, nil
+}
+
+// questionOf reads "ACTION TYPE/ID"; "access" and the type may be left out for
+// a feature.
+func questionOf(v explainView) (admin.Question, bool) {
+	q := admin.Question{User: v.User, Project: directory.ProjectKey(v.Project), At: v.At}
+	action, thing, ok := strings.Cut(v.What, " ")
+	if !ok {
+		action, thing = authz.ActionAccess, v.What
+	}
+	q.Action = action
+	if q.Resource.Type, q.Resource.ID, ok = strings.Cut(strings.TrimSpace(thing), "/"); !ok {
+		q.Resource.Type, q.Resource.ID = authz.TypeFeature, strings.TrimSpace(thing)
+	}
+	return q, q.Action != "" && q.Resource.Type != "" && q.Resource.ID != ""
+}
+
+// suggest fills in whom and what the texts may mean.
+func (c *Console) suggest(req request, v *explainView) error {
+	people, err := c.Service.Users(req.Context(), admin.UserFilter{Q: v.User, Sort: "name", Limit: suggested})
+	if err != nil {
+		return err
+	}
+	for _, u := range people.Items {
+		v.People = append(v.People, Option{handleOf(u), strings.TrimSuffix(u.Name+" · "+u.Email, " · ")})
+	}
+	asks, err := c.Service.Askable(req.Context())
+	if err != nil {
+		return err
+	}
+	words := strings.Fields(strings.ToLower(v.What))
+	for _, ask := range asks {
+		if text := strings.ToLower(ask.String() + " " + ask.Title); len(v.Things) < 4*suggested && containsAll(text, words) {
+			v.Things = append(v.Things, Option{ask.String(), ask.Title})
+		}
+	}
+	return nil
+}
+
+func containsAll(text string, words []string) bool {
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// handleOf is what names a user in questions: the userName, unless it would be
+// read as something else.
+func handleOf(u admin.ListedUser) string {
+	if key, err := admin.SubjectKey(u.UserName); err != nil || key.Kind != directory.KeyUserName {
+		return string(u.ID)
+	}
+	return u.UserName
+}
+
+func answerOf(e admin.Explained, ch chainer, asked explainView) *answerView {
+	lead, _, _ := strings.Cut(e.Text, "\n\n")
+	first, rest, _ := strings.Cut(strings.TrimSpace(lead), "\n")
+	_, first, _ = strings.Cut(first, " - ")
+	a := &answerView{
+		Allow: e.Answer.Decision, Sentence: first, Also: rest, Code: string(e.Answer.Code.String()), Moment: e.Moment.String(), Next: e.Next,
+		Fixes: fixesOf(e.Explanation.Fixes),
+	}
+	who := chainLink{Label: "user", Text: cmp.Or(e.Who.Name, e.Asked.User), Href: "/users/" + string(e.User)}
+	if e.User == "" {
+		who.Href = ""
+	}
+	for _, part := range e.Parts {
+		p := answerPart{Asked: part.Asked, Counts: part.Code == authz.Granted, More: part.More, Fixes: fixesOf(part.Fixes)}
+		for _, path := range part.Paths {
+			p.Chains = append(p.Chains, ch.chain(who, path, nil))
+		}
+		for _, path := range part.Misses {
+			p.Misses = append(p.Misses, ch.chain(who, path, e.Why(path)))
+		}
+		a.Parts = append(a.Parts, p)
+	}
+	for _, project := range e.Projects {
+		values := url.Values{"user": {asked.User}, "what": {asked.What}, "project": {string(project)}}
+		a.Projects = append(a.Projects, Link(scopeName(project, ch.projects), "/explain?"+values.Encode()))
+	}
+	return a
+}
+
+func fixesOf(all []authz.Fix) (out []fixView) {
+	for _, f := range all {
+		v := fixView{Do: f.Do, Command: f.Command, Enough: f.Enough}
+		switch {
+		case f.Right != "":
+			v.Who = fmt.Sprintf("who has the right %s: %s", f.Right, words(f.Roles))
+		case f.Source != "":
+			v.Who = "whoever manages " + string(f.Source)
+		}
+		switch {
+		case f.Group != nil:
+			v.Href = "/groups/" + string(f.Group.ID)
+		case f.Mapping != "":
+			v.Href = mappingPath(f.Mapping)
+		case f.Source != "":
+			v.Href = "/sources/" + string(f.Source)
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+func writeJSON(w http.ResponseWriter, v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encoding: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(text, '\n')) // whoever asked may have left
+	return nil
+}
+
+// queryOf is one value of a query.
+func queryOf(key, value string) string { return url.Values{key: {value}}.Encode() }
