@@ -125,7 +125,12 @@ func (q *HoldersQuery) finder(view *authz.Snapshot) (finder, error) {
 func (q *HoldersQuery) actionFinder(view *authz.Snapshot) (finder, error) {
 	req := authz.Request{SubjectType: authz.SubjectUser, Action: q.Action, Type: q.Type, ID: q.ID, Project: q.Project}
 	if actions := view.Actions(q.Type, q.ID); !slices.Contains(actions, q.Action) {
-		return finder{}, invalid("nobody can %s %s/%s: the policy has no such thing or action%s", q.Action, q.Type, q.ID, didYouMean(q.Action, actions))
+		got, known := q.Action, actions
+		if len(actions) == 0 {
+			got = q.ID
+			known, _ = view.IDs(q.Type)
+		}
+		return finder{}, invalid("nobody can %s %s/%s: the policy has no such thing or action%s", q.Action, q.Type, q.ID, didYouMean(got, known))
 	}
 	projects := []directory.ProjectKey{q.Project}
 	people := view.Candidates(&req)

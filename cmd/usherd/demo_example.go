@@ -201,12 +201,12 @@ func (s *demonstration) administer(ctx context.Context, act *demoAct) error {
 			return err
 		}),
 		each(act.Grant, func(who string, g grant) error {
-			s.say("   usherd user grant %s …", userName(who))
+			s.say("   usherd user grant %s%s", userName(who), grantText(g))
 			_, err := service.GrantToUser(ctx, byDemo, userName(who), g)
 			return err
 		}),
 		each(act.Revoke, func(who string, g grant) error {
-			s.say("   usherd user revoke %s …", userName(who))
+			s.say("   usherd user revoke %s%s", userName(who), grantText(g))
 			_, err := service.RevokeFromUser(ctx, byDemo, userName(who), g)
 			return err
 		}),
@@ -226,6 +226,29 @@ func (s *demonstration) administer(ctx context.Context, act *demoAct) error {
 	s.say("   usherd override set %s --project %s …", strings.Join(edit.Users, " "), edit.Project)
 	_, err = service.SetOverride(ctx, byDemo, edit)
 	return err
+}
+
+// grantText are the flags of the commands that grant and revoke, to repeat them.
+func grantText(g grant) string {
+	var b strings.Builder
+	flag := func(name string, values ...string) {
+		for _, v := range values {
+			fmt.Fprintf(&b, " --%s %s", name, v)
+		}
+	}
+	for _, role := range g.Roles {
+		flag("role", string(role))
+	}
+	flag("access", g.Access...)
+	flag("privilege", g.Role...)
+	flag("output", g.Output...)
+	for _, key := range slices.Sorted(maps.Keys(g.Integration)) {
+		flag("integration", key+"="+g.Integration[key])
+	}
+	if g.Project != "" {
+		flag("project", string(g.Project))
+	}
+	return b.String()
 }
 
 // each calls f for each key in order, up to the first error.

@@ -9,8 +9,8 @@ import (
 )
 
 // itemText is an object inside of an answer as a cell of a table: a group as
-// commands name it, a grant by what it gives, an override by its scope. What is
-// none of these stays JSON.
+// commands name it, with a state that is not the usual one, a grant by what it
+// gives, an override by its scope. What is none of these stays JSON.
 func itemText(item map[string]any) string {
 	text := func(path string) string { return cell(item, path) }
 	where := ""
@@ -26,6 +26,11 @@ func itemText(item map[string]any) string {
 			what += "=" + cmp.Or(text("privilege.level"), directory.NoLevel.String())
 		}
 		return what + where
+	case text("state") != "" && text("name") != "": // a group of a mapping
+		if state := text("state"); state != "bound" {
+			return text("name") + " (" + state + ")"
+		}
+		return text("name")
 	case text("source") != "" && text("name") != "":
 		name := text("source") + "/" + text("name")
 		if status := text("status"); status != "" && status != "active" {

@@ -41,6 +41,8 @@ func TestAnObjectInATableReadsLikeItsName(t *testing.T) {
 		`{"origin":"manual","privilege":{"kind":"integration","key":"aws"},"user":"0"}`:                                     "integration aws=none",
 		`{"by":"root","created":"2026-11-22T04:43:00Z","project":"alpha","user":"0"}`:                                       "in project alpha by root",
 		`{"by":"root","created":"2026-11-22T04:43:00Z","user":"0"}`:                                                         "organization-wide by root",
+		`{"id":"0","follows_name":true,"name":"corp/staff","state":"bound"}`:                                                "corp/staff",
+		`{"id":"0","name":"corp/staff","state":"suspended"}`:                                                                "corp/staff (suspended)",
 		`{"else":1}`: `{"else":1}`,
 	} {
 		var v any
