@@ -64,9 +64,7 @@ func bigServer(b *testing.B) (s *server, everybody, ten string) {
 	if s.handler, err = New(Config{URL: "https://usherd.test", Auth: s, Read: st, Apply: st, Seal: make([]byte, 32)}); err != nil {
 		b.Fatal(err)
 	}
-	mux := http.NewServeMux()
-	s.handler.Register(mux)
-	hs := httptest.NewServer(mux)
+	hs := httptest.NewServer(s.handler.Before(http.NotFoundHandler()))
 	b.Cleanup(hs.Close)
 	s.url = hs.URL
 	s.ids = ids

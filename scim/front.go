@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,8 +17,18 @@ import (
 	"github.com/usherd/usherd/directory"
 )
 
-// Register adds the routes of h to mux: everything below /scim/.
-func (h *Handler) Register(mux *http.ServeMux) { mux.Handle("/scim/", h) }
+// Before serves everything below /scim/ and leaves the rest to next. It is no
+// route of a mux, which would redirect a path with two slashes, and clients
+// that follow leave their token behind.
+func (h *Handler) Before(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/scim/") {
+			h.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
 
 var requestID = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 
@@ -80,7 +92,10 @@ func (h *Handler) serve(r *http.Request, t *trace, source string, path []string)
 	if err != nil {
 		return answer{}, err
 	}
-	c.query, c.ifMatch, c.ifNoneMatch = r.URL.Query(), r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
+	c.ifMatch, c.ifNoneMatch = r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
+	if c.query, err = parseQuery(r.URL.RawQuery); err != nil {
+		return answer{}, err
+	}
 	if err := c.checkQuery(); err != nil {
 		return answer{}, err
 	}
@@ -109,6 +124,27 @@ func (h *Handler) callOf(ctx context.Context, who Caller, t *trace) (*call, erro
 		return nil, err
 	}
 	return &call{Handler: h, ctx: ctx, who: who, model: m, trace: t, writer: h.write}, nil
+}
+
+// parseQuery reads a query strictly: net/url leaves out the parameters that it
+// does not understand, and a list without its filter is everybody. A semicolon
+// is a character like any other.
+func parseQuery(raw string) (url.Values, error) {
+	query := url.Values{}
+	for part := range strings.SplitSeq(raw, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		key, err := url.QueryUnescape(name)
+		if err == nil {
+			value, err = url.QueryUnescape(value)
+		}
+		if err != nil {
+			return nil, badValue("the query has a percent sign that is no escape: %s", clip(part))
+		}
+		if part != "" {
+			query[key] = append(query[key], value)
+		}
+	}
+	return query, nil
 }
 
 // checkQuery refuses a parameter that is given twice: which one a client means,
@@ -164,7 +200,8 @@ func (c *call) takeBody(r *http.Request, path []string) (func(), error) {
 }
 
 // splitPath takes /scim/{source}/v2/a/b apart. An empty source is one that the
-// path does not have; no rest is no endpoint; a trailing slash is nothing.
+// path does not have; no rest is no endpoint; a slash too many, which an address
+// that was entered with one at its end gives, is nothing.
 func splitPath(path string) (source string, rest []string) {
 	rest0, ok := strings.CutPrefix(path, "/scim/")
 	source, rest1, _ := strings.Cut(rest0, "/")
@@ -172,7 +209,11 @@ func splitPath(path string) (source string, rest []string) {
 	if !ok || version != "v2" || len(path) > 2048 {
 		return source, nil
 	}
-	return source, strings.Split(strings.TrimSuffix(tail, "/"), "/")
+	rest = slices.DeleteFunc(strings.Split(tail, "/"), func(part string) bool { return part == "" })
+	if len(rest) == 0 {
+		rest = []string{""} // the root
+	}
+	return source, rest
 }
 
 // A call is one request after its admission: who asks for what. An operation of

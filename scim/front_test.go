@@ -384,3 +384,32 @@ func TestFilterAndDepthLimitsAreSettings(t *testing.T) {
 	s.do("GET", "/Users?filter=id%20pr%20and%20id%20pr", "").want(t, "2 terms", 200)
 	s.do("GET", "/Users?filter=id%20pr%20and%20id%20pr%20and%20id%20pr", "").want(t, "3 terms", 400)
 }
+
+// A parameter that is left out silently changes the question: the existence
+// check of one person would find everybody.
+func TestQueriesAreReadStrictly(t *testing.T) {
+	s := start(t)
+	for _, doc := range []string{`{"userName":"kim","displayName":"a;b+c"}`, `{"userName":"sue","displayName":"other"}`} {
+		if r := s.do("POST", "/Users", doc); r.status != 201 {
+			t.Fatalf("POST: %d %s", r.status, r.raw)
+		}
+	}
+	for _, tc := range []struct {
+		claim, query string
+		status       int
+		total        string
+	}{
+		{"a semicolon belongs to its value", `filter=displayName%20eq%20%22a;b%2Bc%22`, 200, `"totalResults":1`},
+		{"a plus is a space", `filter=userName+eq+%22sue%22`, 200, `"totalResults":1`},
+		{"empty parts are nothing", `&filter=userName+pr&`, 200, `"totalResults":2`},
+		{"a percent sign that is no escape is refused", `filter=displayName+eq+%22100%%22`, 400, `"invalidValue"`},
+		{"one at the end, too", `filter=userName+pr&x=%4`, 400, `"invalidValue"`},
+	} {
+		t.Run(tc.claim, func(t *testing.T) {
+			r := s.do("GET", "/Users?"+tc.query, "")
+			if r.status != tc.status || !strings.Contains(r.raw, tc.total) {
+				t.Errorf("GET /Users?%s: %d %s, want %d with %s", tc.query, r.status, r.raw, tc.status, tc.total)
+			}
+		})
+	}
+}

@@ -55,9 +55,7 @@ func startOn(t *testing.T, st *store.Store, change ...func(*Config)) *server {
 	if s.handler, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	mux := http.NewServeMux()
-	s.handler.Register(mux)
-	hs := httptest.NewServer(mux)
+	hs := httptest.NewServer(s.handler.Before(http.NotFoundHandler()))
 	t.Cleanup(hs.Close)
 	s.url = hs.URL
 	return s
