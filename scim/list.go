@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"math"
@@ -58,12 +59,20 @@ func (c *call) bodyParams() (listParams, error) {
 	if schemas, _ := lookup(msg, "schemas").([]any); !containsFold(schemas, searchURN) {
 		c.bend("SearchRequest without its schema")
 	}
+	if err := checkNames(msg); err != nil {
+		return listParams{}, err
+	}
+	var bad error
 	text := func(name string) string {
 		switch v := lookup(msg, name).(type) {
+		case nil:
 		case string:
 			return v
 		case json.Number:
 			return v.String()
+		default:
+			// A filter that is left out would mean everybody.
+			bad = badValue("%s must be a string or a number", name)
 		}
 		return ""
 	}
@@ -76,7 +85,7 @@ func (c *call) bodyParams() (listParams, error) {
 		p.cursor = &s
 	}
 	err := p.page(text("startIndex"), text("count"), text("sortOrder"), c.limits)
-	return p, err
+	return p, cmp.Or(bad, err)
 }
 
 // texts takes a list of strings, or one string with commas.
@@ -100,6 +109,9 @@ func (p *listParams) page(start, count, order string, limits Limits) error {
 		return err
 	}
 	if p.count, err = integer("count", count, limits.Page); err != nil {
+		if p.cursor != nil {
+			return fault(http.StatusBadRequest, "invalidCount", "count must be an integer") // RFC 9865, section 2.1
+		}
 		return err
 	}
 	p.start, p.count = max(p.start, 1), min(max(p.count, 0), limits.MaxPage)
@@ -241,13 +253,10 @@ func query[T any](c *call, l lister[T], p listParams) (found, error) {
 	}
 	s := search[T]{c: c, l: l, p: p, want: want, q: q, match: match, by: by}
 	s.heavy = rest != nil && filter.Mentions(rest, l.rt.def, l.heavy)
-	switch {
-	case p.cursor != nil:
+	if p.cursor != nil {
 		return s.byCursor()
-	case match == nil && (by == nil || by.stored != ""):
-		return s.indexed()
 	}
-	return s.scan()
+	return s.byIndex()
 }
 
 // condition parses a filter and splits it into what the store decides and what

@@ -40,6 +40,15 @@ func (n *normaliser) object(obj map[string]any) error {
 			}
 			continue
 		}
+		if inner, ok := obj[key].(map[string]any); ok && foldEqual(key, n.rt.core.ID) {
+			n.quirks.add("core attributes under their URN")
+			for _, name := range sortedKeys(inner) {
+				if err := n.attribute(name, inner[name]); err != nil {
+					return err
+				}
+			}
+			continue
+		}
 		if err := n.attribute(key, obj[key]); err != nil {
 			return err
 		}

@@ -49,6 +49,9 @@ func (rt *resourceType) operations(body any, limits Limits, q *quirks) ([]operat
 	if !ok {
 		return nil, badSyntax("the body must be a JSON object")
 	}
+	if err := checkNames(msg); err != nil {
+		return nil, err
+	}
 	schemas, _ := lookup(msg, "schemas").([]any)
 	if !containsFold(schemas, patchOpURN) {
 		q.add("PatchOp without its schema")
@@ -79,6 +82,9 @@ func (p *patchReader) operation(e any) error {
 	obj, ok := e.(map[string]any)
 	if !ok {
 		return badSyntax("an operation must be an object")
+	}
+	if err := checkNames(obj); err != nil {
+		return err
 	}
 	name, ok := lookup(obj, "op").(string)
 	op := strings.ToLower(name)
@@ -113,8 +119,15 @@ func (p *patchReader) withoutPath(op string, value any) error {
 	if !ok {
 		return badValue("%s without path needs an object as its value", op)
 	}
+	seen := map[string]bool{}
 	for _, key := range sortedKeys(obj) {
-		if foldEqual(key, "schemas") {
+		switch {
+		case foldEqual(key, "schemas"):
+			continue
+		case foldEqual(key, p.rt.core.ID):
+			if err := p.wholeCore(op, obj[key]); err != nil {
+				return err
+			}
 			continue
 		}
 		target, err := p.resolve(key)
@@ -126,6 +139,11 @@ func (p *patchReader) withoutPath(op string, value any) error {
 			p.quirks.add("read-only attribute ignored")
 			continue
 		}
+		name := operation{ref: target.ref, where: target.where}.target()
+		if seen[name] {
+			return badSyntax("the name %q is repeated", clip(name))
+		}
+		seen[name] = true
 		if err := p.add(op, target, obj[key]); err != nil {
 			return err
 		}
@@ -133,7 +151,37 @@ func (p *patchReader) withoutPath(op string, value any) error {
 	return nil
 }
 
+// wholeCore takes the attributes that a client puts under the URN of the core
+// schema, as if that were an extension.
+func (p *patchReader) wholeCore(op string, value any) error {
+	obj, ok := value.(map[string]any)
+	if op == opRemove || !ok || lookup(obj, p.rt.core.ID) != nil {
+		return badPath("%s is the resource itself: name an attribute", p.rt.core.ID)
+	}
+	p.quirks.add("core attributes under their URN")
+	return p.withoutPath(op, obj)
+}
+
+// knowsSchemas tells whether v lists schemas of the resource type and no others.
+// Clients of Ping's library send them along with the first attribute of an
+// extension; which ones a resource has is told by its attributes.
+func (p *patchReader) knowsSchemas(v any) bool {
+	list, ok := v.([]any)
+	for _, e := range list {
+		urn, _ := e.(string)
+		ok = ok && (foldEqual(urn, p.rt.core.ID) || p.rt.def.Extension(urn) != nil)
+	}
+	return ok
+}
+
 func (p *patchReader) withPath(op, path string, value any) error {
+	switch {
+	case foldEqual(path, p.rt.core.ID):
+		return p.wholeCore(op, value)
+	case foldEqual(path, "schemas") && op != opRemove && p.knowsSchemas(value):
+		p.quirks.add("schemas in a path ignored")
+		return nil
+	}
 	target, err := p.resolve(path)
 	if err != nil {
 		return err
@@ -283,6 +331,20 @@ func lookupOK(obj map[string]any, name string) (any, bool) {
 		}
 	}
 	return nil, false
+}
+
+// checkNames refuses a message that has a name twice but for its case: which one
+// counts, two readers could understand differently.
+func checkNames(msg map[string]any) error {
+	seen := make(map[string]bool, len(msg))
+	for _, name := range sortedKeys(msg) {
+		fold := strings.ToLower(name)
+		if seen[fold] {
+			return badSyntax("the name %q is repeated", clip(name))
+		}
+		seen[fold] = true
+	}
+	return nil
 }
 
 func containsFold(list []any, want string) bool {

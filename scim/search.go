@@ -26,6 +26,15 @@ type search[T any] struct {
 	by    *sorting                  // nil: by (created, id)
 }
 
+// byIndex pages by startIndex: from the store's indexes where these decide the
+// filter and know the order, else by looking at candidates.
+func (s search[T]) byIndex() (found, error) {
+	if s.match == nil && (s.by == nil || s.by.stored != "") {
+		return s.indexed()
+	}
+	return s.scan()
+}
+
 // indexed lets the store page.
 func (s search[T]) indexed() (found, error) {
 	s.q.Offset, s.q.Limit, s.q.Total = s.p.start-1, s.p.count, true

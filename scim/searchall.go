@@ -17,13 +17,22 @@ func (c *call) everywhere(params func() (listParams, error)) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	all := c.usersThenGroups
 	if p.cursor != nil {
-		return answer{}, fault(400, "invalidCursor", "cursors page one resource type")
+		all = func(p listParams) (found, error) { return c.byStart(c.queryHash("", p), p, c.usersThenGroups) }
 	}
+	f, err := all(p)
+	if err != nil {
+		return answer{}, err
+	}
+	return f.answer(p), nil
+}
+
+func (c *call) usersThenGroups(p listParams) (found, error) {
 	users, err := query(c, c.userLister(), p)
 	noUsers := unknownHere(err)
 	if err != nil && !noUsers {
-		return answer{}, err
+		return found{}, err
 	}
 	rest := p
 	rest.start = max(p.start-users.total, 1)
@@ -31,12 +40,11 @@ func (c *call) everywhere(params func() (listParams, error)) (answer, error) {
 	groups, errGroups := query(c, c.groupLister(), rest)
 	switch {
 	case unknownHere(errGroups) && noUsers:
-		return answer{}, err // known to neither
+		return found{}, err // known to neither
 	case errGroups != nil && !unknownHere(errGroups):
-		return answer{}, errGroups
+		return found{}, errGroups
 	}
-	all := found{items: append(users.items, groups.items...), total: users.total + groups.total}
-	return all.answer(p), nil
+	return found{items: append(users.items, groups.items...), total: users.total + groups.total}, nil
 }
 
 // unknownHere tells whether a query names an attribute that one resource type
