@@ -21,8 +21,8 @@ type bulkOp struct {
 
 	done    bool
 	failed  bool
-	id      string   // of the resource, once it is known
-	later   []string // bulkIds of members that are added after their creation
+	id      string // of the resource, once it is known
+	later   []any  // PATCH operations that end a circle after its creation
 	outcome map[string]any
 }
 
@@ -108,7 +108,7 @@ func (b *bulkRun) run() {
 	}
 	for _, o := range b.ops {
 		if !o.done && !b.stopped() {
-			b.fail(o, fault(http.StatusConflict, "", "it refers to a bulkId that is not made"))
+			b.fail(o, errNoBulkID())
 		}
 	}
 	for _, o := range b.ops {
@@ -118,6 +118,11 @@ func (b *bulkRun) run() {
 	}
 }
 
+// errNoBulkID is for a reference that leads nowhere (RFC 7644, section 3.7.1).
+func errNoBulkID() error {
+	return fault(http.StatusConflict, "", "it refers to a bulkId that is not made")
+}
+
 func (b *bulkRun) stopped() bool { return b.most > 0 && b.errors >= b.most }
 
 // pass performs, in order, what can be performed, and tells whether anything
@@ -125,57 +130,103 @@ func (b *bulkRun) stopped() bool { return b.most > 0 && b.errors >= b.most }
 func (b *bulkRun) pass() bool {
 	progress := false
 	for _, o := range b.ops {
-		if o.done || b.stopped() || len(b.waitsFor(o)) > 0 {
+		if o.done || b.stopped() {
 			continue
 		}
-		b.perform(o)
+		open, lost := b.waitsFor(o)
+		switch {
+		case lost:
+			b.fail(o, errNoBulkID())
+		case len(open) > 0:
+			continue
+		default:
+			b.perform(o)
+		}
 		progress = true
 	}
 	return progress
 }
 
-// waitsFor lists the bulkIds that o needs and that have no id yet.
-func (b *bulkRun) waitsFor(o *bulkOp) []string {
-	var open []string
+// waitsFor lists the bulkIds that o needs and that have no id yet. Lost tells
+// that one of them is nobody's.
+func (b *bulkRun) waitsFor(o *bulkOp) (open []string, lost bool) {
 	replaceBulkIDs([]any{o.path, o.data}, func(id string) (string, bool) {
-		if other := b.byID[id]; other != nil && other.id == "" {
+		other := b.byID[id]
+		switch {
+		case other == nil:
+			lost = true
+		case other.id == "":
 			open = append(open, id)
 		}
 		return "", false
 	})
-	return open
+	return open, lost
 }
 
-// breakCircle takes the members that hold up the first waiting group out of
-// it, to be added later.
+// breakCircle takes what holds up the first waiting resource out of it, to be
+// added when all of them exist: members of a group, the manager of a user.
 func (b *bulkRun) breakCircle() bool {
 	for _, o := range b.ops {
 		data, ok := o.data.(map[string]any)
-		if o.done || !ok || o.method != http.MethodPost || o.path != "/Groups" {
+		if o.done || !ok || o.method != http.MethodPost {
 			continue
 		}
-		open := b.waitsFor(o)
-		members, _ := lookup(data, "members").([]any)
-		var kept []any
-		for _, m := range members {
-			obj, _ := m.(map[string]any)
-			id, ok := strings.CutPrefix(text(lookup(obj, "value")), "bulkId:")
-			if ok && slices.Contains(open, id) && !b.byID[id].failed {
-				o.later = append(o.later, id)
-				continue
+		open, _ := b.waitsFor(o)
+		waits := func(v any) bool {
+			obj, ok := v.(map[string]any)
+			if ok {
+				v = lookup(obj, "value")
 			}
-			kept = append(kept, m)
+			id, ok := strings.CutPrefix(text(v), "bulkId:")
+			return ok && slices.Contains(open, id) && !b.byID[id].failed
 		}
-		if len(o.later) == 0 {
-			continue
+		if strings.Trim(o.path, "/") == b.c.model.group.endpoint {
+			o.data, o.later = withoutMembers(data, waits)
+		} else {
+			o.data, o.later = withoutManager(data, waits)
 		}
-		data = maps.Clone(data)
-		maps.DeleteFunc(data, func(name string, _ any) bool { return foldEqual(name, "members") })
-		data["members"] = kept
-		o.data = data
-		return true
+		if len(o.later) > 0 {
+			return true
+		}
 	}
 	return false
+}
+
+// withoutMembers takes the members that wait out of a group, and returns the
+// operations that add them.
+func withoutMembers(data map[string]any, waits func(any) bool) (rest map[string]any, later []any) {
+	members, _ := lookup(data, "members").([]any)
+	var kept, taken []any
+	for _, m := range members {
+		if waits(m) {
+			taken = append(taken, m)
+		} else {
+			kept = append(kept, m)
+		}
+	}
+	if len(taken) == 0 {
+		return data, nil
+	}
+	return with(data, "members", kept), []any{map[string]any{"op": opAdd, "path": "members", "value": taken}}
+}
+
+// withoutManager takes a manager who waits out of a user.
+func withoutManager(data map[string]any, waits func(any) bool) (rest map[string]any, later []any) {
+	ext, _ := lookup(data, enterpriseURN).(map[string]any)
+	manager := lookup(ext, "manager")
+	if !waits(manager) {
+		return data, nil
+	}
+	later = []any{map[string]any{"op": opAdd, "path": enterpriseURN + ":manager", "value": manager}}
+	return with(data, enterpriseURN, with(ext, "manager", nil)), later
+}
+
+// with is a copy of obj that has v under a name, in whatever case it was there.
+func with(obj map[string]any, name string, v any) map[string]any {
+	obj = maps.Clone(obj)
+	maps.DeleteFunc(obj, func(k string, _ any) bool { return foldEqual(k, name) })
+	obj[name] = v
+	return obj
 }
 
 func text(v any) string {
@@ -277,16 +328,14 @@ func (b *bulkRun) fail(o *bulkOp, err error) {
 	}
 }
 
-// addLater adds the members that were taken out of a circle.
+// addLater adds what was taken out of a circle.
 func (b *bulkRun) addLater(o *bulkOp) {
-	var members []any
-	for _, id := range o.later {
-		members = append(members, map[string]any{"value": "bulkId:" + id})
-	}
-	_, err := b.request(http.MethodPatch, "/Groups/"+o.id, "", map[string]any{
-		"schemas":    []any{patchOpURN},
-		"Operations": []any{map[string]any{"op": opAdd, "path": "members", "value": b.resolve(members)}},
+	ans, err := b.request(http.MethodPatch, "/"+strings.Trim(o.path, "/")+"/"+o.id, "", map[string]any{
+		"schemas": []any{patchOpURN}, "Operations": b.resolve(o.later),
 	})
+	if err == nil && ans.etag != "" {
+		o.outcome["version"] = ans.etag
+	}
 	if err != nil {
 		b.fail(o, err)
 	}
