@@ -1,6 +1,8 @@
 package console
 
 import (
+	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -51,13 +53,13 @@ var menu = []navGroup{
 	}},
 }
 
-// menuFor leaves out what the viewer may never see.
-func menuFor(v *Viewer) []navGroup {
+// menuFor leaves out what the viewer may never see, and what no page is for.
+func (c *Console) menuFor(v *Viewer) []navGroup {
 	var out []navGroup
 	for _, g := range menu {
 		kept := navGroup{Title: g.Title}
 		for _, item := range g.Items {
-			if v.Anywhere(item.For) {
+			if v.Anywhere(item.For) && c.serves(item.Path) {
 				kept.Items = append(kept.Items, item)
 			}
 		}
@@ -66,6 +68,12 @@ func menuFor(v *Viewer) []navGroup {
 		}
 	}
 	return out
+}
+
+// serves reports whether there is a page at a path.
+func (c *Console) serves(path string) bool {
+	_, pattern := c.mux.Handler(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}})
+	return pattern != "/"
 }
 
 // A frameView is what surrounds every page.
@@ -89,7 +97,7 @@ func (f frameView) here(item navItem) bool {
 // frame puts a page into what surrounds it.
 func (c *Console) frame(req request, title string, body templ.Component) templ.Component {
 	f := frameView{
-		Title: title, Path: req.URL.Path, Viewer: req.viewer, Menu: menuFor(req.viewer), Notice: c.takeNotice(req.w, req.Request),
+		Title: title, Path: req.URL.Path, Viewer: req.viewer, Menu: c.menuFor(req.viewer), Notice: c.takeNotice(req.w, req.Request),
 		Environment: c.Environment,
 	}
 	f.Badges = c.badges(req)

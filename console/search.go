@@ -54,7 +54,7 @@ func (c *Console) search(req request) (templ.Component, error) {
 // foundPages offers pages and actions whose title holds the words.
 func (c *Console) foundPages(v *Viewer, q string) (out []found) {
 	q = strings.ToLower(q)
-	for _, g := range menuFor(v) {
+	for _, g := range c.menuFor(v) {
 		for _, item := range g.Items {
 			if strings.Contains(strings.ToLower(item.Title), q) {
 				out = append(out, found{"Page", item.Title, g.Title, item.Path})
@@ -62,7 +62,7 @@ func (c *Console) foundPages(v *Viewer, q string) (out []found) {
 		}
 	}
 	for _, a := range actions {
-		if v.Anywhere(a.For) && strings.Contains(strings.ToLower(a.Title), q) {
+		if v.Anywhere(a.For) && c.serves(a.Href) && strings.Contains(strings.ToLower(a.Title), q) {
 			out = append(out, a.found)
 		}
 	}
