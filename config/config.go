@@ -32,6 +32,7 @@ type Config struct {
 	GRPC     GRPC     `yaml:"grpc" restart:"true" doc:"The gRPC listener, for Envoy's ext_authz."`
 	ExtAuthz ExtAuthz `yaml:"ext_authz" doc:"How reverse proxies ask: Envoy, nginx, Traefik, Caddy. Without routes they get no answer."`
 	Console  Console  `yaml:"console" doc:"The web console."`
+	Webhooks Webhooks `yaml:"webhooks" restart:"true" doc:"What is told to other systems. Endpoints are added by command, API or console."`
 	KeyFile  string   `yaml:"key_file" path:"true" restart:"true" doc:"File with the key that wraps the root key in the database, 32 bytes or more."`
 	PProf    bool     `yaml:"pprof" restart:"true" doc:"Serve Go profiles on the operations listener, on loopback only."`
 
@@ -96,6 +97,11 @@ type SCIM struct {
 	Scan         int      `yaml:"scan" default:"100000" min:"100" max:"10000000" doc:"Resources that a filter without an index may look at."`
 	Requests     int      `yaml:"requests" default:"32" min:"2" max:"1000" doc:"Requests of one source in work at a time; others wait."`
 	Wait         Duration `yaml:"wait" default:"10s" min:"100ms" max:"1m" doc:"How long a request waits for its turn before it is refused with 429 or 503."`
+}
+
+// Webhooks bounds where webhooks go.
+type Webhooks struct {
+	Allow []Prefix `yaml:"allow" doc:"Addresses or networks that are not public and may be called all the same, over http:// too. Others that are not public are refused."`
 }
 
 // Policy names the file that manages the policy.

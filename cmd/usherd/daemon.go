@@ -177,9 +177,13 @@ func (d *daemon) assemble(ctx context.Context, cfg *config.Config, root []byte) 
 		return err
 	}
 	d.sync = newSyncer(d.visible, cfg.Data, d.log.Named("ldap"))
+	hooks, err := webhookBook(d.store, root, cfg)
+	if err != nil {
+		return err
+	}
 	d.service, err = admin.New(admin.Config{
 		Store: d.visible, TokenKey: tokenKey, BaseURL: func() string { return d.url }, Sync: d.sync, PDP: d.pdp,
-		CheckSettings: checkSettings, ManagedBy: d.managedBy, ManagedSections: d.managedSections,
+		CheckSettings: checkSettings, ManagedBy: d.managedBy, ManagedSections: d.managedSections, Webhooks: hooks,
 	})
 	if err != nil {
 		return err
@@ -297,6 +301,7 @@ func (d *daemon) start(ctx, work context.Context) error {
 	d.background.Go(func() { d.housekeep(work) })
 	d.background.Go(func() { d.countSeats(work) })
 	d.background.Go(func() { d.watchTokens(work) })
+	d.background.Go(func() { d.sendWebhooks(work) })
 	d.background.Go(func() {
 		d.service.RunJobs(work, func(err error) { d.log.Error("a job broke off", zap.Error(err)) })
 	})

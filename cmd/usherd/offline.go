@@ -33,9 +33,14 @@ func newOffline(ctx context.Context, cfg *config.Config, log *zap.Logger) (*offl
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("deriving the token key: %w", err), st.Close())
 	}
+	hooks, err := webhookBook(st, root, cfg)
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
 	sync := newSyncer(st, cfg.Data, log)
 	service, err := admin.New(admin.Config{
 		Store: st, TokenKey: key, BaseURL: func() string { return configuredURL(cfg) }, Sync: sync, CheckSettings: checkSettings,
+		Webhooks: hooks,
 	})
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
