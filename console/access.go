@@ -5,4 +5,5 @@ func (c *Console) accessPages() {
 	c.explainPages()
 	c.mappingPages()
 	c.integrationPages()
+	c.rolePages()
 }
