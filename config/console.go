@@ -4,8 +4,9 @@ import "net/url"
 
 // Console is about the web console.
 type Console struct {
-	Environment string `yaml:"environment" restart:"true" doc:"Label that every page shows, e.g. staging."`
-	OIDC        OIDC   `yaml:"oidc" restart:"true" doc:"Sign-in with an identity provider. Without it, usherd login makes links that let people in."`
+	Environment  string `yaml:"environment" restart:"true" doc:"Label that every page shows, e.g. staging."`
+	SecretFolder string `yaml:"secret_folder" path:"true" restart:"true" doc:"Folder in which files may be named from the console and the API, e.g. the one with an LDAP password. Unset: none may; usherd source add on the machine names any."`
+	OIDC         OIDC   `yaml:"oidc" restart:"true" doc:"Sign-in with an identity provider. Without it, usherd login makes links that let people in."`
 }
 
 // OIDC is how people sign in with an identity provider (OpenID Connect Core
