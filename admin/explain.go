@@ -44,12 +44,13 @@ func (s *Service) Explain(ctx context.Context, q Question) (Explained, error) {
 	if err != nil {
 		return Explained{}, err
 	}
-	e.About(who)
-	if err := s.whoBlocked(ctx, look, &e); err != nil {
-		return Explained{}, err
-	}
 	moment, err := s.moment(ctx, look.Stamp)
 	if err != nil {
+		return Explained{}, err
+	}
+	who.Past = !moment.Until.IsZero()
+	e.About(who)
+	if err := s.whoBlocked(ctx, look, &e); err != nil {
 		return Explained{}, err
 	}
 	d := e.Decision

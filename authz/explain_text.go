@@ -17,6 +17,10 @@ type Person struct {
 	Blocked  string               `json:"blocked,omitempty"`  // by whom, when and why: "by root on 2026-11-22: lost laptop"
 	Inactive []directory.Identity `json:"-"`                  // that say so
 	Overrode []directory.Override `json:"overrode,omitempty"` // what replaces what the user has
+
+	// Past says that the explanation is of a time that is over: there is nothing
+	// to be done about it, and the name may be another person's by now.
+	Past bool `json:"-"`
 }
 
 // moreWays bounds how many paths and fixes a text lists.
@@ -252,14 +256,18 @@ func (t *teller) fixes() {
 	if len(all) == 0 {
 		return
 	}
-	t.line("\nWhat would help:")
+	if t.e.Who.Past {
+		t.line("\nWhat would have helped:")
+	} else {
+		t.line("\nWhat would help:")
+	}
 	var said []string
 	for _, f := range all {
 		text := f.Do
 		if f.Right != "" {
 			text += fmt.Sprintf(" (takes %s: %s)", f.Right, joinNames(f.Roles))
 		}
-		if f.Kind == FixNameUser {
+		if f.Kind == FixNameUser && f.Command != "" {
 			text = f.Do + " (" + f.Command + ")" // it changes nothing, and anybody who may ask may look
 		}
 		if slices.Contains(said, text) {

@@ -78,6 +78,10 @@ var explainStories = []struct {
 		*s = directory.Subject{}
 		p.Name, p.Handle = "zoe", "zoe"
 	}},
+	{"a time that is over, when commands are of no use", "Dan Dyer", "access feature/handbook-of-old", nil, func(w *world, _ *directory.Subject, p *authz.Person) {
+		p.Past = true
+		w.facts.Policy.Policy.Features = append(w.facts.Policy.Policy.Features, directory.Feature{Key: "handbook-of-old"})
+	}},
 	{"two of that name", "Zoe", "edit feature/drawing", nil, func(_ *world, s *directory.Subject, p *authz.Person) {
 		*s = directory.Subject{Found: directory.Ambiguous}
 		p.Name, p.Handle = "email:info@example.com", "info@example.com"

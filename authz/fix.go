@@ -358,14 +358,19 @@ func shellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// About says whom an explanation is about, in its texts and commands.
+// About says whom an explanation is about, in its texts and commands. One of the
+// past has no commands.
 func (e *Explanation) About(who Person) {
 	e.Who = who
-	if who.Handle == "" {
+	if who.Handle == "" && !who.Past {
 		return
 	}
 	name := func(fixes []Fix) {
 		for i := range fixes {
+			if who.Past {
+				fixes[i].Command = ""
+				continue
+			}
 			fixes[i].Command = commandLine(fixes[i].args, shellWord(who.Handle))
 		}
 	}
