@@ -2,6 +2,8 @@ package console_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -116,4 +118,18 @@ func (b *browser) choose(sel, words string) {
 		s.dispatchEvent(new Event("change", {bubbles: true}));
 		return true;
 	})()`, sel, words), words+" in "+sel)
+}
+
+// fetched is the body of a page.
+func fetched(t testing.TB, client *http.Client, url string) string {
+	t.Helper()
+	res, err := client.Get(url)
+	must(t, err)
+	text, err := io.ReadAll(res.Body)
+	must(t, err)
+	must(t, res.Body.Close())
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: status %d: %s", url, res.StatusCode, text)
+	}
+	return string(text)
 }

@@ -148,7 +148,7 @@ func groupRow(v *Viewer, g admin.ListedGroup, ch admin.Choices) Row {
 		"privileges": Text(counts),
 		"mappings":   Text(words(g.Mappings)),
 		"modified":   Time(g.Modified),
-		"menu":       {Show: rowMenu(string(g.ID), g.Name, groupMenu(v, g.Group))},
+		"menu":       {Show: groupRowMenu(v, g)},
 	}}
 }
 
@@ -369,4 +369,12 @@ func (c *Console) createGroup(req request) (templ.Component, error) {
 		to = "/projects/" + string(n.Project) + "/groups"
 	}
 	return c.redirect(req, to, "User group "+n.Name+" was added.")
+}
+
+// comma is what stands after the i-th of n.
+func comma(i, n int) string {
+	if i < n-1 {
+		return ", "
+	}
+	return ""
 }

@@ -162,3 +162,12 @@ func (c *Console) jobPage(req request) (templ.Component, error) {
 }
 
 var failureList = ListSpec{Name: "failures", Columns: []Column{{Key: "name", Title: "Name", Default: true}, {Key: "error", Title: "Why", Default: true}}}
+
+// text says how far a job is.
+func (j job) text() string {
+	text := fmt.Sprintf("%s of %s %s %s", thousands(j.Done), thousands(j.Total), j.Says.Noun, j.Says.Done)
+	if len(j.Failed) > 0 {
+		text += fmt.Sprintf(", %s failed", thousands(len(j.Failed)))
+	}
+	return text
+}

@@ -23,6 +23,7 @@ func (c *Console) routes() {
 	c.auditPages()
 	c.tokenPages()
 	c.settingPages()
+	c.webhookPages()
 	c.userPages()
 	c.groupPages()
 	c.projectPages()

@@ -208,6 +208,9 @@
       $("button.primary", list)?.click();
     }
   });
+  document.addEventListener("keypress", (e) => { // Enter would search again
+    if (e.key === "Enter" && e.target.matches('[data-arrows] input[type="checkbox"]')) e.preventDefault();
+  });
 
   // Something changed: say so, and leave the page as it is.
   const busy = () => $("dialog[open]") || $(".bulk:not([hidden])") || document.activeElement?.closest("input, textarea, select");
