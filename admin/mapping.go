@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -100,6 +101,9 @@ func (s *Service) ConfirmMapping(ctx context.Context, by directory.Actor, mappin
 		return Outcome{}, err
 	}
 	out, err := s.apply(ctx, by, directory.ConfirmMapping{Mapping: mapping, Group: g.ID})
+	if errors.Is(err, directory.ErrNotFound) {
+		return Outcome{}, notFound("mapping %s does not wait for group %s", mapping, group)
+	}
 	if err != nil {
 		return Outcome{}, fmt.Errorf("mapping %s, group %s: %w", mapping, group, err)
 	}

@@ -117,8 +117,8 @@ var operations = map[string]operation{
 	"POST /api/v1/groups/{group}/revoke":         {summary: "Revoke from a group", body: GrantSpec{}, answer: Outcome{}},
 	"GET /api/v1/groups/{group}/permissions":     {summary: "Say what a group gives", query: audience, answer: HeldPermissions{}},
 
-	"GET /api/v1/overrides":                {summary: "List overrides", query: and(listing, "user"), answer: list[directory.Override]{}, many: whole},
-	"POST /api/v1/overrides":               {summary: "Replace what users have in one scope", body: NewOverride{}, answer: MadeOverride{}},
+	"GET /api/v1/overrides":                {summary: "List overrides", query: and(listing, "user"), answer: list[namedOverride]{}, many: whole},
+	"POST /api/v1/overrides":               {summary: "Replace what users have in one scope", body: NewOverride{}, answer: namedMade{}},
 	"POST /api/v1/overrides/end":           {summary: "Let a user follow the directory again", body: endOverrideBody{}, answer: Outcome{}},
 	"GET /api/v1/mappings":                 {summary: "List mappings with what they match", query: listing, answer: list[ListedMapping]{}, many: whole},
 	"POST /api/v1/mappings":                {summary: "Add a mapping", body: MappingSpec{}, answer: Outcome{}, status: http.StatusCreated},

@@ -110,6 +110,9 @@ func (a *API) listUsers(c call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := a.knownSource(c, f.Source); err != nil {
+		return answer{}, err
+	}
 	return outcome(a.Service.Users(c.Context(), f))
 }
 
@@ -139,7 +142,19 @@ func (a *API) listGroups(c call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := a.knownSource(c, f.Source); err != nil {
+		return answer{}, err
+	}
 	return outcome(a.Service.Groups(c.Context(), f))
+}
+
+// knownSource refuses a filter by a source that there is not.
+func (a *API) knownSource(c call, name directory.SourceName) error {
+	if name == "" {
+		return nil
+	}
+	_, err := a.Service.source(c.Context(), name)
+	return err
 }
 
 func (a *API) createUser(c call) (answer, error) {

@@ -76,7 +76,12 @@ func (a *API) revokeFromUser(c call) (answer, error) {
 }
 
 func (a *API) listOverrides(c call) (answer, error) {
-	return listOf(a.Service.Overrides(c.Context(), c.URL.Query().Get("user")))
+	all, err := a.Service.Overrides(c.Context(), c.URL.Query().Get("user"))
+	named := make([]namedOverride, len(all))
+	for i, o := range all {
+		named[i] = namedOverride{o, a.userName(c, o.User), a.groupName(c, o.Group)}
+	}
+	return listOf(named, err)
 }
 
 func (a *API) setOverride(c call) (answer, error) {
@@ -84,7 +89,46 @@ func (a *API) setOverride(c call) (answer, error) {
 	if err := c.body(&n); err != nil {
 		return answer{}, err
 	}
-	return outcome(a.Service.SetOverride(c.Context(), c.by, n))
+	made, err := a.Service.SetOverride(c.Context(), c.by, n)
+	out := namedMade{MadeOverride: made, GroupName: a.groupName(c, made.Group)}
+	for _, id := range made.Users {
+		out.UserNames = append(out.UserNames, a.userName(c, id))
+	}
+	return outcome(out, err)
+}
+
+// A namedOverride is an override with what people call whom it is about.
+type namedOverride struct {
+	directory.Override
+	UserName  string `json:"userName,omitempty"`
+	GroupName string `json:"groupName,omitempty"` // of the group that was made with it
+}
+
+type namedMade struct {
+	MadeOverride
+	UserNames []string `json:"userNames,omitempty"`
+	GroupName string   `json:"groupName,omitempty"`
+}
+
+// userName is what people call a user whom the asker was shown.
+func (a *API) userName(c call, id directory.UserID) string {
+	u, err := a.Service.Store.User(c.Context(), id)
+	if err != nil {
+		return ""
+	}
+	_, name := nameOf(u)
+	return name
+}
+
+func (a *API) groupName(c call, id directory.GroupID) string {
+	if id == "" {
+		return ""
+	}
+	g, err := a.Service.Store.Group(c.Context(), "", id)
+	if err != nil {
+		return "" // it is gone, or only tried
+	}
+	return string(g.Source) + "/" + g.Name
 }
 
 func (a *API) endOverride(c call) (answer, error) {

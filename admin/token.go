@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -203,6 +204,9 @@ func (s *Service) RevokeToken(ctx context.Context, by directory.Actor, id string
 		return Outcome{}, err
 	}
 	out, err := s.apply(ctx, by, directory.RevokeToken{ID: id})
+	if errors.Is(err, directory.ErrNotFound) {
+		return Outcome{}, notFound("no token %s; a token is named by the id that usherd token list prints", id)
+	}
 	if err != nil {
 		return Outcome{}, fmt.Errorf("token %s: %w", id, err)
 	}

@@ -41,6 +41,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if err == nil {
 		return exitOK
 	}
+	if strings.HasPrefix(err.Error(), "required flag(s)") { // cobra has no type for it
+		err = usage("%w", err)
+	}
 	if msg := err.Error(); msg != "" {
 		fmt.Fprintln(a.stderr, "usherd: "+msg)
 	}
@@ -64,6 +67,7 @@ there, on the store itself; with --server, on a daemon elsewhere.`,
   usherd source add okta --kind scim
   usherd policy apply policy.yaml
   usherd check alice@example.com access feature/part-list`,
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -77,8 +81,8 @@ there, on the store itself; with --server, on a daemon elsewhere.`,
 		a.userCommand(), a.groupCommand(), a.roleCommand(), a.projectCommand(), a.integrationCommand(), a.catalogueCommand(),
 		a.exportCommand(), a.importCommand(), a.overrideCommand(), a.mappingCommand(),
 		a.syncCommand(), a.holdCommand(), a.auditCommand(),
-		a.configCommand(), a.migrateCommand(), a.backupCommand(), a.doctorCommand(), a.healthcheckCommand(),
-		a.benchCommand(), a.versionCommand(),
+		a.configCommand(), a.migrateCommand(), a.backupCommand(), a.restoreCommand(), a.doctorCommand(), a.healthcheckCommand(),
+		a.webhookCommand(), a.jobCommand(), a.benchCommand(), a.manCommand(), a.versionCommand(),
 	)
 	a.addQuestions(root)
 	usageErrors(root)

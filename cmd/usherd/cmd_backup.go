@@ -20,7 +20,7 @@ func (a *app) backupCommand() *cobra.Command {
 		Use: "backup FILE", Short: "Copy the embedded database into a new file, while it is in use", Args: cobra.ExactArgs(1),
 		Long: `Copy the embedded database into a new file, while it is in use. The copy is one
 moment of the store and holds its root key: keep it as you keep a password. To
-restore it, stop the daemon and put the file in the place of usherd.db.`,
+restore it, stop the daemon and use usherd restore.`,
 		Example: "  usherd backup /var/backups/usherd.db",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if a.server != "" {

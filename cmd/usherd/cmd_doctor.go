@@ -77,6 +77,9 @@ func verdict(list []diagnosis, strict bool) error {
 // diagnose looks at everything that can be looked at; what hangs on something
 // that fails is left out.
 func (a *app) diagnose(ctx context.Context) []diagnosis {
+	if a.server != "" {
+		return a.diagnoseRemote(ctx)
+	}
 	cfg, err := a.load()
 	if err != nil {
 		return []diagnosis{{"configuration", failure, err.Error(), "usherd config check"}}
@@ -100,6 +103,20 @@ func (a *app) diagnose(ctx context.Context) []diagnosis {
 		list = append(list, diagnosis{"store", warning, err.Error(), ""})
 	}
 	return list
+}
+
+// diagnoseRemote looks at what a daemon elsewhere says of itself; what is on its
+// machine can be looked at there only.
+func (a *app) diagnoseRemote(ctx context.Context) []diagnosis {
+	c, err := a.remote()
+	if err != nil {
+		return []diagnosis{{"daemon", failure, err.Error(), ""}}
+	}
+	if _, err := c.call(ctx, http.MethodGet, at("me"), nil); err != nil {
+		return []diagnosis{{"daemon", failure, err.Error(), "check the address and the token"}}
+	}
+	list := []diagnosis{{"daemon", success, c.where + " answers", ""}, clock()}
+	return append(list, a.diagnoseStore(ctx, c)...)
 }
 
 func folder(cfg *config.Config) diagnosis {
@@ -150,7 +167,7 @@ func (a *app) diagnoseDaemon(ctx context.Context, cfg *config.Config) (running b
 	if err := conn.Close(); err != nil {
 		return true, diagnosis{"daemon", warning, err.Error(), ""}
 	}
-	if err := a.ready(ctx, cfg, "/readyz"); err != nil {
+	if err := a.readyAt(ctx, "http://"+reachable(opsAddress(cfg))+"/readyz"); err != nil {
 		return true, diagnosis{"daemon", failure, err.Error(), "ask its operations listener: /readyz?verbose"}
 	}
 	return true, diagnosis{"daemon", success, "runs and is ready", ""}

@@ -21,30 +21,35 @@ func (a *app) healthcheckCommand() *cobra.Command {
 	var live bool
 	cmd := &cobra.Command{
 		Use: "healthcheck", Short: "Ask the daemon whether it is ready (exit code 0, 1 or 4)", Args: cobra.NoArgs,
-		Example: "  usherd healthcheck --data /var/lib/usherd",
+		Long: `Ask the daemon whether it is ready. It is asked at its operations listener: the
+one of the daemon on --data, or the address that --server names.`,
+		Example: "  usherd healthcheck --data /var/lib/usherd\n  usherd healthcheck --server http://10.0.0.7:9090",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.load()
-			if err != nil {
-				return err
-			}
 			path := "/readyz"
 			if live {
 				path = "/livez"
 			}
-			return a.ready(cmd.Context(), cfg, path)
+			if a.server != "" {
+				return a.readyAt(cmd.Context(), strings.TrimRight(a.server, "/")+path)
+			}
+			cfg, err := a.load()
+			if err != nil {
+				return err
+			}
+			return a.readyAt(cmd.Context(), "http://"+reachable(opsAddress(cfg))+path)
 		},
 	}
 	cmd.Flags().BoolVar(&live, "live", false, "ask only whether the process lives")
 	return cmd
 }
 
-// ready asks the operations listener of the daemon on the data folder.
-func (a *app) ready(ctx context.Context, cfg *config.Config, path string) error {
+// readyAt asks an operations listener.
+func (a *app) readyAt(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+reachable(opsAddress(cfg))+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return fmt.Errorf("asking the daemon: %w", err)
+		return usage("--server: %w", err)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -54,6 +59,9 @@ func (a *app) ready(ctx context.Context, cfg *config.Config, path string) error 
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if err != nil {
 		return unreachable(err)
+	}
+	if resp.StatusCode == http.StatusNotFound {
+		return unreachable(fmt.Errorf("%s is no operations listener (ops_listen in the configuration)", address))
 	}
 	if resp.StatusCode != http.StatusOK {
 		return errors.New("not ready\n" + strings.TrimSpace(string(text)))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 
@@ -45,7 +44,7 @@ longer counts for them until usherd override end.`,
 				return &exitError{exitInvalid, err}
 			}
 			body.Users, body.Project, body.Reason = args, directory.ProjectKey(project), a.reason
-			return a.ask(cmd.Context(), question{http.MethodPost, "/api/v1/overrides", body, "USERS=users GROUP=group " + outcomeColumns, false})
+			return a.ask(cmd.Context(), question{http.MethodPost, "/api/v1/overrides", body, "USERS=userNames GROUP=groupName " + outcomeColumns, false})
 		},
 	}
 	f := cmd.Flags()
@@ -80,61 +79,8 @@ func (a *app) overrideList() *cobra.Command {
 			}
 			return a.ask(cmd.Context(), question{
 				http.MethodGet, "/api/v1/overrides?" + q.Encode(), nil,
-				"USER=user PROJECT=project GROUP=group BY=by REASON=reason CREATED=created", false,
+				"USER=userName PROJECT=project GROUP=groupName BY=by REASON=reason CREATED=created", false,
 			})
 		},
 	}
-}
-
-func (a *app) mappingCommand() *cobra.Command {
-	list := &cobra.Command{
-		Use: "list", Short: "List mappings and the groups they reach", Example: "  usherd mapping list", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.ask(cmd.Context(), question{
-				http.MethodGet, "/api/v1/mappings", nil,
-				"NAME=name SOURCE=when.source GROUPS=groups NOTE=note", false,
-			})
-		},
-	}
-	confirm := &cobra.Command{
-		Use: "confirm MAPPING SOURCE/NAME", Short: "Let a mapping reach a group for which it waits", Args: cobra.ExactArgs(2),
-		Example: "  usherd mapping confirm admins okta/Admins",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.ask(cmd.Context(), question{
-				http.MethodPost, "/api/v1/mappings/" + url.PathEscape(args[0]) + "/confirm",
-				map[string]any{"group": args[1]},
-				outcomeColumns, false,
-			})
-		},
-	}
-	return parent("mapping", "Look at mappings, confirm groups", list, confirm)
-}
-
-func (a *app) auditCommand() *cobra.Command {
-	q := url.Values{}
-	list := &cobra.Command{
-		Use: "list", Short: "List the audit records", Example: "  usherd audit list --after 120 --limit 50 -o json", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.ask(cmd.Context(), question{
-				http.MethodGet, "/api/v1/audit?" + q.Encode(), nil,
-				"REVISION=revision TIME=time KIND=actor.kind ACTOR=actor.name REASON=actor.reason CHANGES=changes", false,
-			})
-		},
-	}
-	a.queryFlag(list, q, "after", "only records after this revision")
-	a.queryFlag(list, q, "limit", "at most so many (default 100, at most 1000)")
-	verify := &cobra.Command{
-		Use: "verify", Short: "Prove that no audit record was altered, removed or moved", Example: "  usherd audit verify", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			text, err := a.answer(cmd.Context(), question{http.MethodGet, "/api/v1/audit/verify", nil, "", false})
-			if err != nil {
-				return err
-			}
-			if err := a.print(text, columns("OK=ok RECORDS=records HASH=hash BROKEN=broken_at DETAIL=detail")); err != nil {
-				return err
-			}
-			return notOK(text, fmt.Errorf("the audit chain is broken"))
-		},
-	}
-	return parent("audit", "Read the audit records and verify their chain", list, verify)
 }

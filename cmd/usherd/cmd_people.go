@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/usherd/usherd/admin"
@@ -78,9 +80,27 @@ func (a *app) granting(kind, arg, verb, short, example string) *cobra.Command {
 // queryFlag is a flag that becomes a parameter of the query.
 func (a *app) queryFlag(cmd *cobra.Command, q url.Values, name, use string) {
 	cmd.Flags().Func(name, use, func(text string) error {
+		if err := checkQueryFlag(name, text); err != nil {
+			return err
+		}
 		q.Set(name, text)
 		return nil
 	})
+}
+
+// checkQueryFlag refuses what the daemon would refuse, as wrong usage.
+func checkQueryFlag(name, text string) error {
+	switch name {
+	case "limit", "offset", "after", "runs":
+		if n, err := strconv.Atoi(text); err != nil || n < 0 {
+			return fmt.Errorf("%q is not a whole number", text)
+		}
+	case "since", "until":
+		if _, err := time.Parse(time.RFC3339, text); err != nil {
+			return fmt.Errorf("%q is not a time such as 2026-01-31T12:00:00Z", text)
+		}
+	}
+	return nil
 }
 
 // listFlags are the flags of a list: which, in which order, how many.

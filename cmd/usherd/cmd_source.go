@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/usherd/usherd/ldapsync"
 )
 
@@ -74,6 +76,44 @@ func (l *ldapFlags) object() (json.RawMessage, error) {
 	return text, nil
 }
 
+// misused refuses flags that mean nothing for the kind of source, and files that
+// are not there.
+func (l *ldapFlags) misused(cmd *cobra.Command, kind, profile string) error {
+	var wrong []string
+	cmd.LocalNonPersistentFlags().Visit(func(f *pflag.Flag) {
+		if kind == "scim" && strings.HasPrefix(f.Usage, "ldap: ") {
+			wrong = append(wrong, "--"+f.Name)
+		}
+	})
+	if kind == "ldap" && profile != "" {
+		wrong = append(wrong, "--profile")
+	}
+	if len(wrong) > 0 {
+		return usage("%s: not for a source of kind %s", strings.Join(wrong, ", "), kind)
+	}
+	return nil
+}
+
+// missingFile refuses a file that is not there, where the daemon is on this
+// machine.
+func (a *app) missingFile(l *ldapFlags) error {
+	if a.server != "" {
+		return nil
+	}
+	s := l.settings
+	for flag, file := range map[string]string{"bind-password-file": s.PasswordFile, "ca-file": s.CAFile, "client-cert": s.CertFile, "client-key": s.KeyFile} {
+		if file == "" {
+			continue
+		}
+		if info, err := os.Stat(file); err != nil {
+			return usage("--%s: %w", flag, err)
+		} else if info.IsDir() {
+			return usage("--%s: %s is a folder", flag, file)
+		}
+	}
+	return nil
+}
+
 func allLoopback(urls []string) bool {
 	for _, text := range urls {
 		u, err := url.Parse(text)
@@ -100,8 +140,14 @@ func (a *app) sourceAdd() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body := map[string]any{"name": args[0], "kind": kind}
+			if err := l.misused(cmd, kind, profile); err != nil {
+				return err
+			}
 			switch kind {
 			case "ldap":
+				if err := a.missingFile(l); err != nil {
+					return err
+				}
 				settings, err := l.object()
 				if err != nil {
 					return err

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +18,15 @@ import (
 // A column is one column of a table: its title and the member it shows, as a
 // path: "last.result".
 type column struct{ title, path string }
+
+// never is what people see where a time is missing that they look for.
+func (c column) never() string {
+	switch c.path {
+	case "lastLogin", "modified", "last_used":
+		return "--"
+	}
+	return ""
+}
 
 // columns reads "TITLE=path TITLE2=path2".
 func columns(text string) []column {
@@ -168,7 +179,11 @@ func (a *app) printTable(items json.RawMessage, cols []column) error {
 	}
 	fmt.Fprintln(w, strings.Join(titles, "\t"))
 	for _, row := range list {
-		fmt.Fprintln(w, strings.Join(cells(row, cols), "\t"))
+		fields := cells(row, cols)
+		for i, c := range cols {
+			fields[i] = cmp.Or(fields[i], c.never())
+		}
+		fmt.Fprintln(w, strings.Join(fields, "\t"))
 	}
 	return w.Flush()
 }
@@ -181,7 +196,7 @@ func (a *app) printPairs(text json.RawMessage, cols []column) error {
 	}
 	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
 	for _, c := range cols {
-		if value := cell(list[0], c.path); value != "" {
+		if value := cmp.Or(cell(list[0], c.path), c.never()); value != "" {
 			fmt.Fprintf(w, "%s\t%s\n", strings.ToLower(c.title), value)
 		}
 	}
@@ -189,17 +204,25 @@ func (a *app) printPairs(text json.RawMessage, cols []column) error {
 }
 
 func (a *app) printCSV(text json.RawMessage, cols []column) error {
+	return writeCSV(a.stdout, text, cols, true)
+}
+
+// writeCSV writes the rows of an answer, after a row with titles if it is asked
+// for.
+func writeCSV(out io.Writer, text json.RawMessage, cols []column, head bool) error {
 	list, err := rows(text)
 	if err != nil {
 		return err
 	}
-	w := csv.NewWriter(a.stdout)
+	w := csv.NewWriter(out)
 	titles := make([]string, len(cols))
 	for i, c := range cols {
 		titles[i] = strings.ToLower(strings.ReplaceAll(c.title, " ", "_"))
 	}
-	if err := w.Write(titles); err != nil {
-		return err
+	if head {
+		if err := w.Write(titles); err != nil {
+			return err
+		}
 	}
 	for _, row := range list {
 		fields := cells(row, cols)
