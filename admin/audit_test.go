@@ -1,0 +1,174 @@
+package admin_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite"
+
+	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/audit"
+	"github.com/usherd/usherd/directory"
+	"github.com/usherd/usherd/store"
+	"github.com/usherd/usherd/store/storetest"
+)
+
+// tampered is a service over a store whose database somebody else can write.
+func tampered(t *testing.T, dsn, driver, raw string) (*admin.Service, func(statement string)) {
+	t.Helper()
+	st, err := store.Open(t.Context(), store.Config{DSN: dsn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	s, err := admin.New(admin.Config{Store: st, TokenKey: make([]byte, 32), BaseURL: func() string { return "" }, Principal: by})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
+		_, err := st.Apply(t.Context(), by, directory.CreateUser{ID: directory.UserID(directory.NewID()), Source: directory.Local, Profile: directory.Profile{UserName: name, Active: true}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := sql.Open(driver, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return s, func(statement string) {
+		t.Helper()
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+func TestTamperingWithTheAuditTrailShows(t *testing.T) {
+	engines := map[string]func(*testing.T) (*admin.Service, func(string)){
+		"SQLite": func(t *testing.T) (*admin.Service, func(string)) {
+			path := filepath.Join(t.TempDir(), "usherd.db")
+			return tampered(t, "sqlite:"+path, "sqlite", path)
+		},
+		"PostgreSQL": func(t *testing.T) (*admin.Service, func(string)) {
+			dsn := storetest.Postgres(t)
+			return tampered(t, dsn, "pgx", dsn)
+		},
+	}
+	for engine, open := range engines {
+		t.Run(engine, func(t *testing.T) {
+			for _, tt := range []struct {
+				name       string
+				statements []string
+				checkpoint bool // needed to see it
+				detail     string
+			}{
+				{"nothing", nil, false, ""},
+				{"an edited record", []string{`UPDATE audit SET changes = '[]' WHERE revision = 3`}, false, "record 3"},
+				{"an edited actor", []string{`UPDATE audit SET actor = '{"kind":"system"}' WHERE revision = 3`}, false, "record 3"},
+				{"a deleted record", []string{`DELETE FROM audit WHERE revision = 3`}, false, "record 3"},
+				{"swapped records", []string{
+					`UPDATE audit SET revision = 1003 WHERE revision = 3`, `UPDATE audit SET revision = 3 WHERE revision = 4`, `UPDATE audit SET revision = 4 WHERE revision = 1003`,
+				}, false, "record 3"},
+				{"a cut end", []string{`DELETE FROM audit WHERE revision > 4`}, false, "cut off"},
+			} {
+				t.Run(tt.name, func(t *testing.T) {
+					s, tamper := open(t)
+					point, err := s.AuditCheckpoint(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, statement := range tt.statements {
+						tamper(statement)
+					}
+					v, err := s.VerifyAudit(t.Context())
+					if err != nil || v.OK != (tt.statements == nil) || v.BrokenAt == 0 != v.OK {
+						t.Errorf("VerifyAudit = %+v, %v", v, err)
+					}
+					hash, err := audit.ParseHash(point.Hash)
+					if err != nil {
+						t.Fatal(err)
+					}
+					v, err = s.VerifyAuditFrom(t.Context(), audit.Point{Seq: int64(point.Revision), Hash: hash})
+					if err != nil || v.OK != (tt.statements == nil) {
+						t.Errorf("VerifyAuditFrom = %+v, %v", v, err)
+					}
+				})
+			}
+		})
+	}
+}
+
+// TestAHistoryThatWasCutShowsAgainstACheckpoint restores an older database: it
+// is whole in itself, and only who kept a checkpoint can tell.
+func TestAHistoryThatWasCutShowsAgainstACheckpoint(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "usherd.db")
+	s, _ := tampered(t, "sqlite:"+path, "sqlite", path)
+	other := filepath.Join(t.TempDir(), "usherd.db")
+	rewritten, _ := tampered(t, "sqlite:"+other, "sqlite", other)
+	point, err := s.AuditCheckpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := audit.ParseHash(point.Hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := audit.Point{Seq: int64(point.Revision), Hash: hash}
+	if v, err := s.VerifyAuditFrom(t.Context(), kept); err != nil || !v.OK || v.Checkpoint == "" {
+		t.Errorf("against its own checkpoint: %+v, %v", v, err)
+	}
+	if v, err := rewritten.VerifyAuditFrom(t.Context(), kept); err != nil || v.OK || !strings.Contains(v.Detail, "written anew") {
+		t.Errorf("another history against the checkpoint: %+v, %v", v, err)
+	}
+	kept.Seq += 3
+	if v, err := s.VerifyAuditFrom(t.Context(), kept); err != nil || v.OK || !strings.Contains(v.Detail, "cut off") {
+		t.Errorf("an older history against the checkpoint: %+v, %v", v, err)
+	}
+}
+
+func TestAuditRecordsAreFiltered(t *testing.T) {
+	w := newWorld(t)
+	w.policy(catalogue)
+	begun := time.Now().Add(-time.Second).UTC().Format(time.RFC3339)
+	ann := w.user("ann")
+	w.group("Staff", ann)
+	other := directory.Actor{Kind: directory.ActorToken, Name: "okta"}
+	if _, err := w.store.Apply(t.Context(), other, directory.SetBlock{User: ann, Blocked: true}); err != nil {
+		t.Fatal(err)
+	}
+	srv := w.server(true)
+	count := func(query string) int {
+		t.Helper()
+		a := call(t, srv, "GET", "/api/v1/audit?"+query, "")
+		items, _ := a.body["items"].([]any)
+		if a.status != 200 {
+			t.Errorf("%s = %d %v", query, a.status, a.body)
+		}
+		return len(items)
+	}
+	for query, want := range map[string]int{
+		"actor=okta": 1, "actor=ADMIN": 1, "actor=nobody": 0, "target=" + string(ann) + "&actor=okta": 1, "until=2001-01-01T00:00:00Z": 0,
+		"action=group": 2, "action=group.&after=100000": 0, "since=" + begun: count(""), "limit=1": 1,
+	} {
+		if got := count(query); got != want {
+			t.Errorf("%s lists %d records, want %d", query, got, want)
+		}
+	}
+	var seen []string
+	for path := "/api/v1/audit?limit=2"; path != ""; {
+		a := call(t, srv, "GET", path, "")
+		for _, item := range a.body["items"].([]any) {
+			seen = append(seen, item.(map[string]any)["hash"].(string))
+		}
+		path, _, _ = strings.Cut(strings.TrimPrefix(a.header.Get("Link"), "<"), ">")
+	}
+	if len(seen) != count("") || len(slices.Compact(slices.Clone(seen))) != len(seen) {
+		t.Errorf("the pages have %d records, want %d", len(seen), count(""))
+	}
+}
