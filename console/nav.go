@@ -43,7 +43,7 @@ var menu = []navGroup{
 		{"Runs", "/runs", "n", admin.ReadSources},
 		{"Held changes", "/holds", "d", admin.ReadSources},
 	}},
-	{"Activity", []navItem{{"Audit log", "/audit", "a", admin.ReadAudit}, {"Webhooks", "/webhooks", "w", admin.WriteSources}}},
+	{"Activity", []navItem{{"Audit log", "/audit", "a", admin.ReadAudit}, {"Webhooks", "/webhooks", "w", admin.ReadWebhooks}}},
 	{"Billing", []navItem{{"Seats and usage", "/billing", "b", admin.ReadPolicy}}},
 	{"Settings", []navItem{
 		{"Tokens", "/settings/tokens", "t", admin.ReadTokens},

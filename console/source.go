@@ -65,6 +65,7 @@ func (c *Console) source(req request) (templ.Component, error) {
 			return nil, err
 		}
 		v.Quirks = quirkPairs(page.Usage)
+		v.Settings = slices.DeleteFunc(v.Settings, func(p pair) bool { return p.Name == "profile" }) // the page says it in words
 	}
 	for _, t := range page.Tokens { // the page has no date of its own for it
 		if t.Expires.After(page.TokenExpires) {
