@@ -257,6 +257,14 @@ func (p *patchReader) add(op string, t target, value any) error {
 		return err
 	}
 	attr := t.leaf()
+	if parts, ok := value.(map[string]any); ok && attr.Type == filter.Complex && !attr.Multi && t.where == nil {
+		if v, given := lookupOK(parts, "value"); !given || v != nil { // a manager without value is none
+			p.clearParts(t, parts)
+			if silent(&attr, parts) {
+				return nil
+			}
+		}
+	}
 	if o.value, err = coerce(&attr, value, p.quirks); err != nil || attr.Mutability == "writeOnly" {
 		return err // a password is checked and dropped
 	}
@@ -270,6 +278,33 @@ func (p *patchReader) add(op string, t target, value any) error {
 	}
 	p.ops = append(p.ops, o)
 	return nil
+}
+
+// clearParts appends removals of the sub-attributes of a value that are null:
+// the rest of a complex attribute is left as it is, but they are not (RFC 7643,
+// section 2.5).
+func (p *patchReader) clearParts(t target, parts map[string]any) {
+	for _, name := range sortedKeys(parts) {
+		sub := t.ref.Attr.SubAttribute(name)
+		if sub == nil || parts[name] != nil || sub.Mutability == "readOnly" {
+			continue
+		}
+		part := t.ref
+		part.Sub = sub
+		p.quirks.add("null to remove")
+		p.ops = append(p.ops, operation{op: opRemove, ref: part})
+	}
+}
+
+// silent tells whether a value says nothing of attr: it has no sub-attribute
+// that is known and not null. To add or replace nothing changes nothing.
+func silent(attr *filter.Attribute, parts map[string]any) bool {
+	for name, v := range parts {
+		if sub := attr.SubAttribute(name); sub != nil && sub.Mutability != "readOnly" && v != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // leaf is the definition of what an operation on t has as its value. A filter

@@ -161,7 +161,7 @@ func (o operation) everySub(list []any) []any {
 			out = append(out, e)
 		}
 	}
-	return out
+	return settlePrimary(nil, out)
 }
 
 // filtered performs an operation on the values that the filter selects. If it
@@ -219,20 +219,18 @@ func (o operation) made() (any, error) {
 	return merged(e, o.value), nil
 }
 
-// implied returns the value that a filter of equalities describes. ok is false
-// if the filter is anything else.
+// implied returns what a filter says by equalities that a value has. ok is false
+// if it says anything else besides.
 func implied(x filter.Expr, attr *filter.Attribute) (value map[string]any, ok bool) {
 	switch x := x.(type) {
 	case filter.And:
-		value = map[string]any{}
+		value, ok = map[string]any{}, true
 		for _, t := range x {
-			v, ok := implied(t, attr)
-			if !ok {
-				return value, false
-			}
+			v, all := implied(t, attr)
 			maps.Copy(value, v)
+			ok = ok && all
 		}
-		return value, true
+		return value, ok
 	case filter.Compare:
 		sub := attr.SubAttribute(x.Attr.Name)
 		if sub == nil || x.Op != filter.Eq {
