@@ -63,7 +63,7 @@ func New(c Config) (*Console, error) {
 		errs = append(errs, errors.New("missing Keeper"))
 	}
 	if len(c.Key) < 32 {
-		errs = append(errs, errors.New("Key of less than 32 bytes"))
+		errs = append(errs, errors.New("key of less than 32 bytes"))
 	}
 	if c.URL == nil {
 		errs = append(errs, errors.New("missing URL"))

@@ -73,7 +73,7 @@ func (c *Console) source(req request) (templ.Component, error) {
 		}
 	}
 	v.standing = c.standing(page.ListedSource, status)
-	v.Times = c.nextRuns(page.ListedSource.Source, 5)
+	v.Times = c.nextRuns(page.Source, 5)
 	if v.Manage {
 		v.Turns = turnsOf(page.State)
 	}
