@@ -6,4 +6,6 @@ func (c *Console) accessPages() {
 	c.mappingPages()
 	c.integrationPages()
 	c.rolePages()
+	c.overviewPages()
+	c.billingPages()
 }

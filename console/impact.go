@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/usherd/usherd/admin"
 	"github.com/usherd/usherd/authz"
@@ -51,6 +52,11 @@ func (v impactView) confirmed(req request) bool {
 
 // nothing reports whether nobody gains or loses anything.
 func (v impactView) nothing() bool { return v.Changing == 0 }
+
+// costs reports whether some currency costs more or less.
+func (v impactView) costs() bool {
+	return slices.ContainsFunc(v.Money, func(m authz.Money) bool { return strings.Trim(m.Delta, "+-0.") != "" })
+}
 
 // impactOfPlan shows the plan of a policy.
 func (c *Console) impactOfPlan(ctx context.Context, p admin.MappingPlan) impactView {

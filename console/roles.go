@@ -3,6 +3,9 @@ package console
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -235,6 +238,7 @@ type roleForm struct {
 	Problems         []string
 	Theirs           []string // what the Role has now, after somebody else changed it
 	Impact           *impactView
+	Seen             string // what the impact is of
 	Reason           string
 }
 
@@ -321,7 +325,7 @@ func (c *Console) saveRole(req request) (templ.Component, error) {
 		return c.Service.EditRole(ctx, req.by, spec, revision)
 	}
 	impact, err := c.tried(req, save)
-	seen := req.PostForm.Get("seen") != "" && impact.confirmed(req) || err == nil && impact.nothing()
+	seen := req.PostForm.Get("seen") == fingerprint(spec) && impact.confirmed(req) || err == nil && impact.nothing()
 	if err == nil && seen {
 		if _, err = save(req.Context()); err == nil {
 			return c.redirect(req, rolePath(spec.Name), "Role "+string(spec.Name)+" saved.")
@@ -336,11 +340,17 @@ func (c *Console) saveRole(req request) (templ.Component, error) {
 		return nil, ferr
 	}
 	if f.Problems = said; err == nil {
-		f.Impact, f.Revision = &impact, revision
+		f.Impact, f.Revision, f.Seen = &impact, revision, fingerprint(spec)
 	} else if now, nerr := c.Service.Role(req.Context(), spec.Name, 1); nerr == nil && was != "" {
 		f.Theirs = append(setLines(directory.GrantSet{Privileges: now.Privileges}, nil), rightTexts(now.Rights)...)
 	}
 	return c.frame(req, f.heading(), roleFormTemplate(f)), nil
+}
+
+// fingerprint tells apart what was previewed from what is asked for now.
+func fingerprint(spec admin.RoleSpec) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%#v", spec))
+	return hex.EncodeToString(sum[:16])
 }
 
 func rightTexts(rights []directory.Right) (out []string) {

@@ -1,0 +1,43 @@
+package admin_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/directory"
+)
+
+func TestTheBillCountsEachActiveStandardUserOnce(t *testing.T) {
+	w := newWorld(t)
+	w.policy(`features:
+  - {key: part-list, seat: {monthly: "4.10", currency: EUR}}
+  - {key: reports, seat: {monthly: "10", currency: USD}}
+  - {key: help}
+`)
+	ana, ben := w.user("ana"), w.user("ben")
+	group := w.group("Engineering", ana, ben)
+	for _, g := range []directory.Grant{{Group: group}, {User: ana}} {
+		g.Privilege, g.Origin, g.By = directory.Privilege{Kind: directory.Access, Key: "part-list"}, directory.ByHand, "test"
+		w.apply(directory.PutGrant{Grant: g})
+	}
+	bill, err := w.Bill(t.Context())
+	if err != nil || len(bill.Features) != 2 || bill.Features[0].Seats != 2 || bill.Features[0].Cost != "8.20" || bill.Features[1].Seats != 0 {
+		t.Fatalf("Bill = %+v, %v", bill, err)
+	}
+	if len(bill.Money) != 2 || bill.Money[0] != (admin.BilledMoney{Currency: "EUR", Amount: "8.20"}) {
+		t.Errorf("money = %+v", bill.Money)
+	}
+	holders, err := w.SeatHolders(t.Context(), "part-list", 1, 1)
+	if err != nil || holders.Total != 2 || len(holders.Items) != 1 || holders.Items[0].ID != ben {
+		t.Errorf("SeatHolders = %+v, %v", holders, err)
+	}
+	w.now = w.now.Add(time.Hour)
+	w.apply(directory.SetBlock{User: ben, Blocked: true, Reason: "left"})
+	trend, err := w.BillTrend(t.Context(), 40*time.Minute, 3)
+	if err != nil || len(trend) != 3 || trend[2].Features[0].Seats != 1 {
+		t.Errorf("BillTrend = %+v, %v", trend, err)
+	}
+	_, err = w.Bill(admin.WithPrincipal(t.Context(), directory.Actor{Kind: directory.ActorUser, Name: string(ana)}))
+	wantErr(t, "Bill of somebody without rights", err, admin.ErrForbidden)
+}

@@ -1,0 +1,147 @@
+package console
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/usherd/usherd/admin"
+)
+
+// billingPages show seats and money.
+func (c *Console) billingPages() {
+	c.page("GET /billing", c.billing)
+	c.page("GET /billing/{feature}", c.seatHolders)
+}
+
+// The trend that the page shows.
+const (
+	trendOver   = 30 * 24 * time.Hour
+	trendPoints = 7
+)
+
+var billList = ListSpec{
+	Name: "billing", Title: "Seats and usage", Noun: "billable features",
+	Columns: []Column{
+		{Key: "feature", Title: "Feature", Default: true},
+		{Key: "seats", Title: "Seats", Default: true, Number: true},
+		{Key: "monthly", Title: "A seat a month", Default: true, Number: true},
+		{Key: "cost", Title: "Cost a month", Default: true, Number: true},
+		{Key: "currency", Title: "Currency", Default: true},
+	},
+}
+
+// A chartView is how the seats of one feature went.
+type chartView struct {
+	Title, Points string // the points of a line, as SVG has them
+	Words         string // the same for who does not see it
+	First, Last   string
+	Most          string
+}
+
+func (c *Console) billing(req request) (templ.Component, error) {
+	bill, err := c.Service.Bill(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	l := List{ListSpec: billList, State: c.state(req, billList), Total: len(bill.Features)}
+	for _, f := range bill.Features {
+		l.Rows = append(l.Rows, Row{ID: f.Key, Label: f.Key, Cells: map[string]Cell{
+			"feature": Link(titleFor(f.Title, f.Key), "/billing/"+f.Key), "seats": Number(f.Seats), "monthly": Text(f.Monthly), "cost": Text(f.Cost),
+			"currency": Text(f.Currency),
+		}})
+	}
+	if l.CSV {
+		c.csv(req, l, rowsOf(l.Rows))
+		return nil, nil
+	}
+	trend, err := c.Service.BillTrend(req.Context(), trendOver, trendPoints)
+	if err != nil {
+		return nil, err
+	}
+	var charts []chartView
+	for _, f := range bill.Features {
+		charts = append(charts, chartOf(titleFor(f.Title, f.Key), f.Key, trend))
+	}
+	l.Asof = c.Now()
+	return c.frame(req, l.Title, billingTemplate(l, bill, charts)), nil
+}
+
+// chartOf draws the seats of a feature over time, 300 by 60.
+func chartOf(title, key string, trend []admin.BillPoint) chartView {
+	v := chartView{Title: title}
+	var seats []int
+	most := 1
+	for _, p := range trend {
+		n := 0
+		for _, f := range p.Features {
+			if f.Key == key {
+				n = f.Seats
+			}
+		}
+		seats = append(seats, n)
+		most = max(most, n)
+	}
+	begin, span := trend[0].Time, trend[len(trend)-1].Time.Sub(trend[0].Time)
+	var points, said []string
+	for i, n := range seats {
+		x := 300.0
+		if span > 0 {
+			x = 300 * float64(trend[i].Time.Sub(begin)) / float64(span)
+		}
+		points = append(points, fmt.Sprintf("%.1f,%.1f", x, 58-54*float64(n)/float64(most)))
+		said = append(said, fmt.Sprintf("%s: %d", trend[i].Time.UTC().Format("2 Jan"), n))
+	}
+	if len(points) == 1 {
+		points = append([]string{"0,58"}, points...)
+	}
+	v.Points, v.Words, v.Most = strings.Join(points, " "), strings.Join(said, ", "), strconv.Itoa(slices.Max(seats))
+	v.First, v.Last = begin.UTC().Format("2 Jan"), trend[len(trend)-1].Time.UTC().Format("2 Jan")
+	return v
+}
+
+var seatList = ListSpec{
+	Name: "seats", Title: "Who takes a seat", Noun: "users",
+	Columns: []Column{
+		{Key: "name", Title: "Name", Default: true},
+		{Key: "userName", Title: "userName", Default: true},
+		{Key: "login", Title: "Last login", Default: true},
+		{Key: "why", Title: "Why", Default: true},
+	},
+}
+
+// seatHolders lists who takes a seat of a feature, each with the way to see why.
+func (c *Console) seatHolders(req request) (templ.Component, error) {
+	key := req.PathValue("feature")
+	l := List{ListSpec: seatList, State: c.state(req, seatList)}
+	l.Title = "Who takes a seat of " + key
+	offset, err := strconv.Atoi(l.Cursor)
+	if err != nil || offset < 0 {
+		offset = 0
+	}
+	limit := l.Size
+	if l.CSV {
+		offset, limit = 0, 1_000_000
+	}
+	found, err := c.Service.SeatHolders(req.Context(), key, offset, limit)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range found.Items {
+		why := "/explain?" + queryOf("user", handleOf(u)) + "&" + queryOf("what", "access feature/"+key)
+		l.Rows = append(l.Rows, Row{ID: string(u.ID), Label: u.Name, Cells: map[string]Cell{
+			"name": Link(u.Name, "/users/"+string(u.ID)), "userName": Text(u.UserName), "login": Time(u.LastLogin), "why": Link("Explain", why),
+		}})
+	}
+	if l.Total = found.Total; offset+len(found.Items) < found.Total {
+		l.Next = strconv.Itoa(offset + len(found.Items))
+	}
+	if l.CSV {
+		c.csv(req, l, rowsOf(l.Rows))
+		return nil, nil
+	}
+	return c.list(req, l)
+}

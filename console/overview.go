@@ -1,0 +1,191 @@
+package console
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/directory"
+)
+
+// Vitals is what a [Machine] may tell besides: how many checks it answers and
+// how fast, in a few facts.
+type Vitals interface {
+	Vitals() []Fact
+}
+
+// overviewPages is the first page.
+func (c *Console) overviewPages() { c.page("GET /{$}", c.overview) }
+
+// A tileView is one number of the first page.
+type tileView struct {
+	Number, Words, Href string
+	Tone                Tone // how urgent it is; empty: not at all
+	Time                time.Time
+	Timed               bool
+}
+
+// A stepView is one step of setting up.
+type stepView struct {
+	Words, Href string
+	Done        bool
+}
+
+// An overviewView is the first page.
+type overviewView struct {
+	First  bool // no source is connected
+	Tiles  []tileView
+	Steps  []stepView // none when all are done
+	Recent []activityRow
+	Audit  bool
+	Nobody bool // the viewer may see nothing of this
+}
+
+// soon is how long before its end a token is told of.
+const soon = 30 * 24 * time.Hour
+
+func (c *Console) overview(req request) (templ.Component, error) {
+	v := overviewView{Audit: req.viewer.Can(admin.ReadAudit), Nobody: !req.viewer.Anywhere(admin.ReadDirectory)}
+	for _, add := range []func(request, *overviewView) error{c.tilesOfPeople, c.tilesOfSources, c.tilesOfTokens, c.tilesOfSeats, c.steps} {
+		if err := add(req, &v); err != nil {
+			return nil, err
+		}
+	}
+	if vitals, ok := c.Machine.(Vitals); ok && req.viewer.Can(admin.ReadSources) {
+		for _, f := range vitals.Vitals() {
+			v.Tiles = append(v.Tiles, tileView{Number: f.Value, Words: f.Name, Href: "/settings/diagnostics"})
+		}
+	}
+	var err error
+	v.Recent, err = c.activity(req, admin.AuditQuery{}, func(admin.AuditedChange) bool { return true })
+	v.Recent = v.Recent[:min(10, len(v.Recent))]
+	return c.frame(req, "Overview", overviewTemplate(v)), err
+}
+
+func (c *Console) tilesOfPeople(req request, v *overviewView) error {
+	if v.Nobody {
+		return nil
+	}
+	for _, t := range []struct{ status, words string }{{admin.StatusActive, "users active"}, {admin.StatusBlocked, "blocked"}, {admin.StatusInactive, "inactive"}} {
+		users, err := c.Service.Users(req.Context(), admin.UserFilter{Status: t.status, Limit: 1})
+		if err != nil {
+			return err
+		}
+		v.Tiles = append(v.Tiles, tileView{Number: thousands(users.Total), Words: t.words, Href: withQuery("/users", "status", t.status)})
+	}
+	groups, err := c.Service.Groups(req.Context(), admin.GroupFilter{Limit: 1})
+	v.Tiles = append(v.Tiles, tileView{Number: thousands(groups.Total), Words: "groups", Href: "/groups"})
+	return err
+}
+
+func (c *Console) tilesOfSources(req request, v *overviewView) error {
+	if !req.viewer.Can(admin.ReadSources) {
+		return nil
+	}
+	sources, err := c.Service.Sources(req.Context())
+	if err != nil {
+		return err
+	}
+	runs, err := c.Service.SyncStatus(req.Context(), "", 1)
+	if err != nil {
+		return err
+	}
+	last := map[directory.SourceName]directory.Run{}
+	for _, s := range runs {
+		if s.Last != nil {
+			last[s.Source] = *s.Last
+		}
+	}
+	v.First = true
+	for _, s := range sources {
+		if s.Name == directory.Local {
+			continue
+		}
+		v.First = false
+		t := tileView{Words: "last heard of " + string(s.Name), Href: "/sources/" + string(s.Name), Timed: true, Time: s.LastRequest}
+		if run, ok := last[s.Name]; ok {
+			t.Time, t.Words = run.Ended, "last read of "+string(s.Name)
+		}
+		if s.State != directory.SourceActive {
+			t.Words, t.Tone = t.Words+" ("+string(s.State)+")", Warn
+		}
+		v.Tiles = append(v.Tiles, t)
+	}
+	holds, err := c.Service.Holds(req.Context())
+	t := tileView{Number: strconv.Itoa(len(holds)), Words: "changes held", Href: "/holds"}
+	if len(holds) > 0 {
+		t.Tone = Warn
+	}
+	v.Tiles = append(v.Tiles, t)
+	return err
+}
+
+func (c *Console) tilesOfTokens(req request, v *overviewView) error {
+	if !req.viewer.Can(admin.ReadTokens) {
+		return nil
+	}
+	tokens, err := c.Service.Tokens(req.Context())
+	n := 0
+	for _, t := range tokens {
+		if t.State == admin.TokenActive && t.Expires.Before(c.Now().Add(soon)) {
+			n++
+		}
+	}
+	tile := tileView{Number: strconv.Itoa(n), Words: "tokens that expire within 30 days", Href: "/settings/tokens"}
+	if n > 0 {
+		tile.Tone = Warn
+	}
+	v.Tiles = append(v.Tiles, tile)
+	return err
+}
+
+func (c *Console) tilesOfSeats(req request, v *overviewView) error {
+	if !req.viewer.Can(admin.ReadDirectory) {
+		return nil
+	}
+	bill, err := c.Service.Bill(req.Context())
+	for _, f := range bill.Features {
+		v.Tiles = append(v.Tiles, tileView{Number: thousands(f.Seats), Words: "seats of " + cmp.Or(f.Title, f.Key), Href: "/billing"})
+	}
+	return err
+}
+
+// steps are what is left of setting up, in order. Whoever can't do it is not
+// told.
+func (c *Console) steps(req request, v *overviewView) error {
+	if !req.viewer.Can(admin.WritePolicy) || !req.viewer.Can(admin.WriteSources) {
+		return nil
+	}
+	choices, err := c.Service.Choices(req.Context())
+	if err != nil {
+		return err
+	}
+	mappings, err := c.Service.Mappings(req.Context())
+	if err != nil {
+		return err
+	}
+	owners, err := c.Service.Users(req.Context(), admin.UserFilter{Role: directory.RoleOwner, Limit: 1})
+	if err != nil {
+		return err
+	}
+	reached := false
+	for _, m := range mappings {
+		reached = reached || len(m.Groups) > 0
+	}
+	all := []stepView{
+		{"Connect a source of people and groups", "/sources/new", !v.First},
+		{"Say what there is: a feature that applications protect", "/catalogue", len(choices.Features)+len(choices.Resources)+len(choices.Integrations) > 0},
+		{"Map a group of the directory onto it", "/mappings/new", reached},
+		{"See why somebody may open it", "/explain", reached},
+		{fmt.Sprintf("Have a second owner (there is %d)", owners.Total), "/settings/admins", owners.Total > 1},
+	}
+	for _, s := range all {
+		if !s.Done && s.Href != "/explain" {
+			v.Steps = all
+		}
+	}
+	return nil
+}
