@@ -80,8 +80,8 @@ func (l *ldapFlags) object() (json.RawMessage, error) {
 // are not there.
 func (l *ldapFlags) misused(cmd *cobra.Command, kind, profile string) error {
 	var wrong []string
-	cmd.LocalNonPersistentFlags().Visit(func(f *pflag.Flag) {
-		if kind == "scim" && strings.HasPrefix(f.Usage, "ldap: ") {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if kind == "scim" && f.Changed && strings.HasPrefix(f.Usage, "ldap: ") {
 			wrong = append(wrong, "--"+f.Name)
 		}
 	})
