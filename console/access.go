@@ -8,4 +8,5 @@ func (c *Console) accessPages() {
 	c.rolePages()
 	c.overviewPages()
 	c.billingPages()
+	c.cataloguePages()
 }

@@ -1,0 +1,223 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/a-h/templ"
+	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/directory"
+)
+
+// cataloguePages show and edit what applications protect.
+func (c *Console) cataloguePages() {
+	c.page("GET /catalogue", c.catalogue)
+	c.page("GET /catalogue/{kind}", c.catalogueItem)
+	c.page("POST /catalogue/{kind}", c.saveItem)
+	c.page("POST /catalogue/{kind}/delete", c.deleteItem)
+	c.page("POST /catalogue/features/move", c.moveFeature)
+}
+
+// The kinds of item that the catalogue's own forms edit.
+const (
+	kindFeatures  = "features"
+	kindOutputs   = "outputs"
+	kindResources = "resources"
+)
+
+var errNoKind = errors.New("no such kind of item")
+
+// A catalogueView is the catalogue.
+type catalogueView struct {
+	admin.Catalogue
+	Reasons map[string]string // why a kind can't be edited, by kind
+	Problem string
+}
+
+func (c *Console) catalogue(req request) (templ.Component, error) { return c.showCatalogue(req, "") }
+
+func (c *Console) showCatalogue(req request, problem string) (templ.Component, error) {
+	cat, err := c.Service.Catalogue(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	v := catalogueView{Catalogue: cat, Reasons: map[string]string{}, Problem: problem}
+	for _, kind := range []string{kindFeatures, kindOutputs, kindResources} {
+		v.Reasons[kind] = catalogueReason(req, cat, kind)
+	}
+	return c.frame(req, "Catalogue", catalogueTemplate(v)), nil
+}
+
+func catalogueReason(req request, cat admin.Catalogue, kind string) string {
+	switch managed := cat.ManagedBy[directory.Section(kind)]; {
+	case managed != "":
+		return "Managed by " + managed + "; change it there"
+	case !req.viewer.Can(admin.WritePolicy):
+		return "Needs the right " + string(directory.PolicyManage)
+	}
+	return ""
+}
+
+// An itemForm edits one item of the catalogue.
+type itemForm struct {
+	Kind, Key, Title  string
+	New               bool
+	Actions, IDs      string // one a line
+	Monthly, Currency string
+	Feature           string
+	Features          []Option
+	Revision          directory.Revision
+	Problems          []string
+	Impact            *impactView
+	Reason            string
+}
+
+func (f itemForm) heading() string {
+	one := map[string]string{kindFeatures: "feature", kindOutputs: "output", kindResources: "resource type"}[f.Kind]
+	if f.New {
+		return "New " + one
+	}
+	return "Edit " + one + " " + f.Key
+}
+
+func (c *Console) catalogueItem(req request) (templ.Component, error) {
+	f, err := c.itemForm(req, req.PathValue("kind"), req.URL.Query().Get("key"))
+	if err != nil {
+		return nil, err
+	}
+	return c.frame(req, f.heading(), itemFormTemplate(f)), nil
+}
+
+func (c *Console) itemForm(req request, kind, key string) (itemForm, error) {
+	cat, err := c.Service.Catalogue(req.Context())
+	if err != nil {
+		return itemForm{}, err
+	}
+	f := itemForm{Kind: kind, Key: key, New: true, Revision: cat.Revision, Reason: catalogueReason(req, cat, kind)}
+	for _, o := range cat.Features {
+		f.Features = append(f.Features, Option{o.Key, titleFor(o.Title, o.Key)})
+	}
+	switch kind {
+	case kindFeatures:
+		if i := slices.IndexFunc(cat.Features, func(o directory.Feature) bool { return o.Key == key }); i >= 0 {
+			o := cat.Features[i]
+			f.New, f.Title, f.Actions = false, o.Title, strings.Join(o.Actions, "\n")
+			if o.Seat != nil {
+				f.Monthly, f.Currency = o.Seat.Monthly, o.Seat.Currency
+			}
+		}
+	case kindOutputs:
+		if i := slices.IndexFunc(cat.Outputs, func(o directory.Output) bool { return o.Key == key }); i >= 0 {
+			f.New, f.Title, f.Feature = false, cat.Outputs[i].Title, cat.Outputs[i].Feature
+		}
+	case kindResources:
+		if i := slices.IndexFunc(cat.Resources, func(o directory.ResourceType) bool { return o.Type == key }); i >= 0 {
+			f.New, f.Actions, f.IDs = false, strings.Join(cat.Resources[i].Actions, "\n"), strings.Join(cat.Resources[i].IDs, "\n")
+		}
+	default:
+		return f, errors.Join(errNoKind, directory.ErrNotFound)
+	}
+	return f, nil
+}
+
+// saveItem saves an item; of what raises or lowers the bill, after a look.
+func (c *Console) saveItem(req request) (templ.Component, error) {
+	form, kind := req.PostForm, req.PathValue("kind")
+	key := strings.TrimSpace(form.Get("key"))
+	f, err := c.itemForm(req, kind, key)
+	if err != nil {
+		return nil, err
+	}
+	taken := form.Get("new") != "" && !f.New
+	f.New = form.Get("new") != ""
+	f.Title, f.Actions, f.IDs, f.Feature = strings.TrimSpace(form.Get("title")), form.Get("actions"), form.Get("ids"), form.Get("feature")
+	f.Monthly, f.Currency = strings.TrimSpace(form.Get("monthly")), strings.TrimSpace(form.Get("currency"))
+	revision := revisionOf(req)
+	save := func(ctx context.Context) (admin.Outcome, error) { return c.putItem(ctx, req, f, revision) }
+	impact, err := c.tried(req, save)
+	switch {
+	case taken:
+		f.Problems = []string{key + " is there already."}
+	case err == nil && (impact.nothing() && !impact.costs() || form.Get("seen") == f.fingerprint() && impact.confirmed(req)):
+		if _, err = save(req.Context()); err == nil {
+			return c.redirect(req, "/catalogue", key+" saved.")
+		}
+	case err == nil:
+		f.Impact = &impact
+	}
+	if err != nil {
+		said, ours := problems(err)
+		if !ours {
+			return nil, err
+		}
+		f.Problems = append(f.Problems, said...)
+	}
+	return c.frame(req, f.heading(), itemFormTemplate(f)), nil
+}
+
+// fingerprint tells apart what was previewed from what is asked for now.
+func (f itemForm) fingerprint() string {
+	return strings.Join([]string{f.Key, f.Title, f.Actions, f.IDs, f.Monthly, f.Currency, f.Feature}, "|")
+}
+
+func (c *Console) putItem(ctx context.Context, req request, f itemForm, revision directory.Revision) (admin.Outcome, error) {
+	switch f.Kind {
+	case kindFeatures:
+		item := directory.Feature{Key: f.Key, Title: f.Title, Actions: strings.Fields(f.Actions)}
+		if f.Monthly != "" || f.Currency != "" {
+			item.Seat = &directory.Seat{Monthly: f.Monthly, Currency: f.Currency}
+		}
+		return c.Service.PutFeature(ctx, req.by, item, admin.Keep, revision)
+	case kindOutputs:
+		return c.Service.PutOutput(ctx, req.by, directory.Output{Key: f.Key, Title: f.Title, Feature: f.Feature}, revision)
+	}
+	return c.Service.PutResource(ctx, req.by, directory.ResourceType{Type: f.Key, Actions: strings.Fields(f.Actions), IDs: strings.Fields(f.IDs)}, revision)
+}
+
+// deleteItem is refused while a key is in use; the page says by what.
+func (c *Console) deleteItem(req request) (templ.Component, error) {
+	key, revision := req.PostForm.Get("key"), revisionOf(req)
+	var err error
+	switch req.PathValue("kind") {
+	case kindFeatures:
+		_, err = c.Service.DeleteFeature(req.Context(), req.by, key, revision)
+	case kindOutputs:
+		_, err = c.Service.DeleteOutput(req.Context(), req.by, key, revision)
+	case kindResources:
+		_, err = c.Service.DeleteResource(req.Context(), req.by, key, revision)
+	default:
+		err = errors.Join(errNoKind, directory.ErrNotFound)
+	}
+	if said, ours := problems(err); ours {
+		return c.showCatalogue(req, key+" is not removed: "+strings.Join(said, "; "))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.redirect(req, "/catalogue", key+" removed.")
+}
+
+// moveFeature gives a feature another place on the home page.
+func (c *Console) moveFeature(req request) (templ.Component, error) {
+	cat, err := c.Service.Catalogue(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	key := req.PostForm.Get("key")
+	i := slices.IndexFunc(cat.Features, func(f directory.Feature) bool { return f.Key == key })
+	step, err := strconv.Atoi(req.PostForm.Get("step"))
+	if i < 0 || err != nil || step*step != 1 || i+step < 0 || i+step >= len(cat.Features) {
+		return c.redirect(req, "/catalogue", "")
+	}
+	_, err = c.Service.PutFeature(req.Context(), req.by, cat.Features[i], i+step, revisionOf(req))
+	if said, ours := problems(err); ours {
+		return c.showCatalogue(req, strings.Join(said, "; "))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.redirect(req, "/catalogue#feature-"+key, key+" moved.")
+}
