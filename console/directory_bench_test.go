@@ -26,16 +26,23 @@ func BenchmarkLargeDirectory(b *testing.B) {
 		changes = append(changes, directory.CreateGroup{ID: ids[i], Source: directory.Local, Name: fmt.Sprintf("Group %04d", i)})
 	}
 	w.apply(changes...)
-	for from := 0; from < users; from += groups {
+	members := make([][]string, groups)
+	for from := 0; from < users; from += 10_000 {
 		changes = changes[:0]
-		for i := range groups {
-			id, name := directory.UserID(directory.NewID()), fmt.Sprintf("user%06d@example.com", from+i)
-			changes = append(changes,
-				directory.CreateUser{ID: id, Source: directory.Local, Profile: directory.Profile{UserName: name, DisplayName: fmt.Sprintf("Person %06d", from+i), Active: true}},
-				directory.AddMembers{Group: ids[i], Source: directory.Local, Values: []string{string(id)}})
+		for i := from; i < from+10_000; i++ {
+			id, name := directory.UserID(directory.NewID()), fmt.Sprintf("user%06d@example.com", i)
+			changes = append(changes, directory.CreateUser{ID: id, Source: directory.Local, Profile: directory.Profile{
+				UserName: name, DisplayName: fmt.Sprintf("Person %06d", i), Active: true,
+			}})
+			members[i%groups] = append(members[i%groups], string(id))
 		}
 		w.apply(changes...)
 	}
+	changes = changes[:0]
+	for i, values := range members {
+		changes = append(changes, directory.AddMembers{Group: ids[i], Source: directory.Local, Values: values})
+	}
+	w.apply(changes...)
 	client := w.signedIn(w.owner)
 	for name, path := range map[string]string{
 		"users": "/users", "search": "/users?q=person+0999", "groups": "/groups", "sorted": "/users?sort=-created&size=200&cols=name&cols=groups&cols=roles",
