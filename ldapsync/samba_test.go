@@ -57,6 +57,12 @@ func TestActiveDirectory(t *testing.T) {
 	store := newMapStore()
 	p := pollerOf(t, s, store)
 	runs(t, p, directory.RunApplied)
+	if got := store.loginOf("svc-sync"); time.Since(got) > time.Hour || time.Since(got) < -time.Hour {
+		t.Errorf("last login of the account that reads = %v, want about now", got) // it has bound
+	}
+	if got := store.loginOf("zoe"); !got.IsZero() {
+		t.Errorf("last login of zoe = %v, want none", got)
+	}
 	server.Rename("OU=Engineering,"+ldaptest.SambaStaff, "OU=Development", "")
 	runs(t, p, directory.RunApplied)
 	if n := store.removals(); n != 0 {
