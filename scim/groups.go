@@ -72,6 +72,7 @@ func (c *call) patchGroup() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	c.body = nil
 	if n := countMembers(ops); n > c.limits.Members {
 		return answer{}, tooLarge("%d members; the limit is %d", n, c.limits.Members)
 	}
@@ -232,6 +233,7 @@ func (c *call) groupDoc() (map[string]any, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	c.body = nil // of many members it is the most that a request holds; the write comes only now
 	if len(members) > c.limits.Members {
 		return nil, nil, tooLarge("%d members; the limit is %d", len(members), c.limits.Members)
 	}
