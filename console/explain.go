@@ -190,8 +190,8 @@ func answerOf(e admin.Explained, ch chainer, asked explainView) *answerView {
 	first, rest, _ := strings.Cut(strings.TrimSpace(lead), "\n")
 	_, first, _ = strings.Cut(first, " - ")
 	a := &answerView{
-		Allow: e.Answer.Decision, Sentence: first, Also: rest, Code: string(e.Answer.Code.String()), Moment: e.Moment.String(), Next: e.Next,
-		Fixes: fixesOf(e.Explanation.Fixes),
+		Allow: e.Answer.Decision, Sentence: first, Also: rest, Code: e.Code.String(), Moment: e.Moment.String(), Next: e.Next,
+		Fixes: fixesOf(e.Fixes),
 	}
 	who := chainLink{Label: "user", Text: cmp.Or(e.Who.Name, e.Asked.User), Href: "/users/" + string(e.User)}
 	if e.User == "" {

@@ -11,12 +11,6 @@ import (
 	"github.com/usherd/usherd/directory"
 )
 
-// Vitals is what a [Machine] may tell besides: how many checks it answers and
-// how fast, in a few facts.
-type Vitals interface {
-	Vitals() []Fact
-}
-
 // overviewPages is the first page.
 func (c *Console) overviewPages() { c.page("GET /{$}", c.overview) }
 
@@ -52,11 +46,6 @@ func (c *Console) overview(req request) (templ.Component, error) {
 	for _, add := range []func(request, *overviewView) error{c.tilesOfPeople, c.tilesOfSources, c.tilesOfTokens, c.tilesOfSeats, c.steps} {
 		if err := add(req, &v); err != nil {
 			return nil, err
-		}
-	}
-	if vitals, ok := c.Machine.(Vitals); ok && req.viewer.Can(admin.ReadSources) {
-		for _, f := range vitals.Vitals() {
-			v.Tiles = append(v.Tiles, tileView{Number: f.Value, Words: f.Name, Href: "/settings/diagnostics"})
 		}
 	}
 	var err error
