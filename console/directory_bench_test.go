@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -74,7 +75,7 @@ func BenchmarkLargeDirectory(b *testing.B) {
 				runtime.GC()
 				runtime.ReadMemStats(&now)
 				most = max(most, now.HeapAlloc)
-				if err == io.EOF {
+				if errors.Is(err, io.EOF) {
 					break
 				}
 				must(b, err)

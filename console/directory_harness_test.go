@@ -28,8 +28,8 @@ mappings:
 // A town is a house with people of a directory and of our own.
 type town struct {
 	*house
-	owner, ana, ben, eve     directory.UserID // ana and ben come from okta, eve is local
-	engineering, crew, admin directory.GroupID
+	owner, ana, ben, eve directory.UserID // ana and ben come from okta, eve is local
+	engineering, crew    directory.GroupID
 }
 
 // newTown fills a house.

@@ -231,8 +231,8 @@ func (c *Console) confirmGroup(req request, v groupView, do string) (templ.Compo
 		q.Warning = "A blocked group gives nothing, to its own members or through nesting. Unblocking restores exactly."
 	} else {
 		q.Title, q.Button, q.Type = "Delete "+v.Name+"?", "Delete", v.Name
-		q.Warning = fmt.Sprintf("%s %s, and what the group is granted ends for good.", thousands(v.GroupPage.ListedGroup.Members),
-			plural(v.GroupPage.ListedGroup.Members, "membership ends", "memberships end"))
+		q.Warning = fmt.Sprintf("%s %s, and what the group is granted ends for good.", thousands(v.ListedGroup.Members),
+			plural(v.ListedGroup.Members, "membership ends", "memberships end"))
 		action = func(ctx context.Context) (admin.Outcome, error) {
 			return c.Service.DeleteGroup(ctx, req.by, string(v.ID), 0)
 		}
