@@ -188,6 +188,22 @@ func TestIncompleteReadsSayWhatToDo(t *testing.T) {
 	}
 }
 
+// TestMemberOfIsNotBelieved: where the server keeps memberOf, also stale ones,
+// memberships still come from the groups.
+func TestMemberOfIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	server := ldaptest.Start(t, ldaptest.Config{Users: 20, MemberOf: true})
+	bob, carol := "uid=bob,ou=Engineering,"+ldaptest.People, "uid=carol,ou=Finance,"+ldaptest.People
+	server.Add("cn=kept,"+ldaptest.Groups, map[string][]string{"objectClass": {"groupOfNames"}, "cn": {"kept"}, "member": {bob, carol}})
+	server.Replace("cn=kept,"+ldaptest.Groups, "member", carol)
+	s := settingsOf(t, server)
+	s.UserFilter = "(|(objectClass=inetOrgPerson)(memberOf=cn=kept," + ldaptest.Groups + "))"
+	snap := collect(t, s)
+	if got := membersOf(t, snap, resolved(t, snap), "kept"); !slices.Equal(got, []string{"carol"}) {
+		t.Errorf("members of kept = %v, want carol", got)
+	}
+}
+
 func TestTheNextServerIsTried(t *testing.T) {
 	server := ldaptest.Start(t, ldaptest.Config{})
 	s := settingsOf(t, server)

@@ -173,7 +173,7 @@ func TestPeopleOfTwoSources(t *testing.T) {
 
 func (l *linking) subject(userName string) directory.UserID {
 	l.Helper()
-	sub, err := l.Store.Subject(l.Context(), directory.SubjectKey{Kind: directory.KeyUserName, Value: userName}, directory.Stamp{})
+	sub, err := l.Subject(l.Context(), directory.SubjectKey{Kind: directory.KeyUserName, Value: userName}, directory.Stamp{})
 	if err != nil || sub.Found != directory.One {
 		l.Fatalf("Subject(%s) = %+v, %v", userName, sub, err)
 	}

@@ -28,6 +28,9 @@ func slapdConf(dir string, c Config, certs Certs) string {
 		"limits dn.exact=%q size=50 size.prtotal=50\n"+
 		"access to attrs=userPassword by anonymous auth by * none\naccess to * by * read\noverlay ppolicy\n",
 		Base, AdminDN, adminPW, dir, ReaderDN, limit, LimitedDN)
+	if c.MemberOf {
+		b.WriteString("moduleload memberof.la\noverlay memberof\n")
+	}
 	return b.String()
 }
 

@@ -32,6 +32,7 @@ type Config struct {
 	SizeLimit int    // of the reader in entries, pages together; 0 is none
 	TLS       bool   // also listen for ldaps and offer StartTLS
 	Referral  bool   // hold a referral entry below the base
+	MemberOf  bool   // keep memberOf of entries by the memberof overlay
 	Extra     string // LDIF added to the seed
 }
 
