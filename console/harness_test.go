@@ -23,6 +23,7 @@ import (
 	"github.com/usherd/usherd/console"
 	"github.com/usherd/usherd/directory"
 	"github.com/usherd/usherd/store"
+	"github.com/usherd/usherd/webhook"
 	"go.uber.org/zap"
 )
 
@@ -52,6 +53,7 @@ func newHouse(t testing.TB) *house {
 	key := bytes.Repeat([]byte{7}, 32)
 	h.Service, err = admin.New(admin.Config{
 		Store: visible{st, h.cache}, TokenKey: key, PDP: decider{h.cache}, BaseURL: func() string { return h.url },
+		Webhooks: &webhook.Book{Keeper: st, Key: bytes.Repeat([]byte{9}, 32), Client: &webhook.Client{}},
 	})
 	must(t, err)
 	h.console, err = console.New(console.Config{

@@ -11,8 +11,11 @@ import (
 	"github.com/usherd/usherd/admin"
 )
 
-// webhookPages are the pages about what other systems are told.
+// webhookPages are the pages about what other systems are told, if any is.
 func (c *Console) webhookPages() {
+	if c.Service.Webhooks == nil {
+		return
+	}
 	c.page("GET /webhooks", c.webhooks)
 	c.page("GET /webhooks/new", c.newWebhook)
 	c.page("POST /webhooks/new", c.addWebhook)

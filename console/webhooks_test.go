@@ -1,18 +1,15 @@
 package console_test
 
 import (
-	"bytes"
 	"net/http"
 	"net/url"
 	"testing"
 
 	"github.com/usherd/usherd/directory"
-	"github.com/usherd/usherd/webhook"
 )
 
 func TestWebhooksAreAddedTriedAndRemoved(t *testing.T) {
 	h := newHouse(t)
-	h.Webhooks = &webhook.Book{Keeper: h.store, Key: bytes.Repeat([]byte{9}, 32), Client: &webhook.Client{}}
 	owner := h.user("owner@example.com", directory.RoleOwner)
 	b := h.browse()
 	h.enter(b, owner)
