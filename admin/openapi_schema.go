@@ -3,9 +3,7 @@ package admin
 import (
 	"encoding"
 	"encoding/json"
-	"maps"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -198,6 +196,3 @@ func fieldsOf(t reflect.Type) func(func(reflect.StructField) bool) {
 		}
 	}
 }
-
-// sorted are the names of the components.
-func (s *schemas) sorted() []string { return slices.Sorted(maps.Keys(s.components)) }

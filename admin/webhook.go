@@ -25,10 +25,10 @@ func (s *Service) webhooks(ctx context.Context, by *directory.Actor, action Acti
 	} else {
 		_, err = s.allowed(ctx, *by, action, "")
 	}
-	if err == nil && s.Config.Webhooks == nil {
+	if err == nil && s.Webhooks == nil {
 		err = fmt.Errorf("%w: this daemon sends no webhooks", ErrUnavailable)
 	}
-	return s.Config.Webhooks, err
+	return s.Webhooks, err
 }
 
 // AddWebhook adds an endpoint for events; none means all.

@@ -336,10 +336,6 @@ func (b *browser) shoot(name string) {
 	must(b.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
 }
 
-// dark and narrow change how the page is shown.
-func (b *browser) dark()   { eval[bool](b, `(document.documentElement.dataset.theme = "dark", true)`) }
-func (b *browser) narrow() { b.resize(390) }
-
 // resize gives the browser another width.
 func (b *browser) resize(width int64) { b.do(chromedp.EmulateViewport(width, 844)) }
 

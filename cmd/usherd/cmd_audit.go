@@ -146,12 +146,12 @@ func (a *app) auditExport() *cobra.Command {
 }
 
 // exportAudit writes page after page, so that no answer is too large.
-func (a *app) exportAudit(cmd *cobra.Command, q url.Values, form string) error {
+func (a *app) exportAudit(cmd *cobra.Command, q url.Values, form string) (err error) {
 	c, err := a.connect(cmd.Context(), false)
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer func() { err = errors.Join(err, c.close()) }()
 	out := bufio.NewWriter(a.stdout)
 	cols := columns("REVISION=revision TIME=time KIND=actor.kind ACTOR=actor.name SOURCE=actor.source TOKEN=actor.token REQUEST=actor.request REASON=actor.reason CHANGES=changes HASH=hash")
 	for first := true; ; first = false {

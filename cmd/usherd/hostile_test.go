@@ -62,7 +62,9 @@ func startProcess(t *testing.T, env ...string) *process {
 	go func() { p.ended <- cmd.Wait() }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it may have ended
-		<-p.ended
+		if err := <-p.ended; err == nil {
+			t.Error("the daemon ended by itself")
+		}
 		if t.Failed() {
 			t.Logf("the daemon says:\n%.4000s", log.String())
 		}

@@ -119,7 +119,7 @@ func (r *replica) syncs() <-chan string {
 	}()
 	r.t.Cleanup(func() { // it ends with the daemon
 		r.kill()
-		for range done { //nolint:revive // until it is closed
+		for range done {
 		}
 	})
 	return done
