@@ -46,7 +46,7 @@ func TestANewcomerOpensAFeatureToAnLDAPGroup(t *testing.T) {
 	})
 	n.step("the first page leads to the form of an LDAP source", func() {
 		n.press("LDAP")
-		n.sees("The configuration names no folder for secrets")
+		n.sees("Name it all the same: the answer is the command")
 	})
 	n.step("the filled form is answered with the command for this machine", func() {
 		n.fill("#name", "corp")
