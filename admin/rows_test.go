@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/usherd/usherd/admin"
@@ -427,6 +428,20 @@ func TestRowL1Roles(t *testing.T) {
 		if want := map[directory.RoleName][2]int{"guest": {1, 2}, "project-viewer": {0, 1}}[r.Name]; r.Groups != want[0] || r.Users != want[1] {
 			t.Errorf("Role %s shows %d groups and %d users, want %v", r.Name, r.Groups, r.Users, want)
 		}
+	}
+	updated := func() map[directory.RoleName]time.Time {
+		times := map[directory.RoleName]time.Time{}
+		for _, r := range must[[]admin.ListedRole](t)(w.Roles(t.Context())) {
+			times[r.Name] = r.Modified
+		}
+		return times
+	}
+	if all := updated(); !all["guest"].IsZero() || !all["viewer"].IsZero() {
+		t.Errorf("before anybody changed them guest was updated %s and viewer %s, want never", all["guest"], all["viewer"])
+	}
+	must[admin.Outcome](t)(w.EditRole(t.Context(), by, admin.RoleSpec{Name: "guest", Title: "Guests of the house", Rights: []directory.Right{directory.DirectoryRead}}, 0))
+	if all := updated(); time.Since(all["guest"]).Abs() > time.Minute || !all["viewer"].IsZero() {
+		t.Errorf("after a change guest was updated %s and viewer %s, want now and never", all["guest"], all["viewer"])
 	}
 	page := must[admin.RolePage](t)(w.Role(t.Context(), "guest", 10))
 	if len(page.GivenTo) != 1 || page.GivenTo[0].Name != "Guests" || page.Holders.Total != 2 ||
