@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -5,16 +7,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/usherd/usherd/ldapsync/ldaptest"
+	"golang.org/x/sys/unix"
 )
 
 // mostSteps is how many steps a newcomer may need from nothing configured to
@@ -33,7 +40,7 @@ func TestANewcomerOpensAFeatureToAnLDAPGroup(t *testing.T) {
 	}
 	var link, command string
 
-	n.step("the daemon starts with nothing configured and leaves a link", func() {
+	n.step("the daemon starts with nothing configured and prints a link", func() {
 		n.serve()
 		link = n.firstLink()
 	})
@@ -128,12 +135,13 @@ func TestANewcomerOpensAFeatureToAnLDAPGroup(t *testing.T) {
 
 // A newcomer has an empty folder, a shell in it and a browser.
 type newcomer struct {
-	t     *testing.T // of the step
-	whole *testing.T
-	dir   string
-	env   []string
-	steps int
-	web   context.Context
+	t      *testing.T // of the step
+	whole  *testing.T
+	dir    string
+	env    []string
+	steps  int
+	screen display
+	web    context.Context
 }
 
 func newNewcomer(t *testing.T) *newcomer {
@@ -187,35 +195,86 @@ func (n *newcomer) paste(line string) {
 	}
 }
 
-// serve starts the daemon. Only its ports differ from those that it has by
-// itself, since others may have these.
+// serve starts the daemon on a terminal. Only its ports differ from those that
+// it has by itself, since others may have these.
 func (n *newcomer) serve() {
 	n.t.Helper()
-	var log bytes.Buffer
+	screen, line := openTerminal(n.t)
 	cmd := n.shell(context.Background(), "exec usherd serve --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0")
-	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.Stdout, cmd.Stderr = line, line
 	if err := cmd.Start(); err != nil {
 		n.t.Fatal(err)
 	}
+	_ = line.Close() // the daemon has it
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(&n.screen, screen) // ends with an error when nobody has the terminal any more
+	}()
 	n.whole.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil || n.whole.Failed() {
-			n.whole.Errorf("the daemon ended with %v: %s", err, &log)
+		err := cmd.Wait()
+		<-done
+		_ = screen.Close()
+		if err != nil || n.whole.Failed() {
+			n.whole.Errorf("the daemon ended with %v: %s", err, n.screen.String())
 		}
 	})
 }
 
-// firstLink is what the daemon leaves for its user where it has no terminal.
+// openTerminal makes a pseudo-terminal: what the line writes is on the screen.
+func openTerminal(t *testing.T) (screen, line *os.File) {
+	t.Helper()
+	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd := int(screen.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err = os.OpenFile("/dev/pts/"+strconv.Itoa(number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return screen, line
+}
+
+// firstLink is what the terminal shows to whoever started the daemon.
 func (n *newcomer) firstLink() (link string) {
 	n.t.Helper()
+	find := regexp.MustCompile(`become the owner:\s+(http://\S+/login\?code=\S+)\s`)
 	await(n.t, "the first link", func() error {
-		text, err := os.ReadFile(filepath.Join(n.dir, "usherd-data", "first-login"))
-		if link = strings.TrimSpace(string(text)); err == nil && !strings.HasSuffix(string(text), "\n") {
-			err = errors.New("it is being written")
+		found := find.FindStringSubmatch(n.screen.String())
+		if found == nil {
+			return errors.New("the terminal shows " + n.screen.String())
 		}
-		return err
+		link = found[1]
+		return nil
 	})
 	return link
+}
+
+// A display keeps what was written to a terminal.
+type display struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (d *display) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.Write(p)
+}
+
+func (d *display) String() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.String()
 }
 
 // decision asks the command line, which shares nothing with the pages.
