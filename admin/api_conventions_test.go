@@ -17,7 +17,7 @@ import (
 )
 
 // send is call with headers, and the raw body.
-func send(t *testing.T, srv *httptest.Server, method, path, body string, header ...string) (int, http.Header, string) {
+func send(t testing.TB, srv *httptest.Server, method, path, body string, header ...string) (int, http.Header, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, srv.URL+path, strings.NewReader(body))
 	if err != nil {

@@ -19,12 +19,12 @@ var by = directory.Actor{Kind: "socket", Name: "local"}
 // A world is a service over a store of its own.
 type world struct {
 	*admin.Service
-	t     *testing.T
+	t     testing.TB
 	store *store.Store
 	now   time.Time
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	st, err := store.Open(t.Context(), store.Config{DSN: filepath.Join(t.TempDir(), "usherd.db")})
 	if err != nil {

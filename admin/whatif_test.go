@@ -187,7 +187,9 @@ func TestAPreviewIsWhatHappens(t *testing.T) {
 	base.policy(fateCatalogue)
 	altered, refused, round := 0, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
-		round++
+		if round++; raceEnabled && round > 20 {
+			return // everything is several times slower, and races show in few rounds
+		}
 		f := &fate{T: rt, w: base, of: map[string]directory.SourceName{}}
 		f.begin(round)
 		for range 2 {
@@ -231,7 +233,7 @@ func TestAPreviewIsWhatHappens(t *testing.T) {
 			}
 		}
 	})
-	if altered < 20 || refused < 5 {
+	if !raceEnabled && (altered < 20 || refused < 5) {
 		t.Errorf("%d changes altered what people hold, %d were refused: too few to tell", altered, refused)
 	}
 }
