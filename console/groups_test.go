@@ -28,7 +28,7 @@ func TestRowI1GroupsPage(t *testing.T) {
 		b.sees("No groups match.")
 		b.sees("1 user, with their groups")
 		b.open("/groups?q=crew")
-		b.sees("1 groups")
+		b.sees("1 group")
 		b.sees("No users match.")
 	})
 	t.Run("row L2: opens the privileges by links beside the name", func(t *testing.T) {

@@ -71,7 +71,7 @@ func TestRowU3EditPermissionsOfSelectedUsers(t *testing.T) {
 		b.press("Apply")
 		b.sees("Permissions of 1 user were replaced.")
 		b.open("/groups?q=Designers")
-		b.sees("1 groups")
+		b.sees("1 group")
 	})
 }
 
@@ -85,7 +85,7 @@ func TestRowU1AndU2ProjectAdministrator(t *testing.T) {
 
 	t.Run("row U1: makes a user group from the page of the project, and a notice confirms", func(t *testing.T) {
 		b.open("/projects")
-		b.sees("1 projects")
+		b.sees("1 project")
 		b.looks("projects")
 		b.press("Alpha tower")
 		b.press("User groups")
@@ -125,7 +125,7 @@ func TestRowU1AndU2ProjectAdministrator(t *testing.T) {
 		b.open("/users/" + string(w.eve) + "/access")
 		b.sees("part-list")
 		b.open("/groups")
-		b.sees("1 groups")
+		b.sees("1 group")
 	})
 }
 

@@ -107,7 +107,7 @@ func TestRowL4AddEditDisableDeleteAndRestoreAUser(t *testing.T) {
 		b.click("form.confirm button.danger")
 		b.sees("can be restored for 30 days")
 		b.open("/users?status=deleted")
-		b.sees("1 users")
+		b.sees("1 user")
 		b.press("Ben <b>Bold</b>")
 		b.sees("This user was deleted")
 		b.looks("user-deleted")
