@@ -107,6 +107,9 @@ type Journal interface {
 	// AcquireLease takes or renews a lease for ttl. ok is false if another
 	// holds it. A new holder gets a higher epoch.
 	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (lease Lease, ok bool, err error)
+	// RenewLease makes a lease end ttl from now, also when it ran out, as long
+	// as nobody had it since: holder and epoch are those of lease. ok tells.
+	RenewLease(ctx context.Context, lease Lease, ttl time.Duration) (ok bool, err error)
 	ReleaseLease(ctx context.Context, name, holder string) error
 	// NoteLogins says when people were last known to sign in, by the id of the
 	// user or of one of its identities. The later of what is kept and what is

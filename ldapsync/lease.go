@@ -13,9 +13,9 @@ import (
 var errLeaseLost = errors.New("the lease was lost: another replica polls this source")
 
 // lease waits for the turn of this poller, takes the lease of the source and
-// keeps renewing it until release, which also ends the goroutine that does so. When it is lost the context ends,
-// and every batch carries its epoch: a run that was suspended and wakes up late
-// can alter nothing.
+// keeps renewing it until release, which also ends the goroutine that does so.
+// When it is lost the context ends, and every batch carries its epoch: a run that
+// was suspended and wakes up late can alter nothing.
 func (p *Poller) lease(ctx context.Context) (context.Context, []directory.Change, func(), error) {
 	wait, enough := context.WithTimeoutCause(ctx, p.cfg.LeaseTTL+patience, ErrBusy)
 	defer enough()
@@ -73,11 +73,13 @@ func (p *Poller) renew(ctx context.Context, lost context.CancelCauseFunc, lease 
 			return
 		case <-tick.C:
 		}
-		now, ok, err := p.cfg.Store.AcquireLease(ctx, lease.Name, p.cfg.Holder, p.cfg.LeaseTTL)
+		// A batch that takes longer than the lease keeps this waiting till it is
+		// committed; nobody else can have taken the lease before that either.
+		ok, err := p.cfg.Store.RenewLease(ctx, lease, p.cfg.LeaseTTL)
 		if ctx.Err() != nil {
 			return
 		}
-		if err == nil && (!ok || now.Epoch != lease.Epoch) {
+		if err == nil && !ok {
 			lost(errLeaseLost)
 			return
 		}

@@ -30,6 +30,7 @@ type Journal interface {
 // Leases lets one replica poll a source. A directory.Store is one.
 type Leases interface {
 	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (directory.Lease, bool, error)
+	RenewLease(ctx context.Context, lease directory.Lease, ttl time.Duration) (bool, error)
 	ReleaseLease(ctx context.Context, name, holder string) error
 }
 

@@ -269,6 +269,12 @@ func (s *mapStore) AcquireLease(_ context.Context, name, holder string, _ time.D
 	return s.lease, true, nil
 }
 
+func (s *mapStore) RenewLease(_ context.Context, l directory.Lease, _ time.Duration) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lease.Holder == l.Holder && s.lease.Epoch == l.Epoch, nil
+}
+
 func (s *mapStore) ReleaseLease(context.Context, string, string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

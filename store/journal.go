@@ -123,6 +123,19 @@ func (s *Store) AcquireLease(ctx context.Context, name, holder string, ttl time.
 	return lease, true, nil
 }
 
+// RenewLease makes a lease end ttl from now by the database's clock, if it is
+// still the one that was acquired. One that ran out may be renewed: had another
+// taken it, its epoch were a higher one.
+func (s *Store) RenewLease(ctx context.Context, lease directory.Lease, ttl time.Duration) (bool, error) {
+	res, err := s.write.ExecContext(ctx, `UPDATE lease SET expires = `+s.d.clock+` + $1 WHERE name = $2 AND holder = $3 AND epoch = $4`,
+		ttl.Milliseconds(), lease.Name, lease.Holder, lease.Epoch)
+	if err != nil {
+		return false, fmt.Errorf("renewing lease %s: %w", lease.Name, err)
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
 // lease returns a lease that another holds.
 func (s *Store) lease(ctx context.Context, name string) (directory.Lease, error) {
 	l := directory.Lease{Name: name}

@@ -19,6 +19,7 @@ var journalCases = []testCase{
 	{"a source has at most one hold", testHolds},
 	{"a lease has one holder at a time", testLease},
 	{"a lease that ran out goes to another with a higher epoch", testLeaseExpires},
+	{"a lease that nobody else took can be renewed late", testLeaseRenewed},
 	{"the later sign-in stays", testLogins},
 	{"the audit trail has one record for every revision", testAudit},
 	{"the journal makes no revision", testJournalIsNoFact},
@@ -161,6 +162,38 @@ func testLeaseExpires(t *testing.T, s directory.Store) {
 	}
 	if l, ok, err := s.AcquireLease(t.Context(), "ldap", "a", time.Hour); err != nil || ok {
 		t.Errorf("the former holder gets %+v, %v, %v; want no", l, ok, err)
+	}
+	if ok, err := s.RenewLease(t.Context(), first, time.Hour); err != nil || ok {
+		t.Errorf("the former holder renews: %v, %v; want no", ok, err)
+	}
+}
+
+// testLeaseRenewed: somebody who comes late for a renewal keeps the lease if
+// nobody took it meanwhile, as after a batch that took longer than the lease.
+func testLeaseRenewed(t *testing.T, s directory.Store) {
+	first, ok, err := s.AcquireLease(t.Context(), "ldap", "a", time.Millisecond)
+	if err != nil || !ok {
+		t.Fatalf("AcquireLease = %+v, %v, %v", first, ok, err)
+	}
+	for time.Now().Before(first.Expires.Add(5 * time.Millisecond)) {
+		if _, err := s.Holds(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ok, err := s.RenewLease(t.Context(), first, time.Hour); err != nil || !ok {
+		t.Fatalf("renewing a lease that ran out and that nobody took: %v, %v; want yes", ok, err)
+	}
+	if l, ok, err := s.AcquireLease(t.Context(), "ldap", "b", time.Hour); err != nil || ok {
+		t.Errorf("another gets the renewed lease: %+v, %v, %v; want no", l, ok, err)
+	}
+	if l, ok, err := s.AcquireLease(t.Context(), "ldap", "a", time.Hour); err != nil || !ok || l.Epoch != first.Epoch {
+		t.Errorf("the renewed lease = %+v, %v, %v; want epoch %d", l, ok, err, first.Epoch)
+	}
+	if err := s.ReleaseLease(t.Context(), "ldap", "a"); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := s.RenewLease(t.Context(), first, time.Hour); err != nil || ok {
+		t.Errorf("renewing a lease that was released: %v, %v; want no", ok, err)
 	}
 }
 
