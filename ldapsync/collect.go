@@ -3,6 +3,7 @@ package ldapsync
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -33,11 +34,12 @@ func readAll(ctx context.Context, r reading) (*Snapshot, error) {
 	if r.have == nil {
 		r.have = newState(&spool{})
 	}
-	urls, err := servers(ctx, s)
+	urls, err := serversAfter(ctx, s, r.have.Cursor.Server)
 	if err != nil {
 		return nil, err
 	}
-	for _, server := range urls {
+	var passed []string
+	for i, server := range urls {
 		var snap *Snapshot
 		snap, err = collectFrom(ctx, r, server)
 		var in *IncompleteError
@@ -46,13 +48,30 @@ func readAll(ctx context.Context, r reading) (*Snapshot, error) {
 			snap, err = collectFrom(ctx, r, server)
 		}
 		if err == nil {
+			snap.Passed = passed
 			return snap, nil
 		}
-		if !errors.As(err, &in) || !in.elsewhere() || ctx.Err() != nil {
+		if !errors.As(err, &in) || ctx.Err() != nil {
 			return nil, err
 		}
+		if !in.elsewhere() || i == len(urls)-1 {
+			break
+		}
+		passed = append(passed, in.Error())
 	}
-	return nil, err
+	return nil, after(passed, err)
+}
+
+// after tells, with the error that ended the search for a server that can be
+// read, of those before.
+func after(passed []string, err error) error {
+	var in *IncompleteError
+	if len(passed) == 0 || !errors.As(err, &in) {
+		return err
+	}
+	last := *in
+	last.Err = fmt.Errorf("%w (before that, %s)", in.Err, strings.Join(passed, "; "))
+	return &last
 }
 
 func collectFrom(ctx context.Context, r reading, server string) (*Snapshot, error) {

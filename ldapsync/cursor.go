@@ -15,7 +15,8 @@ import (
 type Cursor struct {
 	Version      int            `json:"version"`
 	LastComplete time.Time      `json:"lastComplete"`
-	People       int            `json:"people"` // read then
+	Server       string         `json:"server,omitempty"` // URL that was read then
+	People       int            `json:"people"`           // read then
 	Groups       int            `json:"groups"`
 	Attributes   map[string]int `json:"attributes,omitempty"` // people who had each
 

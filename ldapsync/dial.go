@@ -7,11 +7,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	ber "github.com/go-asn1-ber/asn1-ber"
@@ -75,7 +77,7 @@ func at(server string, err error) error {
 }
 
 func dialRaw(ctx context.Context, s Settings, u *url.URL) (net.Conn, error) {
-	d := net.Dialer{Timeout: time.Duration(s.DialTimeout), KeepAlive: 15 * time.Second}
+	d := net.Dialer{Timeout: time.Duration(s.DialTimeout), KeepAlive: 15 * time.Second, Resolver: s.resolver}
 	if u.Scheme == "ldapi" {
 		path, err := url.PathUnescape(strings.TrimPrefix(u.Opaque+u.Host+u.Path, "//"))
 		if err != nil {
@@ -104,14 +106,27 @@ func encrypt(ctx context.Context, s Settings, u *url.URL, raw net.Conn) (net.Con
 	_ = raw.SetDeadline(time.Now().Add(time.Duration(s.RequestTimeout)))
 	if u.Scheme == "ldap" {
 		if err := startTLS(raw); err != nil {
-			return nil, false, incomplete(CauseTLS, "The server does not offer StartTLS: see its TLS settings, or use ldaps://", "StartTLS: %w", err)
+			return nil, false, tlsError("StartTLS", "The server does not offer StartTLS: see its TLS settings, or use ldaps://", err)
 		}
 	}
 	conn := tls.Client(raw, cfg)
 	if err := conn.HandshakeContext(ctx); err != nil {
-		return nil, false, incomplete(CauseTLS, tlsAdvice(err), "TLS handshake: %w", err)
+		return nil, false, tlsError("TLS handshake", tlsAdvice(err), err)
 	}
 	return conn, true, raw.SetDeadline(time.Time{})
+}
+
+// tlsError explains why there is no TLS. A server that says nothing, or hangs
+// up, is one that does not answer, and another may; what a server says that is
+// wrong is to be mended and not evaded.
+func tlsError(what, advice string, err error) *IncompleteError {
+	ne, ok := errors.AsType[net.Error](err)
+	switch silent := ok && ne.Timeout(); {
+	case silent, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return incomplete(CauseConnect, "It took the connection and said nothing: see whether the server runs, and whether the port speaks TLS",
+			"%s: %w", what, err)
+	}
+	return incomplete(CauseTLS, advice, "%s: %w", what, err)
 }
 
 func tlsAdvice(err error) string {

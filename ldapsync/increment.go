@@ -196,7 +196,7 @@ func (p *Poller) needsFull(have *State, last directory.RunResult, held bool, now
 // there is a reason to read everything instead, it returns that and no report.
 func (p *Poller) increment(ctx context.Context, have *State, now time.Time, told func(string, int)) (*Report, reason, error) {
 	s := p.cfg.Settings
-	urls, err := servers(ctx, s)
+	urls, err := serversAfter(ctx, s, have.Cursor.Mark.Server)
 	if err != nil || !slices.Contains(urls, have.Cursor.Mark.Server) {
 		return nil, fullServer, nil
 	}

@@ -293,7 +293,7 @@ func Diff(have *State, want *Snapshot, c DiffConfig) (*Plan, error) {
 		d.knownGroup[g.ExternalID] = int32(i)
 	}
 	d.plan.next = Cursor{
-		Version: cursorVersion, LastComplete: c.Now, People: want.people.len(), Groups: len(want.Groups), Attributes: want.Attributes,
+		Version: cursorVersion, LastComplete: c.Now, Server: want.Server, People: want.people.len(), Groups: len(want.Groups), Attributes: want.Attributes,
 		Aliases: d.edges.aliases, MissingPeople: map[string]Missing{}, MissingGroups: map[string]Missing{}, Window: have.Cursor.Window,
 		Mark: want.Mark,
 	}

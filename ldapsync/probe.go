@@ -2,6 +2,7 @@ package ldapsync
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -63,7 +64,8 @@ func Try(ctx context.Context, s Settings, now time.Time) (p Probe) {
 	}
 	var ses *session
 	for _, u := range urls {
-		if ses, err = connect(ctx, s, u); err == nil {
+		var in *IncompleteError
+		if ses, err = connect(ctx, s, u); err == nil || errors.As(err, &in) && !in.elsewhere() {
 			break
 		}
 	}

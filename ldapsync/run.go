@@ -228,7 +228,7 @@ func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Ch
 	err = a.apply(ctx, items)
 	r.Revision = a.revision
 	report.Plan.refused(a.issues)
-	r.Message = report.Plan.message()
+	r.Message = join(report.passed(), report.Plan.message())
 	switch {
 	case errors.Is(err, directory.ErrPaused):
 		r.Result, r.Message = directory.RunFailed, "the source is paused: nothing was applied since"
@@ -278,6 +278,14 @@ type Report struct {
 	Server  string          `json:"server"`
 
 	have *State
+}
+
+// passed tells of servers that could not be read.
+func (r *Report) passed() string {
+	if r.Plan == nil || len(r.Plan.want.Passed) == 0 {
+		return ""
+	}
+	return "Read from " + r.Server + ", for others could not be: " + strings.Join(r.Plan.want.Passed, "; ") + "."
 }
 
 // MaxPreview is how many changes of people and memberships a plan may have for

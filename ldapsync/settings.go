@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -58,6 +59,8 @@ type Settings struct {
 	Schedule   string     `json:"schedule,omitempty"` // cron, five fields, UTC; default "*/15 * * * *"
 	Thresholds Thresholds `json:"thresholds,omitzero"`
 	Retention  Retention  `json:"retention,omitzero"`
+
+	resolver *net.Resolver // of names; nil is the system's
 }
 
 // A Duration is a time.Duration written as in Go: "30s", "10m".

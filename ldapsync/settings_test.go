@@ -97,11 +97,11 @@ func TestServersOfADomain(t *testing.T) {
 		{Target: "evil.example.", Port: 636},
 		{Target: "notcorp.example.", Port: 636},
 	}
-	got, err := targets("ldaps", "Corp.Example", records)
+	got, err := targets("ldaps", "Corp.Example", records, "")
 	if want := []string{"ldaps://dc1.corp.example:636", "ldaps://dc2.corp.example:3269"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("targets = %v, %v, want %v", got, err, want)
 	}
-	if got, err := targets("ldaps", "corp.example", records[2:]); err == nil {
+	if got, err := targets("ldaps", "corp.example", records[2:], ""); err == nil {
 		t.Errorf("targets outside the domain = %v, want an error", got)
 	}
 }

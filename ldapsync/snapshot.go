@@ -12,7 +12,8 @@ import (
 // People are rows of fixed size; what the store does not have of them already is
 // in a spool.
 type Snapshot struct {
-	Server string // URL it came from
+	Server string   // URL it came from
+	Passed []string // what was wrong with the servers before it in the list
 	Groups []Group
 	// Attributes counts, for each mapped attribute, the people who have it.
 	Attributes map[string]int

@@ -24,8 +24,12 @@ type Certs struct {
 	OtherHost, OtherHostK string // valid, but for other.example.test
 }
 
+// Realm is a domain whose hosts have the servers' certificate, for names in a
+// [DNS].
+const Realm = "corp.example.test"
+
 // WriteCerts makes a certificate authority and certificates in dir. The
-// server's names localhost, 127.0.0.1 and ips.
+// server's names localhost, the hosts of [Realm], 127.0.0.1 and ips.
 func WriteCerts(tb testing.TB, dir string, ips ...string) Certs {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -48,7 +52,7 @@ func WriteCerts(tb testing.TB, dir string, ips ...string) Certs {
 		addrs = append(addrs, net.ParseIP(ip))
 	}
 	c.Server, c.ServerKey = w.leaf("server", &x509.Certificate{
-		Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}, IPAddresses: addrs,
+		Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost", "*." + Realm}, IPAddresses: addrs,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
 	c.Client, c.ClientKey = w.leaf("client", &x509.Certificate{

@@ -2,6 +2,7 @@ package ldaptest
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -27,6 +28,8 @@ type FakeConfig struct {
 	Anonymous   bool     // take every bind, but as nobody
 	NoWhoAmI    bool     // refuse the extension
 	NoPaging    bool     // ignore the paging control
+
+	RootDSE map[string][]string // what the root DSE says beside namingContexts
 }
 
 // A Fake is an LDAP server that does what a faulty server or network might.
@@ -166,7 +169,9 @@ func (c *client) search(request *ber.Packet, paging *ldap.ControlPaging) {
 	base, _ := request.Children[0].Value.(string)
 	scope, _ := request.Children[1].Value.(int64)
 	if base == "" && scope == ldap.ScopeBaseObject {
-		c.entry(Entry{"", map[string][]string{"namingContexts": c.cfg.Contexts}}, nil)
+		dse := map[string][]string{"namingContexts": c.cfg.Contexts}
+		maps.Copy(dse, c.cfg.RootDSE)
+		c.entry(Entry{"", dse}, nil)
 		c.send(result(ldap.ApplicationSearchResultDone, 0, ""), nil)
 		return
 	}
@@ -233,7 +238,8 @@ func (c *client) find(base string, scope int64, filter *ber.Packet) []Entry {
 	return found
 }
 
-// matches evaluates a filter of and, or, not, equality and presence.
+// matches evaluates a filter of and, or, not, equality, presence and, of numbers,
+// greater or equal.
 func matches(f *ber.Packet, e Entry) bool {
 	each := func(c *ber.Packet) bool { return matches(c, e) }
 	switch f.Tag {
@@ -249,6 +255,12 @@ func matches(f *ber.Packet, e Entry) bool {
 	case ldap.FilterEqualityMatch:
 		name, value := f.Children[0].Data.String(), f.Children[1].Data.String()
 		return slices.ContainsFunc(e.get(name), func(v string) bool { return strings.EqualFold(v, value) })
+	case ldap.FilterGreaterOrEqual:
+		least, err := strconv.ParseInt(f.Children[1].Data.String(), 10, 64)
+		return err == nil && slices.ContainsFunc(e.get(f.Children[0].Data.String()), func(v string) bool {
+			n, err := strconv.ParseInt(v, 10, 64)
+			return err == nil && n >= least
+		})
 	}
 	return false
 }
