@@ -77,6 +77,9 @@ func TestTamperingWithTheAuditTrailShows(t *testing.T) {
 				}, false, "record 3"},
 				{"a cut end", []string{`DELETE FROM audit WHERE revision > 4`}, false, "cut off"},
 			} {
+				if engine != "SQLite" && tt.name != "nothing" && tt.name != "swapped records" {
+					continue // what the chain shows does not depend on the engine
+				}
 				t.Run(tt.name, func(t *testing.T) {
 					s, tamper := open(t)
 					point, err := s.AuditCheckpoint(t.Context())

@@ -54,49 +54,6 @@ type GroupMember struct {
 // firstMembers is how many members a list of groups shows.
 const firstMembers = 5
 
-// allGroups reads all living groups, once for each revision.
-func (s *Service) allGroups(ctx context.Context) ([]directory.Group, error) {
-	head, err := s.Store.Head(ctx, directory.Stamp{})
-	if err != nil {
-		return nil, fmt.Errorf("reading the revision: %w", err)
-	}
-	if have := s.groups.Load(); have != nil && have.at == head.Stamp {
-		return have.list, nil
-	}
-	all := &groupList{at: head.Stamp}
-	for q := (directory.Query{Limit: maxPage}); ; {
-		page, err := s.Store.Groups(ctx, q)
-		if err != nil {
-			return nil, fmt.Errorf("listing groups: %w", err)
-		}
-		all.list = append(all.list, page.Items...)
-		if len(page.Items) < maxPage {
-			break
-		}
-		last := page.Items[len(page.Items)-1]
-		q.After = &directory.Place{Created: last.Created, ID: string(last.ID)}
-	}
-	s.groups.Store(all)
-	return all.list, nil
-}
-
-// A groupList is all groups of one revision. It is not changed.
-type groupList struct {
-	at   directory.Stamp
-	list []directory.Group
-}
-
-var groupOrders = map[string]func(directory.Group) string{
-	"":         func(g directory.Group) string { return timeKey(g.Created) },
-	"created":  func(g directory.Group) string { return timeKey(g.Created) },
-	"modified": func(g directory.Group) string { return timeKey(g.Modified) },
-	"name":     func(g directory.Group) string { return folded(g.Name) },
-	"source":   func(g directory.Group) string { return string(g.Source) },
-	"status":   func(g directory.Group) string { return string(g.Status) },
-	"project":  func(g directory.Group) string { return string(g.Project) },
-	"members":  func(g directory.Group) string { return fmt.Sprintf("%08d", g.Members) },
-}
-
 // Groups lists groups, as far as the asker may know of them.
 func (s *Service) Groups(ctx context.Context, f GroupFilter) (Listing[ListedGroup], error) {
 	a, err := s.reads(ctx, ReadDirectory)
@@ -104,21 +61,20 @@ func (s *Service) Groups(ctx context.Context, f GroupFilter) (Listing[ListedGrou
 		return Listing[ListedGroup]{}, err
 	}
 	order, down := strings.CutPrefix(f.Sort, "-")
-	key, ok := groupOrders[order]
-	if !ok {
+	if _, ok := groupOrders[order]; !ok {
 		return Listing[ListedGroup]{}, invalid("sort %q is not one of created, modified, name, source, status, project, members", f.Sort)
 	}
 	all, err := s.allGroups(ctx)
 	if err != nil {
 		return Listing[ListedGroup]{}, err
 	}
+	matches := a.groupMatcher(f)
 	var found []keyed
-	for _, g := range all {
-		if a.matchesGroup(f, g) {
-			found = append(found, keyed{key(g), g})
+	for _, k := range all.in(order) {
+		if matches(k.listable) {
+			found = append(found, k)
 		}
 	}
-	slices.SortFunc(found, compareKeyed)
 	if down {
 		slices.Reverse(found)
 	}
@@ -132,23 +88,13 @@ func (s *Service) Groups(ctx context.Context, f GroupFilter) (Listing[ListedGrou
 	return out, s.addFirst(ctx, a, out.Items)
 }
 
-// keyed is a group at its place in an order.
-type keyed struct {
-	key string
-	directory.Group
-}
-
-func compareKeyed(a, b keyed) int {
-	return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(string(a.ID), string(b.ID)))
-}
-
 func (s *Service) groupPage(found []keyed, f GroupFilter, down bool) ([]keyed, string, error) {
 	if f.Cursor != "" {
 		c, err := s.openCursor(f.Cursor)
 		if err != nil {
 			return nil, "", err
 		}
-		at := keyed{key: c.key, Group: directory.Group{ID: directory.GroupID(c.id)}}
+		at := keyed{c.key, &listable{Group: directory.Group{ID: directory.GroupID(c.id)}}}
 		found = slices.DeleteFunc(found, func(k keyed) bool {
 			order := compareKeyed(k, at)
 			return !down && order <= 0 || down && order >= 0
@@ -164,21 +110,26 @@ func (s *Service) groupPage(found []keyed, f GroupFilter, down bool) ([]keyed, s
 	return found[:limit], s.sealCursor(cursor{last.key, string(last.ID)}), nil
 }
 
-func (a *Authority) matchesGroup(f GroupFilter, g directory.Group) bool {
-	q := folded(f.Q)
-	switch {
-	case f.Source != "" && g.Source != f.Source,
-		f.Project != nil && g.Project != *f.Project,
-		f.Status != "" && g.Status != f.Status,
-		f.Empty && g.Members+g.Pending > 0,
-		f.Name != "" && !strings.Contains(folded(g.Name), folded(f.Name)),
-		f.Q != "" && !strings.Contains(folded(g.Name)+"\n"+folded(g.Description)+"\n"+string(g.ID)+"\n"+strings.ToLower(g.ExternalID+"\n"+g.DN), q):
-		return false
+// groupMatcher compiles a filter. What the asker may not know of matches
+// nothing.
+func (a *Authority) groupMatcher(f GroupFilter) func(*listable) bool {
+	q, name := folded(f.Q), folded(f.Name)
+	everything := a.May(ReadDirectory, "")
+	return func(g *listable) bool {
+		switch {
+		case f.Source != "" && g.Source != f.Source,
+			f.Project != nil && g.Project != *f.Project,
+			f.Status != "" && g.Status != f.Status,
+			f.Empty && g.Members+g.Pending > 0,
+			f.Name != "" && !strings.Contains(g.folded, name),
+			f.Q != "" && !strings.Contains(g.search, q):
+			return false
+		}
+		if f.Role != "" && !slices.ContainsFunc(slices.Collect(maps.Keys(rolesOf(a.view, g.Num))), func(r scopedRole) bool { return r.role == f.Role }) {
+			return false
+		}
+		return everything || a.seesGroup(g.Num, g.Project)
 	}
-	if f.Role != "" && !slices.ContainsFunc(slices.Collect(maps.Keys(rolesOf(a.view, g.Num))), func(r scopedRole) bool { return r.role == f.Role }) {
-		return false
-	}
-	return a.seesGroup(g.Num, g.Project)
 }
 
 func (a *Authority) listedGroup(g directory.Group) ListedGroup {
@@ -227,32 +178,23 @@ func (s *Service) addFirst(ctx context.Context, a *Authority, groups []ListedGro
 	if len(groups) == 0 {
 		return nil
 	}
-	everybody, err := s.peopleBy(ctx, "name")
-	if err != nil {
+	nums := make([]directory.GroupNum, len(groups))
+	for i := range groups {
+		nums[i] = groups[i].Num
+	}
+	var first map[directory.GroupNum][]ordered
+	if err := s.withRoster(ctx, func(r *roster) { first = r.firstMembersOf(nums) }); err != nil {
 		return err
 	}
-	place := make(map[directory.GroupNum]*ListedGroup, len(groups))
+	disabled := disabledSources(a.view)
 	for i := range groups {
-		place[groups[i].Num] = &groups[i]
-	}
-	missing, disabled := len(groups), disabledSources(a.view)
-	for _, p := range everybody {
-		for _, m := range p.sub.Memberships {
-			g := place[m.Group]
-			if g == nil || len(g.First) == firstMembers {
-				continue
-			}
-			u := shownUser(&p.row, &p.sub, disabled)
-			g.First = append(g.First, GroupMember{
+		for _, o := range first[groups[i].Num] {
+			u := shownUser(&o.row, &o.sub, disabled)
+			groups[i].First = append(groups[i].First, GroupMember{
 				Member: directory.Member{Kind: directory.UserMember, ID: string(u.ID), Value: string(u.ID), Via: directory.ViaMember},
-				Name:   u.Name, UserName: u.UserName, Type: u.Type, Status: u.Status, Removable: m.Local,
+				Name:   u.Name, UserName: u.UserName, Type: u.Type, Status: u.Status,
+				Removable: slices.ContainsFunc(o.sub.Memberships, func(m directory.Membership) bool { return m.Group == groups[i].Num && m.Local }),
 			})
-			if len(g.First) == firstMembers {
-				missing--
-			}
-		}
-		if missing == 0 {
-			break
 		}
 	}
 	return nil

@@ -83,7 +83,10 @@ func over(j admin.Job) bool { return j.State != admin.JobQueued && j.State != ad
 
 func TestABulkRunsAsAJob(t *testing.T) {
 	w := newWorld(t)
-	names := append(w.people(700), "nobody")
+	names := w.people(20) // each is a commit of its own; the others fill more than one record of results
+	for i := range 500 {
+		names = append(names, fmt.Sprintf("nobody%03d", i))
+	}
 	w.runJobs()
 	w.start(admin.Bulk{Do: "block", Users: names[:1]}) // the runner is up
 	srv := w.server(true)
@@ -96,14 +99,14 @@ func TestABulkRunsAsAJob(t *testing.T) {
 	}
 	job := w.start(admin.Bulk{Do: "block", Users: names, Reason: "left"})
 	job = w.until(job.ID, over)
-	if job.State != admin.JobDone || job.Done != 700 || job.Failed != 1 || job.Total != 701 || job.Revision == 0 || job.Ended.IsZero() {
+	if job.State != admin.JobDone || job.Done != 20 || job.Failed != 500 || job.Total != 520 || job.Revision == 0 || job.Ended.IsZero() {
 		t.Errorf("the job is %+v", job)
 	}
 	items, err := w.JobItems(t.Context(), job.ID)
-	if err != nil || len(items) != 701 || items[700].OK || items[700].Code != "not-found" || items[699].Name != names[699] {
+	if err != nil || len(items) != 520 || items[519].OK || items[519].Code != "not-found" || items[19].Name != names[19] || !items[19].OK {
 		t.Errorf("JobItems = %d items, %v", len(items), err)
 	}
-	user, err := w.User(t.Context(), names[500])
+	user, err := w.User(t.Context(), names[15])
 	if err != nil || user.Status != "blocked" {
 		t.Errorf("User = %v %v, want blocked", user.Status, err)
 	}
@@ -114,7 +117,7 @@ func TestABulkRunsAsAJob(t *testing.T) {
 
 func TestACancelledJobStops(t *testing.T) {
 	w := newWorld(t)
-	names := w.people(3000)
+	names := w.people(1000)
 	w.runJobs()
 	job := w.start(admin.Bulk{Do: "block", Users: names})
 	waiting := w.start(admin.Bulk{Do: "delete", Users: names})
@@ -123,7 +126,7 @@ func TestACancelledJobStops(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := w.until(job.ID, over); got.State != admin.JobCancelled || got.Done == 3000 {
+	if got := w.until(job.ID, over); got.State != admin.JobCancelled || got.Done == 1000 {
 		t.Errorf("the job is %+v, want cancelled before its end", got)
 	}
 	if got := w.until(waiting.ID, over); got.State != admin.JobCancelled || got.Done+got.Failed != 0 {
@@ -136,7 +139,7 @@ func TestACancelledJobStops(t *testing.T) {
 
 func TestJobsThatTheDaemonLeavesAreInterrupted(t *testing.T) {
 	w := newWorld(t)
-	names := w.people(3000)
+	names := w.people(1000)
 	end := w.runJobs()
 	job, waiting := w.start(admin.Bulk{Do: "block", Users: names}), w.start(admin.Bulk{Do: "unblock", Users: names})
 	w.until(job.ID, func(j admin.Job) bool { return j.State == admin.JobRunning })

@@ -1,13 +1,14 @@
 package admin
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/usherd/usherd/authz"
 	"github.com/usherd/usherd/directory"
@@ -15,14 +16,24 @@ import (
 
 // A rosterKeeper holds everybody in memory, for lists: filtering and sorting by
 // what a database can't see (what a nested group gives, say) takes milliseconds
-// here, whoever the list is for. It is read when the first list is asked for,
-// and follows the feed from then on, at each list.
+// here, whoever the list is for. It is read once, at the start of the daemon or
+// when the first list is asked for, and follows the feed from then on, at each
+// list: who changed is taken out of every order and put in again where they
+// belong now.
 type rosterKeeper struct {
-	mu sync.Mutex
+	mu      sync.Mutex
+	reading *rosterReading // set while everybody is read
+	roster
+}
+
+// A roster is everybody as of one revision.
+type roster struct {
 	at directory.Stamp
-	by map[directory.UserID]*person
-	// orders has everybody in the orders that were asked for; nil after a change.
+	by map[directory.UserID]*person // nil before everybody was read
+	// orders has everybody in the orders that were asked for.
 	orders map[string][]ordered
+	// first has the first members of groups by name; see firstMembersOf.
+	first map[directory.GroupNum][]ordered
 }
 
 // A person is one user of the roster.
@@ -32,55 +43,132 @@ type person struct {
 	search string // all that a search looks into, folded
 }
 
-// An ordered is a person at their place in an order.
-type ordered struct {
-	key string
-	*person
+// A rosterReading is everybody being read, for whoever waits for it.
+type rosterReading struct {
+	done chan struct{} // closed at the end
+	err  error         // why there is no roster; set before done is closed
 }
 
-// hardlyAny is up to how many people are read again one by one; after more,
-// everybody is.
+// hardlyAny is up to how many people are read again one by one, whatever their
+// share; of more than a quarter, everybody is.
 const hardlyAny = 5000
 
-// people brings the roster up to date and returns everybody in an order. The
+// patience is how long a list waits for everybody to be read before it says
+// that they are.
+const patience = 5 * time.Second
+
+// errReading says that a list is not there yet.
+var errReading = fmt.Errorf("%w: everybody is being read from the store; try again in a few seconds", ErrUnavailable)
+
+// WarmLists reads what lists are made of, so that the first one is as quick as
+// those after it. It returns when that is done.
+func (s *Service) WarmLists(ctx context.Context) error {
+	for {
+		_, err := s.peopleBy(ctx, "name")
+		if errors.Is(err, errReading) {
+			continue
+		}
+		if err == nil {
+			_, err = s.allGroups(ctx)
+		}
+		return err
+	}
+}
+
+// peopleBy brings the roster up to date and returns everybody in an order. The
 // slice is shared: it is not to be changed.
-func (s *Service) peopleBy(ctx context.Context, order string) ([]ordered, error) {
+func (s *Service) peopleBy(ctx context.Context, order string) (all []ordered, err error) {
+	err = s.withRoster(ctx, func(r *roster) { all = r.in(order) })
+	return all, err
+}
+
+// withRoster calls f with the roster brought up to date, which f may use until
+// it returns.
+func (s *Service) withRoster(ctx context.Context, f func(*roster)) error {
+	r := &s.roster
+	for {
+		r.mu.Lock()
+		err := error(nil)
+		if r.by != nil {
+			err = s.follow(ctx, &r.roster)
+		}
+		if err != nil || r.by != nil {
+			if err == nil {
+				f(&r.roster)
+			}
+			r.mu.Unlock()
+			return err
+		}
+		if r.reading == nil {
+			r.reading = &rosterReading{done: make(chan struct{})}
+			go s.fillRoster(context.WithoutCancel(ctx), r.reading)
+		}
+		reading := r.reading
+		r.mu.Unlock()
+		if err := reading.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *rosterReading) wait(ctx context.Context) error {
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-limit.C:
+		return errReading
+	}
+}
+
+// fillRoster reads everybody. It goes on when who asked has gone: somebody else
+// will ask.
+func (s *Service) fillRoster(ctx context.Context, reading *rosterReading) {
+	made, err := s.readRoster(ctx)
 	r := &s.roster
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := s.follow(ctx, r); err != nil {
-		return nil, err
+	if err == nil {
+		r.roster = made
 	}
-	if have, ok := r.orders[order]; ok {
-		return have, nil
-	}
-	key := userOrders[order]
-	all := make([]ordered, 0, len(r.by))
-	for _, p := range r.by {
-		all = append(all, ordered{key(p), p})
-	}
-	slices.SortFunc(all, compareOrdered)
-	if r.orders == nil {
-		r.orders = map[string][]ordered{}
-	}
-	r.orders[order] = all
-	return all, nil
+	reading.err, r.reading = err, nil
+	close(reading.done)
 }
 
-func compareOrdered(a, b ordered) int {
-	return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(string(a.row.ID), string(b.row.ID)))
+func (s *Service) readRoster(ctx context.Context) (roster, error) {
+	head, err := s.Store.Head(ctx, directory.Stamp{})
+	if err != nil {
+		return roster{}, fmt.Errorf("reading the revision: %w", err)
+	}
+	rows, err := s.Store.PersonRows(ctx)
+	if err != nil {
+		return roster{}, err
+	}
+	subjects, err := s.Store.Subjects(ctx, directory.People{Everyone: true}, directory.Stamp{})
+	if err != nil {
+		return roster{}, fmt.Errorf("reading everybody: %w", err)
+	}
+	r := roster{at: head.Stamp, by: make(map[directory.UserID]*person, len(rows)), orders: map[string][]ordered{}}
+	for _, p := range people(rows, subjects) {
+		r.by[p.row.ID] = p
+	}
+	r.in("") // the orders that nearly every page asks for
+	r.in("name")
+	r.fillFirst()
+	return r, nil
 }
 
-// follow reads again whom the feed names.
-func (s *Service) follow(ctx context.Context, r *rosterKeeper) error {
+// follow reads again whom the feed names. The roster has nobody afterwards if
+// that can't be told, or is not worth it.
+func (s *Service) follow(ctx context.Context, r *roster) error {
 	for {
-		if r.by == nil {
-			return s.fillRoster(ctx, r)
-		}
 		stretch, err := s.Store.Stretch(ctx, r.at, maxPage)
 		if errors.Is(err, directory.ErrHistoryLost) {
-			r.by = nil
-			continue
+			*r = roster{}
+			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("reading what changed: %w", err)
@@ -96,46 +184,24 @@ func (s *Service) follow(ctx context.Context, r *rosterKeeper) error {
 				}
 			}
 		}
-		if len(touched) > hardlyAny {
-			r.by = nil
-			continue
+		if len(touched) > max(hardlyAny, len(r.by)/4) {
+			*r = roster{}
+			return nil
 		}
-		if err := s.refresh(ctx, r, touched); err != nil {
-			r.by = nil
+		if err := s.refresh(ctx, r, slices.Collect(maps.Keys(touched))); err != nil {
 			return err
+		}
+		for _, num := range stretch.Ended {
+			delete(r.first, num)
 		}
 		r.at = stretch.Records[len(stretch.Records)-1].Stamp
 	}
 }
 
-// fillRoster reads everybody.
-func (s *Service) fillRoster(ctx context.Context, r *rosterKeeper) error {
-	head, err := s.Store.Head(ctx, directory.Stamp{})
-	if err != nil {
-		return fmt.Errorf("reading the revision: %w", err)
-	}
-	rows, err := s.Store.PersonRows(ctx)
-	if err != nil {
-		return err
-	}
-	subjects, err := s.Store.Subjects(ctx, directory.People{Everyone: true}, directory.Stamp{})
-	if err != nil {
-		return fmt.Errorf("reading everybody: %w", err)
-	}
-	r.by, r.at, r.orders = make(map[directory.UserID]*person, len(rows)), head.Stamp, nil
-	r.put(rows, subjects)
-	return nil
-}
-
-func (s *Service) refresh(ctx context.Context, r *rosterKeeper, touched map[directory.UserID]bool) error {
-	if len(touched) == 0 {
+// refresh reads some people again.
+func (s *Service) refresh(ctx context.Context, r *roster, ids []directory.UserID) error {
+	if len(ids) == 0 {
 		return nil
-	}
-	r.orders = nil
-	ids := make([]directory.UserID, 0, len(touched))
-	for id := range touched {
-		ids = append(ids, id)
-		delete(r.by, id)
 	}
 	rows, err := s.Store.PersonRows(ctx, ids...)
 	if err != nil {
@@ -151,23 +217,25 @@ func (s *Service) refresh(ctx context.Context, r *rosterKeeper, touched map[dire
 			return fmt.Errorf("reading some people: %w", err)
 		}
 	}
-	r.put(rows, subjects)
+	r.replace(ids, people(rows, subjects))
 	return nil
 }
 
-// put enters people; both slices ascend by id. Who is deleted has no subject.
-func (r *rosterKeeper) put(rows []directory.PersonRow, subjects []directory.Subject) {
+// people joins rows and subjects; both ascend by id. Who is deleted has no
+// subject.
+func people(rows []directory.PersonRow, subjects []directory.Subject) []*person {
+	out := make([]*person, len(rows))
 	i := 0
-	for _, row := range rows {
+	for k, row := range rows {
 		for i < len(subjects) && subjects[i].ID < row.ID {
 			i++
 		}
-		p := &person{row: row, search: searchText(&row)}
+		out[k] = &person{row: row, search: searchText(&row)}
 		if i < len(subjects) && subjects[i].ID == row.ID {
-			p.sub = subjects[i]
+			out[k].sub = subjects[i]
 		}
-		r.by[row.ID] = p
 	}
+	return out
 }
 
 // searchText is what a search looks into: names, address and the ids that
@@ -186,11 +254,27 @@ func searchText(row *directory.PersonRow) string {
 
 // folded is a name as it is compared, or nothing if nothing can have it.
 func folded(name string) string {
+	if isPlain(name) {
+		return name
+	}
 	key, err := directory.KeyOf(name)
 	if err != nil {
 		return strings.ToLower(name)
 	}
 	return string(key)
+}
+
+// isPlain reports whether a name is as it is compared already: most addresses
+// and account names are.
+func isPlain(name string) bool {
+	for i := range len(name) {
+		switch c := name[i]; {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '.', c == '@', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // disabledSources are the sources whose identities say inactive.
