@@ -99,6 +99,9 @@ func (o *changeMembers) run(ctx context.Context, e *edit) error {
 			fresh = append(fresh, d)
 		}
 	}
+	// In the order of the indexes, in which neighbours lie on the same page.
+	slices.SortFunc(extra, compareEdges)
+	slices.SortFunc(fresh, compareEdges)
 	if err := e.closeEdges(ctx, extra); err != nil {
 		return err
 	}
