@@ -55,9 +55,24 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	t.Status = ans.status
 	h.finish(t)
+	if t.unread {
+		h.refuseUnread(w)
+	}
 	if err := ans.write(patient{w, http.NewResponseController(w), h.limits.Stall}, r.Method == http.MethodHead); err != nil {
 		h.log.Info("scim answer broke off", zap.String("request", id), zap.Error(err))
 		panic(http.ErrAbortHandler) // an answer cut short must not look whole
+	}
+	if t.unread {
+		_ = h.drain(w, r) // the client has its answer, or has gone
+	}
+}
+
+// refuseUnread prepares to answer before the body has been read: net/http would
+// wait for some of it. The connection is of no more use then.
+func (h *Handler) refuseUnread(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		h.log.Info("scim answer waits for its request", zap.String("request", w.Header().Get("X-Request-Id")), zap.Error(err))
 	}
 }
 
@@ -171,6 +186,7 @@ func (c *call) takeBody(r *http.Request, path []string) (func(), error) {
 		limit = c.limits.UserBody
 	}
 	if err := promise(r, limit); err != nil {
+		c.trace.unread = true
 		return nil, err
 	}
 	reserved := int64(limit)
@@ -181,8 +197,9 @@ func (c *call) takeBody(r *http.Request, path []string) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := readBody(r, limit)
+	raw, err := readBody(r, limit, newGuard(c.limits.Depth))
 	if err != nil {
+		c.trace.unread = true
 		done()
 		return nil, err
 	}

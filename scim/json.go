@@ -78,7 +78,7 @@ func (d *decoder) space() {
 
 func (d *decoder) value(depth int) (any, error) {
 	if d.values++; d.values > maxValues {
-		return nil, tooLarge("the body has more than %d JSON values", maxValues)
+		return nil, tooManyValues()
 	}
 	d.space()
 	if d.pos == len(d.text) {
@@ -92,7 +92,7 @@ func (d *decoder) value(depth int) (any, error) {
 		d.pos++
 		if c == '{' {
 			if d.objects++; d.objects > maxObjects {
-				return nil, tooLarge("the body has more than %d JSON objects", maxObjects)
+				return nil, tooManyObjects()
 			}
 			return d.object(depth)
 		}

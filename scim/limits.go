@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -78,37 +79,94 @@ func checkMedia(h http.Header) error {
 	return nil
 }
 
-// drained is how much of a body that is too long is read and thrown away, so
-// that a client which is still sending hears of it.
-const drained = 32 << 20
-
-// promise refuses a body whose length is said to be more than limit. Whoever
-// asks first (RFC 9110, section 10.1.1) is told before sending, and so is who
-// would send for too long.
+// promise refuses a body whose length is said to be more than limit, before it
+// is read.
 func promise(r *http.Request, limit int) error {
 	if r.ContentLength <= int64(limit) {
 		return nil
 	}
-	if r.ContentLength <= drained && !foldEqual(r.Header.Get("Expect"), "100-continue") {
-		_, _ = io.CopyN(io.Discard, r.Body, drained) // the answer is the same whatever comes
-	}
 	return tooLarge("the body has %d bytes; the limit is %d", r.ContentLength, limit)
 }
 
-// readBody reads a body of at most limit bytes, which are in memory once.
-func readBody(r *http.Request, limit int) (string, error) {
+// How a body is read: so much at a time, into so much memory until there is
+// more of it.
+const (
+	bodyPart  = 32 << 10
+	bodyStart = 256 << 10
+)
+
+// readBody reads a body of at most limit bytes, which are in memory once. What
+// the guard refuses is read no further.
+func readBody(r *http.Request, limit int, g guard) (string, error) {
+	most := limit + 1
+	if r.ContentLength >= 0 {
+		most = int(r.ContentLength) // promise has looked at it
+	} else {
+		g.longest = most // of a body that may be too long, that is said first
+	}
 	var body strings.Builder
-	if r.ContentLength > 0 {
-		body.Grow(int(r.ContentLength)) // promise has looked at it
+	part := make([]byte, min(most, bodyPart)+1)
+	for {
+		n, err := r.Body.Read(part)
+		if n > 0 {
+			if body.Len()+n > limit {
+				return "", tooLarge("the body is longer than %d bytes", limit)
+			}
+			if err := g.check(part[:n]); err != nil {
+				return "", err
+			}
+			makeRoom(&body, n, most)
+			body.Write(part[:n])
+		}
+		if errors.Is(err, io.EOF) {
+			return body.String(), nil
+		}
+		if err != nil {
+			// A body cut short is no body: nothing of it is used.
+			return "", &Error{Status: http.StatusBadRequest, ScimType: "invalidSyntax", Detail: "the body broke off", Err: err}
+		}
 	}
-	n, err := io.Copy(&body, io.LimitReader(r.Body, int64(limit)+1))
-	if err != nil {
-		// A body cut short is no body: nothing of it is used.
-		return "", &Error{Status: http.StatusBadRequest, ScimType: "invalidSyntax", Detail: "the body broke off", Err: err}
-	}
-	if n > int64(limit) {
-		_, _ = io.CopyN(io.Discard, r.Body, drained)
-		return "", tooLarge("the body is longer than %d bytes", limit)
-	}
-	return body.String(), nil
 }
+
+// makeRoom lets a body that may have most bytes grow by n. Little is taken on
+// a promise.
+func makeRoom(body *strings.Builder, n, most int) {
+	switch {
+	case body.Len()+n <= body.Cap():
+	case body.Cap() == 0 && most > bodyStart:
+		body.Grow(bodyStart)
+	case body.Cap() < bodyStart || most <= 8*body.Cap():
+		body.Grow(max(most-body.Len(), n))
+	default:
+		body.Grow(n) // and as much as there is twice
+	}
+}
+
+// drained is how much of a refused body is read and thrown away after the
+// answer, so that a client which is still sending hears of it.
+const drained = 32 << 20
+
+// drain takes in what a client goes on to send of a body that was refused.
+// Whoever asked before sending (RFC 9110, section 10.1.1) has been told, and
+// whoever would send for too long is cut off.
+func (h *Handler) drain(w http.ResponseWriter, r *http.Request) error {
+	most := int64(h.limits.GroupBody)
+	if r.ContentLength >= 0 {
+		most = r.ContentLength
+	}
+	if most > drained || foldEqual(r.Header.Get("Expect"), "100-continue") {
+		return nil
+	}
+	conn := http.NewResponseController(w)
+	if err := conn.Flush(); err != nil {
+		return err
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(drainTime)); err != nil {
+		return err
+	}
+	_, err := io.CopyN(io.Discard, r.Body, most)
+	return err
+}
+
+// drainTime is how long a refused body may go on.
+const drainTime = 5 * time.Second

@@ -11,6 +11,7 @@ type trace struct {
 	directory.Request
 	quirks quirks
 	known  bool // the token was valid
+	unread bool // the answer does not wait for the rest of the body
 	normal any  // what was asked for, in normalised form
 }
 

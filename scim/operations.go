@@ -360,12 +360,16 @@ func lookupOK(obj map[string]any, name string) (any, bool) {
 	if v, ok := obj[name]; ok {
 		return v, true
 	}
-	for _, k := range sortedKeys(obj) {
-		if foldEqual(k, name) {
-			return obj[k], true
+	first := ""
+	for k := range obj {
+		if foldEqual(k, name) && (first == "" || k < first) {
+			first = k
 		}
 	}
-	return nil, false
+	if first == "" {
+		return nil, false
+	}
+	return obj[first], true
 }
 
 // checkNames refuses a message that has a name twice but for its case: which one
