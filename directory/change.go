@@ -284,6 +284,15 @@ type (
 		Source SourceName
 		Cursor json.RawMessage
 	}
+
+	// Note leaves an audit record of what alters no fact and is to be known all
+	// the same: a webhook was made, a list was exported. It makes a revision that
+	// touches nothing.
+	Note struct {
+		Action     string   // such as "webhook.created"
+		Target     string   // id, key or name
+		Attributes []string // names of what it concerns, never what they hold
+	}
 )
 
 func (PutSource) change()           {}
@@ -320,6 +329,7 @@ func (RequireVersion) change()      {}
 func (RequirePolicy) change()       {}
 func (RequireLease) change()        {}
 func (SetCursor) change()           {}
+func (Note) change()                {}
 
 // An Actor is who asks for changes; it goes into the audit record.
 type Actor struct {

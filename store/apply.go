@@ -141,6 +141,8 @@ func prepare(c directory.Change) (op, error) {
 		return requireLease{c.Name, c.Epoch}, nil
 	case directory.SetCursor:
 		return prepareSetCursor(c)
+	case directory.Note:
+		return prepareNote(c)
 	}
 	return nil, fmt.Errorf("change of type %T: %w", c, directory.ErrInvalid)
 }

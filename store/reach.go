@@ -85,6 +85,8 @@ func reachOf(c directory.Change) reach {
 		return reach{ids: []string{c.Name}}
 	case directory.SetCursor:
 		return reach{source: c.Source}
+	case directory.Note:
+		return reach{ours: true, ids: []string{c.Action, c.Target}}
 	}
 	return reach{ours: true}
 }

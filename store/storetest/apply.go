@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 var applyCases = slices.Concat([]testCase{
 	{"Apply is all or nothing", testApplyIsAtomic},
 	{"what alters nothing moves no revision", testApplyDropsNoOps},
+	{"a note alters nothing and leaves a record", testNote},
 	{"changes that come to nothing move no revision", testApplyNetsMembers},
 	{"a source reaches only what it owns", testSourceReach},
 	{"what is ours no source may alter", testOursIsOurs},
@@ -365,6 +367,26 @@ func testCursorAlone(t *testing.T, s directory.Store) {
 	if c, err := s.Cursor(t.Context(), corp); err != nil || string(c) != `8` {
 		t.Errorf("Cursor = %s, %v; want 8", c, err)
 	}
+}
+
+func testNote(t *testing.T, s directory.Store) {
+	f := fill(t, s)
+	before := f.head()
+	n := directory.Note{Action: "export.read", Target: "users", Attributes: []string{"q"}}
+	a, err := s.Apply(t.Context(), tester, n)
+	if err != nil || !a.Changed || a.Stamp.Revision != before.Revision+1 || a.Stamp != f.head() {
+		t.Fatalf("Apply of a note = %+v, %v; want the revision after %v", a, err, before)
+	}
+	stretch, err := s.Stretch(t.Context(), before, 10)
+	if err != nil || len(stretch.Records) != 1 || len(stretch.Records[0].Keys)+len(stretch.Records[0].Groups) > 0 || stretch.Records[0].Policy {
+		t.Errorf("Stretch = %+v, %v; want a record that touches nothing", stretch, err)
+	}
+	records, err := s.Audit(t.Context(), before.Revision, 10)
+	if err != nil || len(records) != 1 || !strings.Contains(string(records[0].Changes), `"type":"export.read","target":"users","attributes":["q"]`) {
+		t.Errorf("Audit = %+v, %v; want the note", records, err)
+	}
+	f.refused(directory.ErrNotOwner, asSource(okta), n)
+	f.refused(directory.ErrInvalid, tester, directory.Note{Target: "users"})
 }
 
 func testAppliedStamp(t *testing.T, s directory.Store) {
