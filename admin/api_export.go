@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -55,6 +57,9 @@ func (a *API) export(w http.ResponseWriter, c call, op operation, f handler, for
 	for first := true; ; first = false {
 		page, err := f(c.paged(op, first))
 		if err == nil && first {
+			err = a.Service.NoteExport(c.Context(), c.by, strings.TrimPrefix(c.URL.Path, "/api/v1/"), c.filters()...)
+		}
+		if err == nil && first {
 			err = out.begin()
 		}
 		if err == nil {
@@ -90,6 +95,16 @@ func (c call) paged(op operation, first bool) call {
 		q.Set("limit", strconv.Itoa(maxPage))
 	}
 	return c.asking(q.Encode())
+}
+
+// filters are the names of the parameters that narrow a list.
+func (c call) filters() []string {
+	q := c.URL.Query()
+	for _, name := range []string{"limit", "cursor", "format", "dry_run"} {
+		q.Del(name)
+	}
+	names := slices.Sorted(maps.Keys(q))
+	return names[:min(len(names), 20)]
 }
 
 func (c call) at(cursor string) call {

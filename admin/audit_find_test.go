@@ -3,6 +3,7 @@ package admin_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,5 +102,44 @@ func TestFindAuditNeedsAuditRead(t *testing.T) {
 	}
 	if _, err := w.AuditRecord(t.Context(), revision+100); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("AuditRecord of the future = %v; want ErrNotFound", err)
+	}
+}
+
+func TestWhatIsNoFactIsAuditedToo(t *testing.T) {
+	w := newWorld(t)
+	srv := w.server(true)
+	created := call(t, srv, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/x","events":["user.deactivated"]}`)
+	id, _ := created.body["id"].(string)
+	if id == "" {
+		t.Fatalf("POST /webhooks = %d %v", created.status, created.body)
+	}
+	for _, step := range []struct{ method, path, body string }{
+		{"POST", "/rotate", ``},
+		{"POST", "/rotate?dry_run=true", ``},
+		{"POST", "/state", `{"state":"disabled"}`},
+		{"POST", "/state", `{"state":"active"}`},
+		{"POST", "/test", ``},
+		{"DELETE", "", ``},
+	} {
+		if a := call(t, srv, step.method, "/api/v1/webhooks/"+id+step.path, step.body); a.status >= 300 {
+			t.Fatalf("%s %s = %d %v", step.method, step.path, a.status, a.body)
+		}
+	}
+	if status, _, text := send(t, srv, "GET", "/api/v1/users?q=ann&format=csv", ""); status != 200 {
+		t.Fatalf("an export = %d %s", status, text)
+	}
+	for action, want := range map[string]int{
+		"webhook.created": 1, "webhook.rotated": 1, "webhook.disabled": 1, "webhook.enabled": 1, "webhook.tested": 1, "webhook.deleted": 1, "webhook.": 6,
+	} {
+		if page, err := w.FindAudit(t.Context(), admin.AuditQuery{Action: action, Target: id}); err != nil || len(page.Items) != want {
+			t.Errorf("%d audit records of %s, %v; want %d", len(page.Items), action, err, want)
+		}
+	}
+	page, err := w.FindAudit(t.Context(), admin.AuditQuery{Action: "export.read", Target: "users"})
+	if err != nil || len(page.Items) != 1 || string(page.Items[0].Changes) == "" || strings.Contains(string(page.Items[0].Changes), "ann") {
+		t.Errorf("the export left %v, %v; want one record that names no value of a filter", page.Items, err)
+	}
+	if v, err := w.VerifyAudit(t.Context()); err != nil || !v.OK {
+		t.Errorf("VerifyAudit = %+v, %v", v, err)
 	}
 }

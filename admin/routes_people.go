@@ -1,6 +1,9 @@
 package admin
 
 import (
+	"cmp"
+	"strings"
+
 	"github.com/usherd/usherd/directory"
 )
 
@@ -79,7 +82,10 @@ func (a *API) listOverrides(c call) (answer, error) {
 	all, err := a.Service.Overrides(c.Context(), c.URL.Query().Get("user"))
 	named := make([]namedOverride, len(all))
 	for i, o := range all {
-		named[i] = namedOverride{o, a.userName(c, o.User), a.groupName(c, o.Group)}
+		named[i] = namedOverride{o, a.userName(c, o.User), a.groupName(c, o.Group), o.By}
+		if id, ok := strings.CutPrefix(o.By, directory.ActorUser+":"); ok {
+			named[i].ByName = cmp.Or(a.userName(c, directory.UserID(id)), o.By)
+		}
 	}
 	return listOf(named, err)
 }
@@ -102,6 +108,7 @@ type namedOverride struct {
 	directory.Override
 	UserName  string `json:"userName,omitempty"`
 	GroupName string `json:"groupName,omitempty"` // of the group that was made with it
+	ByName    string `json:"byName,omitempty"`
 }
 
 type namedMade struct {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/usherd/usherd/directory"
 	"github.com/usherd/usherd/webhook"
@@ -40,7 +41,14 @@ func (s *Service) AddWebhook(ctx context.Context, by directory.Actor, url string
 	if dryRun(ctx) {
 		return webhook.MadeEndpoint{Endpoint: webhook.Endpoint{URL: url, Events: events, State: webhook.Active}}, nil
 	}
-	return book.Add(ctx, url, events)
+	made, err := book.Add(ctx, url, events)
+	if err != nil {
+		return webhook.MadeEndpoint{}, err
+	}
+	if err := s.note(ctx, by, webhookAdded, made.ID, events...); err != nil {
+		return webhook.MadeEndpoint{}, errors.Join(err, book.Remove(ctx, made.ID))
+	}
+	return made, nil
 }
 
 // ListWebhooks lists the endpoints.
@@ -73,6 +81,13 @@ func (s *Service) SetWebhookState(ctx context.Context, by directory.Actor, id, s
 	if dryRun(ctx) {
 		return book.Endpoint(ctx, id)
 	}
+	action := webhookEnabled
+	if state == webhook.Disabled {
+		action = webhookDisabled
+	}
+	if err := s.noteKnown(ctx, by, book, action, id); err != nil {
+		return webhook.Endpoint{}, err
+	}
 	return book.SetState(ctx, id, state, "by "+by.Kind+":"+by.Name)
 }
 
@@ -85,6 +100,9 @@ func (s *Service) RotateWebhook(ctx context.Context, by directory.Actor, id stri
 	if dryRun(ctx) {
 		e, err := book.Endpoint(ctx, id)
 		return webhook.MadeEndpoint{Endpoint: e}, err
+	}
+	if err := s.noteKnown(ctx, by, book, webhookRotated, id); err != nil {
+		return webhook.MadeEndpoint{}, err
 	}
 	return book.Rotate(ctx, id)
 }
@@ -99,7 +117,19 @@ func (s *Service) RemoveWebhook(ctx context.Context, by directory.Actor, id stri
 		_, err := book.Endpoint(ctx, id)
 		return err
 	}
+	if err := s.noteKnown(ctx, by, book, webhookRemoved, id); err != nil {
+		return err
+	}
 	return book.Remove(ctx, id)
+}
+
+// noteKnown notes what is about to be done to an endpoint that there is: what
+// can't be noted is not done.
+func (s *Service) noteKnown(ctx context.Context, by directory.Actor, book *webhook.Book, action, id string) error {
+	if _, err := book.Endpoint(ctx, id); err != nil {
+		return err
+	}
+	return s.note(ctx, by, action, id)
 }
 
 // TestWebhook queues an event that says nothing.
@@ -118,6 +148,9 @@ func (s *Service) TestWebhook(ctx context.Context, by directory.Actor, id string
 		return webhook.Delivery{Endpoint: id, Event: webhook.Test, State: webhook.Pending}, nil
 	}
 	event := webhook.Event{Type: webhook.Test, Key: directory.NewID(), Time: s.Now(), Data: map[string]string{"webhook": id}}
+	if err := s.note(ctx, by, webhookTested, id); err != nil {
+		return webhook.Delivery{}, err
+	}
 	made, err := book.Put(ctx, event, id)
 	if err == nil && len(made) == 0 {
 		err = errors.New("the test was not queued")
@@ -145,6 +178,10 @@ func (s *Service) ResendWebhook(ctx context.Context, by directory.Actor, deliver
 	}
 	if dryRun(ctx) {
 		return webhook.Delivery{ID: delivery, State: webhook.Pending}, nil
+	}
+	endpoint, _, _ := strings.Cut(delivery, "/")
+	if err := s.noteKnown(ctx, by, book, webhookResent, endpoint); err != nil {
+		return webhook.Delivery{}, err
 	}
 	return book.Resend(ctx, delivery)
 }

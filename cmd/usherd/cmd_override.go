@@ -79,7 +79,7 @@ func (a *app) overrideList() *cobra.Command {
 			}
 			return a.ask(cmd.Context(), question{
 				http.MethodGet, "/api/v1/overrides?" + q.Encode(), nil,
-				"USER=userName PROJECT=project GROUP=groupName BY=by REASON=reason CREATED=created", false,
+				"USER=userName PROJECT=project GROUP=groupName BY=byName REASON=reason CREATED=created", false,
 			})
 		},
 	}
