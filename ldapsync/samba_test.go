@@ -1,6 +1,9 @@
 package ldapsync
 
 import (
+	"fmt"
+	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -21,7 +24,11 @@ func sambaSettings(t *testing.T, s *ldaptest.Samba) Settings {
 // to its kind; starting it takes most of the time.
 func TestActiveDirectory(t *testing.T) {
 	t.Parallel()
-	server := ldaptest.StartSamba(t, ldaptest.SambaConfig{})
+	sizes := []int{1499, 1500, 1501}
+	if os.Getenv("USHERD_SOAK_LDAP") != "" {
+		sizes = append(sizes, 10_000) // making them takes Samba half a minute
+	}
+	server := ldaptest.StartSamba(t, ldaptest.SambaConfig{Sizes: sizes})
 	s := sambaSettings(t, server)
 	snap := collect(t, s)
 	people := map[string]Person{}
@@ -76,6 +83,8 @@ func TestActiveDirectory(t *testing.T) {
 		t.Errorf("one deleted and one disabled: %d gone, %d disabled, %d members taken", store.gone, store.disabled, store.membersTaken)
 	}
 
+	t.Run("groups at the edges of what comes in one range", func(t *testing.T) { groupsOfSizes(t, s, sizes) })
+	t.Run("what happens to accounts and groups", func(t *testing.T) { lifeOfADomain(t, server, pollerOf(t, s, store), store) })
 	t.Run("what is read of a domain controller that was restored", func(t *testing.T) {
 		s := s
 		s.FullEvery = Duration(time.Hour)
@@ -126,4 +135,133 @@ func TestActiveDirectory(t *testing.T) {
 			}
 		})
 	}
+}
+
+// groupsOfSizes reads groups whole, as Samba answers, and by ranges, as it
+// answers whoever asks for a range and as Active Directory answers always.
+func groupsOfSizes(t *testing.T, s Settings, sizes []int) {
+	s.UserFilter, s.Attributes = "(objectCategory=person)", &Mapping{UserName: []string{"sAMAccountName", "cn"}}
+	snap := collect(t, s)
+	e := resolved(t, snap)
+	ses, err := connect(t.Context(), s, s.URLs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ses.close()
+	for _, n := range sizes {
+		name := fmt.Sprintf("of %d", n)
+		want := map[string]bool{}
+		for i := 1; i <= n; i++ {
+			want[ldaptest.SambaContact(i)] = true
+		}
+		whole, ranged := map[string]bool{}, map[string]bool{}
+		i := slices.IndexFunc(snap.Groups, func(g Group) bool { return g.Name == name })
+		for _, m := range e.of[i] {
+			p, err := snap.person(m.at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole[p.Profile.DN] = true
+		}
+		const first = 1500 // what Active Directory sends at once
+		entry, err := ses.attributesOf("CN="+name+","+ldaptest.SambaGroups, fmt.Sprintf("member;range=0-%d", first-1))
+		if err != nil || entry == nil || len(entry.Attributes) != 1 || len(entry.Attributes[0].Values) != min(n, first) {
+			t.Fatalf("the first range of a group of %d: %v, %v; want %d values", n, entry, err, min(n, first))
+		}
+		values := 0
+		err = ses.allValues(entry, "member", n, func(v []byte) error {
+			values++
+			ranged[string(v)] = true
+			return nil
+		})
+		if err != nil || !maps.Equal(whole, want) || !maps.Equal(ranged, want) || len(e.of[i]) != n || values != n {
+			t.Errorf("a group of %d: %d members whole and %d by ranges (%v)", n, len(e.of[i]), values, err)
+		}
+	}
+}
+
+// lifeOfADomain lets accounts and groups go through what they go through, after
+// a first run.
+func lifeOfADomain(t *testing.T, server *ldaptest.Samba, p *Poller, store *mapStore) {
+	const people, groups = "OU=Engineering," + ldaptest.SambaStaff, ldaptest.SambaGroups
+	user := func(name string) map[string][]string {
+		return map[string][]string{"objectClass": {"user"}, "sAMAccountName": {name}, "userAccountControl": {"544"}}
+	}
+	server.Add("OU=Guests,"+ldaptest.SambaStaff, map[string][]string{"objectClass": {"organizationalUnit"}})
+	server.Add(people, map[string][]string{"objectClass": {"organizationalUnit"}})
+	for _, name := range []string{"fred", "gina", "hugo"} {
+		server.Add("CN="+name+","+people, user(name))
+	}
+	server.Add("CN=inner,"+groups, map[string][]string{"objectClass": {"group"}, "sAMAccountName": {"inner"}, "member": {"CN=fred," + people, "CN=gina," + people}})
+	server.Add("CN=outer,"+groups, map[string][]string{"objectClass": {"group"}, "sAMAccountName": {"outer"}, "member": {"CN=inner," + groups, "CN=hugo," + people}})
+	server.Replace("CN=inner,"+groups, "member", "CN=fred,"+people, "CN=gina,"+people, "CN=outer,"+groups)
+	idOf := func(name string) (id directory.UserID) {
+		store.mu.Lock()
+		defer store.mu.Unlock()
+		for i, who := range store.people {
+			if who.UserName == name && who.Presence == directory.Present {
+				id = i
+			}
+		}
+		return id
+	}
+	expect := func(what string, want map[string]string) {
+		t.Helper()
+		if r := runs(t, p, directory.RunApplied); r.Counts["issues"] != 0 {
+			t.Errorf("%s: %s", what, r.Message)
+		}
+		for group, members := range want {
+			if got := store.membersOf(group); got != members {
+				t.Errorf("%s: members of %s are %q, want %q", what, group, got, members)
+			}
+		}
+		runs(t, p, directory.RunUnchanged)
+	}
+	expect("two groups that contain each other", map[string]string{"inner": "@outer fred gina", "outer": "@inner hugo"})
+
+	was := idOf("fred")
+	server.Rename("CN=fred,"+people, "CN=Frederick", "OU=Guests,"+ldaptest.SambaStaff)
+	server.Rename("CN=inner,"+groups, "CN=core", "")
+	expect("an account that moved, a group that was renamed", map[string]string{"core": "@outer fred gina", "outer": "@core hugo", "inner": ""})
+	if idOf("fred") != was {
+		t.Error("an account that moved is somebody else")
+	}
+
+	gone := idOf("gina")
+	server.Delete("CN=gina," + people)
+	server.Add("CN=gina,"+people, user("gina"))
+	expect("an account that was made again", map[string]string{"core": "@outer fred"})
+	if now := idOf("gina"); now == gone || now == "" {
+		t.Errorf("gina, made again, is %q and was %q: want somebody new, without what the old one had", now, gone)
+	}
+
+	server.Replace("CN=hugo,"+people, "accountExpires", "132000000000000000")
+	server.Replace("CN=gina,"+people, "userAccountControl", "546")
+	disabled := store.disabled
+	expect("an account that expired, one that was disabled", map[string]string{"outer": "@core hugo"})
+	if store.disabled != disabled+2 {
+		t.Errorf("%d accounts disabled, want 2", store.disabled-disabled)
+	}
+}
+
+// membersOf names the direct members of the group of a name, groups with @ in
+// front.
+func (s *mapStore) membersOf(group string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for id, g := range s.groups {
+		if g.Name != group {
+			continue
+		}
+		for m := range s.members[id] {
+			if who, ok := s.people[directory.UserID(m.Value)]; ok {
+				names = append(names, who.UserName)
+			} else {
+				names = append(names, "@"+s.groups[directory.GroupID(m.Value)].Name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, " ")
 }

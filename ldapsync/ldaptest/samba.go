@@ -31,7 +31,7 @@ const (
 
 // SambaConfig says what a domain controller holds beside its seed.
 type SambaConfig struct {
-	Users int // bulk users u0001… in OU=Bulk, all members of the group "big"
+	Sizes []int // a group "of N" for each, of contacts; see [SambaContact]
 }
 
 // A Samba is a running Active Directory domain controller.
@@ -70,7 +70,7 @@ func StartSamba(tb testing.TB, c SambaConfig) *Samba {
 	s.Certs = WriteCerts(tb, dir, ip)
 	conf := filepath.Join("etc", "smb.conf")
 	s.write(conf, sambaConf(dir, ip, s.Certs))
-	database := []string{"--configfile=" + s.file(conf), "-H", s.file("private/sam.ldb")}
+	database := []string{"--configfile=" + s.file(conf), "--nosync", "-H", s.file("private/sam.ldb")}
 	for i, chunk := range sambaSeed(c) { // one transaction each; it is quadratic in its size
 		name := fmt.Sprintf("seed%d.ldif", i)
 		s.write(name, chunk)
@@ -172,6 +172,18 @@ func (s *Samba) Rename(dn, rdn, superior string) {
 	s.tb.Helper()
 	if err := s.Admin().ModifyDN(ldap.NewModifyDNRequest(dn, rdn, true, superior)); err != nil {
 		s.tb.Fatalf("rename %s: %v", dn, err)
+	}
+}
+
+// Add adds an entry.
+func (s *Samba) Add(dn string, attributes map[string][]string) {
+	s.tb.Helper()
+	req := ldap.NewAddRequest(dn, nil)
+	for name, values := range attributes {
+		req.Attribute(name, values)
+	}
+	if err := s.Admin().Add(req); err != nil {
+		s.tb.Fatalf("add %s: %v", dn, err)
 	}
 }
 

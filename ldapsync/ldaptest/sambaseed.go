@@ -3,6 +3,7 @@ package ldaptest
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -45,26 +46,36 @@ func sambaSeed(c SambaConfig) []string {
 	group("finance", "CN=Carol Cole,"+finance, `CN=Duval\, Zoë *(temp),`+finance, "CN=Erin Expired,"+finance)
 	group("all-staff", "CN=engineering,"+SambaGroups, "CN=finance,"+SambaGroups)
 	group("primarygrp")
-	return append([]string{b.String()}, sambaBulk(c.Users)...)
+	return append([]string{b.String()}, sambaSizes(c.Sizes)...)
 }
 
-// sambaBulk is n users, and a group of all of them.
-func sambaBulk(n int) []string {
+// sambaSizes is a group "of N" for each of sizes, and the contacts who are its
+// members: they cost Samba a third of what users do.
+func sambaSizes(sizes []int) []string {
 	const chunk = 500
-	if n == 0 {
+	if len(sizes) == 0 {
 		return nil
 	}
+	most := slices.Max(sizes)
 	var chunks []string
-	var b, group strings.Builder
-	fmt.Fprintf(&group, "dn: CN=big,%s\nobjectClass: group\nsAMAccountName: big\n", SambaGroups)
-	for i := 1; i <= n; i++ {
-		dn := fmt.Sprintf("CN=u%04d,OU=Bulk,%s", i, SambaBase)
-		fmt.Fprintf(&b, "dn: %s\nobjectClass: user\nsAMAccountName: u%04d\nuserAccountControl: 544\n\n", dn, i)
-		fmt.Fprintf(&group, "member: %s\n", dn)
-		if i%chunk == 0 || i == n {
+	var b strings.Builder
+	for i := 1; i <= most; i++ {
+		fmt.Fprintf(&b, "dn: %s\nobjectClass: contact\n\n", SambaContact(i))
+		if i%chunk == 0 || i == most {
 			chunks = append(chunks, b.String())
 			b.Reset()
 		}
 	}
-	return append(chunks, group.String()+"\n")
+	for _, n := range sizes {
+		fmt.Fprintf(&b, "dn: CN=of %[1]d,%[2]s\nobjectClass: group\nsAMAccountName: of %[1]d\n", n, SambaGroups)
+		for i := 1; i <= n; i++ {
+			fmt.Fprintf(&b, "member: %s\n", SambaContact(i))
+		}
+		chunks = append(chunks, b.String()+"\n")
+		b.Reset()
+	}
+	return chunks
 }
+
+// SambaContact is the DN of a contact, counted from 1.
+func SambaContact(i int) string { return fmt.Sprintf("CN=c%05d,OU=Bulk,%s", i, SambaBase) }
