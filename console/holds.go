@@ -16,6 +16,9 @@ type holdView struct {
 	Counts  []pair
 	Effects effectsView
 	Operate bool
+	Manage  bool // may change the limits
+	Places  []heldPlace
+	Cause   string
 	Problem string
 }
 
@@ -41,7 +44,7 @@ func (c *Console) showHold(req request, problem string) (templ.Component, error)
 	if err != nil {
 		return nil, err
 	}
-	v := holdView{Hold: h, Operate: req.viewer.Can(admin.OperateSync), Problem: problem}
+	v := holdView{Hold: h, Operate: req.viewer.Can(admin.OperateSync), Manage: req.viewer.Can(admin.WriteSources), Problem: problem}
 	if err := json.Unmarshal(h.Plan, &v.Plan); err != nil {
 		return nil, fmt.Errorf("reading the held plan of %s: %w", h.Source, err)
 	}
@@ -52,6 +55,7 @@ func (c *Console) showHold(req request, problem string) (templ.Component, error)
 	if v.Effects.Unknown {
 		v.Effects.Ask, v.Effects.Count = true, v.Plan.Total
 	}
+	v.Places, v.Cause = places(v.Plan.Items), likely(v.Plan)
 	v.Plan.Items = v.Plan.Items[:min(shownSyncItems, len(v.Plan.Items))]
 	return c.frame(req, "Held changes of "+string(h.Source), holdTemplate(v)), nil
 }

@@ -155,11 +155,36 @@ func (p pollers) Test(ctx context.Context, name directory.SourceName) (json.RawM
 	if err != nil {
 		return nil, err
 	}
-	probe := poller.Try(ctx)
+	return probed(poller.Try(ctx))
+}
+
+func probed(probe ldapsync.Probe) (json.RawMessage, error) {
 	return json.Marshal(struct {
 		OK bool `json:"ok"`
 		ldapsync.Probe
 	}{probe.OK(), probe})
+}
+
+// Try implements [admin.Prober].
+func (p pollers) Try(ctx context.Context, settings json.RawMessage) (json.RawMessage, error) {
+	s, err := ldapsync.ParseSettings(settings)
+	if err != nil {
+		return nil, err
+	}
+	return probed(ldapsync.Try(ctx, s, time.Now()))
+}
+
+// Certificates implements [admin.Prober].
+func (p pollers) Certificates(ctx context.Context, settings json.RawMessage) (json.RawMessage, error) {
+	s, err := ldapsync.ParseSettings(settings)
+	if err != nil {
+		return nil, err
+	}
+	all, err := ldapsync.Certificates(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(all)
 }
 
 // A machine is a daemon of which everything is known.

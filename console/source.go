@@ -27,6 +27,9 @@ type sourceView struct {
 	Operate  bool // may run it
 	Manage   bool // may change it
 	Mint     bool // may make tokens
+
+	Safeguards []safeguard
+	SetProfile string // of a SCIM source
 }
 
 // A pair is a word and what it says.
@@ -52,20 +55,30 @@ func (c *Console) source(req request) (templ.Component, error) {
 	v.Manage, v.Operate, v.Mint = req.viewer.Can(admin.WriteSources), req.viewer.Can(admin.OperateSync), req.viewer.Can(admin.WriteTokens)
 	var status admin.SyncStatus
 	if page.Kind == directory.KindLDAP {
-		all, err := c.Service.SyncStatus(req.Context(), name, 10)
+		all, err := c.Service.SyncStatus(req.Context(), name, sparkRuns)
 		if err != nil {
 			return nil, err
 		}
 		if len(all) > 0 {
 			status = all[0]
 		}
+		if v.Safeguards, err = safeguardsOf(page.Settings); err != nil {
+			return nil, err
+		}
+		v.Settings = slices.DeleteFunc(v.Settings, func(p pair) bool { return p.Name == "thresholds" }) // the page lists them all
 	} else {
 		v.Requests, err = c.Service.FindLog(req.Context(), directory.RequestQuery{Source: name, Limit: shownRequests})
 		if err != nil {
 			return nil, err
 		}
 		v.Quirks = quirkPairs(page.Usage)
-		v.Settings = slices.DeleteFunc(v.Settings, func(p pair) bool { return p.Name == "profile" }) // the page says it in words
+		v.SetProfile = "auto"
+		v.Settings = slices.DeleteFunc(v.Settings, func(p pair) bool { // the page says it in words
+			if p.Name == "profile" {
+				v.SetProfile = p.Value
+			}
+			return p.Name == "profile"
+		})
 	}
 	for _, t := range page.Tokens { // the page has no date of its own for it
 		if t.Expires.After(page.TokenExpires) {

@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -43,6 +44,7 @@ type newSourceView struct {
 // An ldapForm is what the form of an LDAP source holds.
 type ldapForm struct {
 	URLs, Base, BindDN, PasswordFile, CAFile, UserFilter, GroupFilter, Schedule string
+	ServerName, FullEvery                                                       string
 	StartTLS                                                                    bool
 }
 
@@ -94,34 +96,27 @@ func (c *Console) addSource(req request) (templ.Component, error) {
 }
 
 func (v *newSourceView) read(req request) {
+	v.Name, v.LDAP = strings.TrimSpace(req.PostForm.Get("name")), readLDAP(req)
+}
+
+func readLDAP(req request) ldapForm {
 	get := func(key string) string { return strings.TrimSpace(req.PostForm.Get(key)) }
-	v.Name = get("name")
-	v.LDAP = ldapForm{
+	return ldapForm{
 		URLs: get("urls"), Base: get("base"), BindDN: get("bindDN"), PasswordFile: get("passwordFile"), CAFile: get("caFile"),
 		UserFilter: get("userFilter"), GroupFilter: get("groupFilter"), Schedule: get("schedule"), StartTLS: get("startTLS") != "",
+		ServerName: get("serverName"), FullEvery: get("fullEvery"),
 	}
 }
 
 // settings is the form as the settings of a source.
 func (v *newSourceView) settings() (json.RawMessage, error) {
 	all := map[string]any{}
-	set := func(key string, value any, has bool) {
-		if has {
-			all[key] = value
-		}
+	if v.Chosen.Profile != "" {
+		all["profile"] = v.Chosen.Profile
 	}
-	set("profile", v.Chosen.Profile, v.Chosen.Profile != "")
-	if f := v.LDAP; v.Chosen.Kind == directory.KindLDAP {
-		set("template", v.Chosen.Template, true)
-		set("urls", lines(f.URLs), f.URLs != "")
-		set("base", lines(f.Base), f.Base != "")
-		set("bindDN", f.BindDN, f.BindDN != "")
-		set("passwordFile", f.PasswordFile, f.PasswordFile != "")
-		set("caFile", f.CAFile, f.CAFile != "")
-		set("userFilter", f.UserFilter, f.UserFilter != "")
-		set("groupFilter", f.GroupFilter, f.GroupFilter != "")
-		set("schedule", f.Schedule, f.Schedule != "")
-		set("startTLS", true, f.StartTLS)
+	if v.Chosen.Kind == directory.KindLDAP {
+		all["template"] = v.Chosen.Template
+		maps.Copy(all, v.LDAP.values())
 	}
 	if len(all) == 0 {
 		return nil, nil
@@ -162,6 +157,8 @@ func (v *newSourceView) command() string {
 	add("--bind-dn", f.BindDN)
 	add("--bind-password-file", f.PasswordFile)
 	add("--ca-file", f.CAFile)
+	add("--server-name", f.ServerName)
+	add("--full-every", f.FullEvery)
 	add("--user-filter", f.UserFilter)
 	add("--group-filter", f.GroupFilter)
 	if v.Chosen.Kind == directory.KindLDAP {

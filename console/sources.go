@@ -21,6 +21,13 @@ func (c *Console) sourcePages() {
 	c.page("POST /sources/{name}/test", c.testSource)
 	c.page("POST /sources/{name}/plan", c.planSource)
 	c.page("POST /sources/{name}/sync", c.syncSource)
+	c.page("GET /sources/{name}/edit", c.editSource)
+	c.page("POST /sources/{name}/edit", c.saveSource)
+	c.page("POST /sources/{name}/profile", c.saveProfile)
+	c.page("GET /sources/{name}/safeguards", c.safeguards)
+	c.page("POST /sources/{name}/safeguards", c.saveSafeguards)
+	c.page("GET /sources/{name}/servers", c.sourceServers)
+	c.page("GET /sources/{name}/requests", c.sourceRequests)
 	c.page("GET /sources/{name}/{turn}", c.previewTurn)
 	c.page("POST /sources/{name}/{turn}", c.turnSource)
 }
@@ -35,6 +42,8 @@ var sourceList = ListSpec{
 		{Key: "next", Title: "Next run", Default: true},
 		{Key: "users", Title: "Users", Default: true, Number: true},
 		{Key: "groups", Title: "Groups", Default: true, Number: true},
+		{Key: "lag", Title: "Lag", Default: true},
+		{Key: "trend", Title: "Durations", Default: true, Here: true},
 		{Key: "took", Title: "Last run took"},
 		{Key: "expires", Title: "Token expires"},
 		{Key: "managed", Title: "Managed by"},
@@ -59,6 +68,7 @@ type standing struct {
 	Success time.Time // of the last run, or the last request
 	Next    time.Time
 	Took    time.Duration
+	Lag     time.Duration // since the directory was last read to the end
 	Held    string
 	Runs    []directory.Run
 }
@@ -133,7 +143,7 @@ func (c *Console) standing(s admin.ListedSource, st admin.SyncStatus) standing {
 	out := standing{ListedSource: s, Held: st.Held, Runs: st.Runs, Success: s.LastRequest}
 	for _, r := range st.Runs {
 		if r.Result == directory.RunApplied || r.Result == directory.RunUnchanged {
-			out.Success = r.Ended
+			out.Success, out.Lag = r.Ended, c.Now().Sub(r.Started)
 			break
 		}
 	}
@@ -181,6 +191,7 @@ func sourceRow(s standing) Row {
 	return Row{ID: string(s.Name), Label: string(s.Name), Cells: map[string]Cell{
 		"name": Link(string(s.Name), sourcePath(s.Name)), "kind": Text(kindTitles[s.Kind]), "state": Badge(s.Health, s.Tone),
 		"success": Time(s.Success), "next": Time(s.Next), "users": Number(s.Users), "groups": Number(s.Groups), "took": Text(took),
+		"lag": Text(lagText(s)), "trend": {Text: took, Show: sparkTemplate(sparkOf(s.Runs))},
 		"expires": Time(s.TokenExpires), "managed": Text(s.ManagedBy), "created": Time(s.Created),
 	}}
 }

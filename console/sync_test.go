@@ -1,14 +1,20 @@
 package console_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/console"
 	"github.com/usherd/usherd/directory"
+	"github.com/usherd/usherd/ldapsync"
+	"github.com/usherd/usherd/scim"
 	"github.com/usherd/usherd/ldapsync/ldaptest"
 )
 
@@ -70,7 +76,22 @@ func TestConnectAnIdentityProvider(t *testing.T) {
 		ID: "0199-req", Source: "okta-prod", Time: time.Now(), Method: "POST", Path: "/Users", Status: 400, Detail: "userName is missing",
 		Body: []byte(`{"displayName":"Ana"}`), Quirks: []string{"manager string to value"}, Agent: "Okta/1",
 	}))
+	must(t, h.store.LogRequests(ctx, directory.Request{ID: "0199-get", Source: "okta-prod", Time: time.Now(), Method: "GET", Path: "/Groups", Status: 200}))
 	b.open("/sources/okta-prod")
+	b.press("The whole provisioning log")
+	b.sees("GET /Groups")
+	b.look("source-log")
+	b.open("/sources/okta-prod/requests?result=failed")
+	b.sees("1 request")
+	b.open("/sources/okta-prod/requests?q=groups")
+	b.sees("1 request")
+	b.open("/sources/okta-prod")
+	eval[bool](b, `(document.querySelector("#profile").value = "entra", true)`)
+	b.press("Save")
+	b.sees("Saved the profile")
+	if got := eval[string](b, `document.querySelector("#profile").value`); got != "entra" {
+		t.Errorf("the profile is shown as %q; want entra", got)
+	}
 	b.press("POST /Users")
 	b.sees("userName is missing")
 	b.sees("manager string to value")
@@ -121,6 +142,7 @@ func TestReadADirectoryFromTheConsole(t *testing.T) {
 	b.sees("The run ended: applied")
 	b.sees("What it changed")
 	b.look("run")
+	p.editsTheSource(b)
 
 	p.policy("features: [{key: part-list, title: Part list, seat: {monthly: 4.00, currency: EUR}}]\n" +
 		"mappings: [{name: bulk, when: {source: corp, group: {name: g0001}}, grant: {access: [part-list]}}]\n")
@@ -137,7 +159,19 @@ func TestReadADirectoryFromTheConsole(t *testing.T) {
 	b.look("holds")
 	b.press("Look at it")
 	b.sees("Why it waits")
+	b.sees("Likely cause")
+	b.sees("40 in ou=bulk")
 	b.look("hold")
+	b.press("Raise the limit…")
+	b.sees("What waits now")
+	b.look("safeguards")
+	b.fill("#disabledPercent", "101")
+	b.press("Save the limits") // the browser refuses it itself
+	b.fill("#disabledPercent", "6")
+	b.press("Save the limits")
+	b.sees("The limits count from the next run on")
+	b.sees("6 %")
+	b.open("/holds/corp")
 	if eval[bool](b, `!!document.querySelector("#count")`) {
 		b.press("Approve this plan") // the browser asks for the number itself
 		b.fill("#count", eval[string](b, `document.querySelector("label[for=count]").innerText.match(/\d+/)[0]`))
@@ -150,7 +184,11 @@ func TestReadADirectoryFromTheConsole(t *testing.T) {
 	b.open("/holds")
 	b.sees("Nothing is held")
 
+	b.open("/sources")
+	b.until(`document.querySelectorAll("svg.spark rect").length === 3`, "a bar for each run")
+	b.look("sources")
 	b.open("/sources/corp")
+	b.sees("yes, with TLS")
 	b.look("source-ldap")
 	b.press("Pause")
 	b.sees("Paused source corp")
@@ -169,4 +207,50 @@ func TestReadADirectoryFromTheConsole(t *testing.T) {
 	b.look("source-remove")
 	b.press("Remove the source")
 	b.sees("Removed source corp")
+}
+
+// editsTheSource changes settings in the console: refused while the directory
+// can't be read by them, and never over somebody else's change.
+func (p *plant) editsTheSource(b *browser) {
+	b.open("/sources/corp/edit")
+	b.look("source-edit")
+	b.fill("#base", "dc=elsewhere,dc=example")
+	b.press("Test and save")
+	b.sees("Nothing was saved")
+	b.sees("Save all the same")
+	b.look("source-edit-refused")
+	b.fill("#base", p.slapd.Base)
+	b.fill("#schedule", "*/30 * * * *")
+	b.press("Test only")
+	b.sees("can be read")
+	by := directory.Actor{Kind: directory.ActorUser, Name: string(p.owner)}
+	if _, err := p.SetSource(p.t.Context(), by, "corp", map[string]json.RawMessage{"schedule": json.RawMessage(`"*/5 * * * *"`)}); err != nil {
+		p.t.Fatal(err)
+	}
+	b.press("Test and save")
+	b.sees("Somebody changed these settings")
+	b.sees("*/5 * * * *")
+	b.press("Test and save")
+	b.sees("The next run reads by the new settings")
+	b.sees("*/30 * * * *")
+}
+
+func TestSafeguardsAndProfilesAreWhatTheDaemonKnows(t *testing.T) {
+	// The console shows what counts where nothing is set.
+	settings, err := ldapsync.ParseSettings([]byte(`{"urls":["ldaps://x"],"bindDN":"cn=a,dc=x","base":["dc=x"],"template":"openldap"}`))
+	must(t, err)
+	text, err := json.Marshal(settings.Thresholds)
+	must(t, err)
+	want := map[string]int{}
+	must(t, json.Unmarshal(text, &want))
+	if got := console.SafeguardDefaults(); !maps.Equal(got, want) {
+		t.Errorf("the console shows the limits %v; the defaults are %v", got, want)
+	}
+	var names []string
+	for _, p := range scim.Profiles {
+		names = append(names, string(p))
+	}
+	if got := console.ProfileNames(); !slices.Equal(got, names) {
+		t.Errorf("the console offers the profiles %q; there are %q", got, names)
+	}
 }

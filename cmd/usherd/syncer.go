@@ -158,17 +158,15 @@ func (s *syncer) poller(src directory.Source) (*ldapsync.Poller, error) {
 // preview says what a plan would mean for people.
 func (s *syncer) preview(ctx context.Context, changes []directory.Change) (ldapsync.Effects, error) {
 	var out ldapsync.Effects
-	var err error
-	if out.NoOwner, err = s.service.LosesOwner(ctx, changes...); err != nil {
-		return out, err
-	}
 	if len(changes) > ldapsync.MaxPreview {
-		return out, nil
+		lost, err := s.service.LosesOwner(ctx, changes...)
+		return ldapsync.Effects{NoOwner: lost}, err
 	}
-	diff, err := s.service.Preview(ctx, changes...)
+	diff, lost, err := s.service.PreviewWithOwner(ctx, changes...)
 	if err != nil {
 		return out, err
 	}
+	out.NoOwner = lost
 	names, err := s.names(ctx, diff, changes)
 	if err != nil {
 		return out, err
@@ -298,10 +296,7 @@ func (s *syncer) Test(ctx context.Context, name directory.SourceName) (json.RawM
 		return nil, err
 	}
 	probe := p.Try(ctx)
-	return json.Marshal(struct {
-		OK bool `json:"ok"`
-		ldapsync.Probe
-	}{probe.OK(), probe})
+	return json.Marshal(probed{probe.OK(), probe})
 }
 
 // stop begins no more runs and ends those under way.
