@@ -22,6 +22,9 @@ var identities = table[directory.Identity]{
 	living: "t.presence <> 'deleted'",
 	attrs:  identityAttrs,
 	scan:   scanIdentity,
+	place: func(i directory.Identity) directory.Place {
+		return directory.Place{Created: i.Created, ID: string(i.ID)}
+	},
 }
 
 // identityAttrs are the columns of identities. A source sees no memberships
@@ -58,6 +61,7 @@ var groups = table[directory.Group]{
 	living: "t.deleted = 0",
 	attrs:  groupAttrs,
 	scan:   scanGroup,
+	place:  func(g directory.Group) directory.Place { return directory.Place{Created: g.Created, ID: string(g.ID)} },
 }
 
 func groupAttrs(d dialect, _ string) map[directory.Attribute]column {

@@ -70,7 +70,7 @@ func TestWhoIsNamedIsFoundByAnIndex(t *testing.T) {
 			directory.Or{eq(directory.AttrUserName, "x"), eq(directory.AttrUserName, "y")},
 			directory.Or{eq(directory.AttrExternalID, "x"), eq(directory.AttrExternalID, "y")},
 		} {
-			sel, err := identities.lower(s.d, directory.Query{Source: source, Where: where, Limit: 10})
+			sel, err := identities.lower(s.d, directory.Query{Source: source, Where: where, Limit: 10}, mark{})
 			if steps := plan("identity t", sel); err != nil || slices.ContainsFunc(steps, walks) {
 				t.Errorf("people of %q where %v: %v, %q", source, where, err, steps)
 			}
@@ -78,15 +78,38 @@ func TestWhoIsNamedIsFoundByAnIndex(t *testing.T) {
 		for _, where := range []directory.Expr{
 			eq(directory.AttrID, "x"), eq(directory.AttrName, "x"), eq(directory.AttrExternalID, "x"), eq(directory.AttrMember, "x"),
 		} {
-			sel, err := groups.lower(s.d, directory.Query{Source: source, Where: where, Limit: 10})
+			sel, err := groups.lower(s.d, directory.Query{Source: source, Where: where, Limit: 10}, mark{})
 			if steps := plan("groups t", sel); err != nil || slices.ContainsFunc(steps, walks) {
 				t.Errorf("groups of %q where %v: %v, %q", source, where, err, steps)
 			}
 		}
-		sel, err := identities.lower(s.d, directory.Query{Source: source, Limit: 10})
+		sel, err := identities.lower(s.d, directory.Query{Source: source, Limit: 10}, mark{})
 		sorts := func(step string) bool { return strings.Contains(step, "ORDER BY") }
 		if steps := plan("identity t", sel); err != nil || slices.ContainsFunc(steps, sorts) {
 			t.Errorf("the people of %q are sorted for a page: %v, %q", source, err, steps)
 		}
+	}
+}
+
+// TestAPageBeginsAtItsMark: from a mark on, a list is read by the index that has
+// its order, and nothing before it.
+func TestAPageBeginsAtItsMark(t *testing.T) {
+	s, err := Open(t.Context(), Config{DSN: filepath.Join(t.TempDir(), "usherd.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	sel, err := identities.lower(s.d, directory.Query{Source: "okta", Limit: 10, Offset: 110, Total: true}, mark{offset: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, err := collect(t.Context(), s.read, scanStep, `EXPLAIN QUERY PLAN `+sel.page(identities.from, identities.columns), sel.pageArgs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(steps, func(step string) bool {
+		return strings.Contains(step, "COVERING INDEX identity_order (source=? AND ") && strings.Contains(step, "created")
+	}) {
+		t.Errorf("the plan is %q", steps)
 	}
 }

@@ -14,18 +14,19 @@ type table[T any] struct {
 	living  string                                                        // condition
 	attrs   func(d dialect, source string) map[directory.Attribute]column // source is a parameter, or empty for all
 	scan    func(scanner) (T, error)
+	place   func(T) directory.Place
 }
 
 // page answers a query. A page and its total are of one database snapshot.
 func page[T any](ctx context.Context, s *Store, t table[T], q directory.Query) (directory.Page[T], error) {
 	answer := directory.Page[T]{Total: -1}
-	sel, err := t.lower(s.d, q)
+	sel, err := t.lower(s.d, q, mark{})
 	if err != nil {
 		return answer, err
 	}
 	read := func(db querier) error {
 		if q.Total {
-			answer.Total, err = s.totals.count(ctx, db, `SELECT count(*) FROM `+t.from+sel.where, sel.args)
+			answer.Total, sel, err = t.begin(ctx, s, db, q, sel)
 			if err != nil || answer.Total == 0 {
 				return err
 			}
@@ -34,6 +35,9 @@ func page[T any](ctx context.Context, s *Store, t table[T], q directory.Query) (
 			return nil
 		}
 		answer.Items, err = collect(ctx, db, t.scan, sel.page(t.from, t.columns), sel.pageArgs...)
+		if n := len(answer.Items); err == nil && n > 0 && sel.list != "" {
+			s.marks.put(sel.chain, sel.list, mark{q.Offset, t.place(answer.Items[0])}, mark{q.Offset + n - 1, t.place(answer.Items[n-1])})
+		}
 		return err
 	}
 	if !q.Total { // one statement is a snapshot by itself
@@ -47,6 +51,20 @@ func page[T any](ctx context.Context, s *Store, t table[T], q directory.Query) (
 	return answer, nil
 }
 
+// begin counts a list, and lets a page in the order of places begin at a mark.
+func (t table[T]) begin(ctx context.Context, s *Store, db querier, q directory.Query, sel selection) (int, selection, error) {
+	total, chain, err := s.totals.count(ctx, db, `SELECT count(*) FROM `+t.from+sel.where, sel.args)
+	if err != nil || q.Sort != "" || q.Desc || q.After != nil {
+		return total, sel, err
+	}
+	list := fmt.Sprintf("%s%s %#v", t.from, sel.where, sel.args)
+	if from, ok := s.marks.before(chain, list, q.Offset); ok && from.offset > 0 {
+		sel, err = t.lower(s.d, q, from)
+	}
+	sel.chain, sel.list = chain, list
+	return total, sel, err
+}
+
 // A selection is a query as SQL.
 type selection struct {
 	where    string
@@ -55,6 +73,8 @@ type selection struct {
 	pageArgs []any // of where and rest
 	order    string
 	deep     bool // the page begins after others that are counted off
+
+	chain, list string // what its marks are kept under; empty: it has none
 }
 
 // page is the statement for the items. Those in front of a deep page are counted
@@ -66,7 +86,9 @@ func (sel selection) page(from, columns string) string {
 	return `SELECT ` + columns + ` FROM ` + from + ` WHERE t.id IN (SELECT t.id FROM ` + from + sel.where + sel.rest + `)` + sel.order
 }
 
-func (t table[T]) lower(d dialect, q directory.Query) (sel selection, err error) {
+// lower makes SQL of a query. The page is looked for from a mark on, if that is
+// not the beginning.
+func (t table[T]) lower(d dialect, q directory.Query, from mark) (sel selection, err error) {
 	if err := checkQuery(q); err != nil {
 		return sel, err
 	}
@@ -87,16 +109,20 @@ func (t table[T]) lower(d dialect, q directory.Query) (sel selection, err error)
 	if err != nil {
 		return sel, err
 	}
-	if q.After != nil {
-		than := " > "
-		if q.Desc {
-			than = " < "
-		}
-		sel.rest = " AND (t.created, t.id)" + than + "(" + l.param(ms(q.After.Created)) + ", " + l.param(q.After.ID) + ")"
+	than := func(op string, p directory.Place) string {
+		return " AND (t.created, t.id) " + op + " (" + l.param(ms(p.Created)) + ", " + l.param(p.ID) + ")"
+	}
+	switch {
+	case q.After != nil && q.Desc:
+		sel.rest = than("<", *q.After)
+	case q.After != nil:
+		sel.rest = than(">", *q.After)
+	case from.offset > 0:
+		sel.rest = than(">=", from.at)
 	}
 	sel.rest += order + " LIMIT " + l.param(q.Limit)
-	if q.After == nil && q.Offset > 0 {
-		sel.rest += " OFFSET " + l.param(q.Offset)
+	if skip := q.Offset - from.offset; q.After == nil && skip > 0 {
+		sel.rest += " OFFSET " + l.param(skip)
 		sel.deep = true
 	}
 	sel.order = order

@@ -53,6 +53,7 @@ type Store struct {
 	write  *sql.DB // SQLite: one connection
 	read   *sql.DB // read only
 	totals totals  // of lists
+	marks  marks   // where pages of lists begin
 	d      dialect
 	w      *writer
 	now    func() time.Time

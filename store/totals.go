@@ -17,22 +17,21 @@ type totals struct {
 	kept  map[string]int
 }
 
-// count answers a count in a database snapshot. The head's chain names the
-// history, so that a restored one is another.
-func (t *totals) count(ctx context.Context, db querier, query string, args []any) (total int, err error) {
-	var chain string
+// count answers a count in a database snapshot, and says of which head: its
+// chain names the history, so that a restored one is another.
+func (t *totals) count(ctx context.Context, db querier, query string, args []any) (total int, chain string, err error) {
 	if err := db.QueryRowContext(ctx, `SELECT chain FROM head WHERE id = 1`).Scan(&chain); err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	key := fmt.Sprintf("%s %#v", query, args)
 	if total, known := t.get(chain, key); known {
-		return total, nil
+		return total, chain, nil
 	}
 	if err := db.QueryRowContext(ctx, query, args...).Scan(&total); err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	t.put(chain, key, total)
-	return total, nil
+	return total, chain, nil
 }
 
 func (t *totals) get(chain, key string) (total int, known bool) {
