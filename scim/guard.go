@@ -24,20 +24,72 @@ func newGuard(depth int) guard { return guard{limit: depth, longest: maxString, 
 func (g *guard) check(part []byte) error {
 	for i := 0; i < len(part); {
 		if g.inside {
-			n := g.string(part[i:])
-			if i += n; g.length > g.longest {
+			if i += g.string(part[i:]); g.length > g.longest {
 				return badSyntax("invalid JSON at byte %d: a string of more than %d bytes", g.pos+i, g.longest)
 			}
 			continue
 		}
-		if err := g.outside(part[i], g.pos+i); err != nil {
-			return err
+		kind := kinds[part[i]]
+		if g.first && kind >= begins || kind == comma {
+			g.first = false
+			if g.values++; g.values > maxValues {
+				return tooManyValues()
+			}
+		}
+		switch kind {
+		case quote:
+			g.inside, g.length = true, 1
+		case closes:
+			g.depth--
+			g.first = false
+		case brace, bracket:
+			if err := g.deeper(kind, g.pos+i); err != nil {
+				return err
+			}
 		}
 		i++
 	}
 	g.pos += len(part)
 	return nil
 }
+
+// deeper goes into an object or a list.
+func (g *guard) deeper(kind byte, pos int) error {
+	g.first = true
+	if g.depth++; g.depth > g.limit {
+		return badSyntax("invalid JSON at byte %d: nested deeper than %d", pos, g.limit)
+	}
+	if kind == brace {
+		if g.objects++; g.objects > maxObjects {
+			return tooManyObjects()
+		}
+	}
+	return nil
+}
+
+// The kinds of bytes outside strings. From begins on they begin a value.
+const (
+	space = iota
+	closes
+	comma
+	begins
+	quote
+	brace
+	bracket
+)
+
+var kinds = func() (of [256]byte) {
+	for c := range of {
+		of[c] = begins
+	}
+	for c, kind := range map[byte]byte{
+		' ': space, '\t': space, '\r': space, '\n': space, '}': closes, ']': closes,
+		',': comma, '"': quote, '{': brace, '[': bracket,
+	} {
+		of[c] = kind
+	}
+	return of
+}()
 
 // string goes on to the end of a string, or of the part.
 func (g *guard) string(part []byte) int {
@@ -60,40 +112,6 @@ func (g *guard) string(part []byte) int {
 	}
 	g.length += i
 	return i
-}
-
-// outside looks at a byte that is in no string.
-func (g *guard) outside(c byte, pos int) error {
-	switch c {
-	case ' ', '\t', '\r', '\n':
-		return nil
-	case '}', ']':
-		g.depth--
-		g.first = false
-		return nil
-	}
-	if g.first || c == ',' {
-		g.values++
-		g.first = false
-		if g.values > maxValues {
-			return tooManyValues()
-		}
-	}
-	switch c {
-	case '"':
-		g.inside, g.length = true, 1
-	case '{', '[':
-		g.first = true
-		if g.depth++; g.depth > g.limit {
-			return badSyntax("invalid JSON at byte %d: nested deeper than %d", pos, g.limit)
-		}
-		if c == '{' {
-			if g.objects++; g.objects > maxObjects {
-				return tooManyObjects()
-			}
-		}
-	}
-	return nil
 }
 
 func tooManyValues() error { return tooLarge("the body has more than %d JSON values", maxValues) }

@@ -161,3 +161,21 @@ func TestARefusalIsHeardBeforeTheBodyEnds(t *testing.T) {
 	deep := `{"a":` + strings.Repeat("[", 9_000) + strings.Repeat(" ", 900_000) + "}"
 	s.do("POST", "/Users", deep).want(t, "a deep body that is sent whole", 400)
 }
+
+// BenchmarkGuard is what a body costs that comes to its end.
+func BenchmarkGuard(b *testing.B) {
+	for name, element := range map[string]string{
+		"members": `{"value":"2819c223-7f76-453a-919d-413861904646","display":"Kim"},`, "lists": "[0],", "names": `{"a":1},`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			text := []byte("[" + strings.Repeat(element, 90_000*4/len(element)) + "0]")
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				g := newGuard(maxDepth)
+				if err := g.check(text); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -82,6 +82,7 @@ type Handler struct {
 
 	inFlight *semaphore.Weighted // bytes of bodies in work
 	decoded  *semaphore.Weighted // bytes of what they became
+	drains   chan []byte         // room to read what nobody wants
 	turns    turns
 	models   models
 	locks    locks
@@ -117,6 +118,7 @@ func New(cfg Config) (*Handler, error) {
 		record: cfg.Record, log: cfg.Log, limits: limits, now: cfg.Now,
 		inFlight: semaphore.NewWeighted(limits.InFlight),
 		decoded:  semaphore.NewWeighted(max(decodedShare*limits.InFlight, mostDecoded)),
+		drains:   newDrains(),
 		turns:    turns{limit: limits.Requests, bytes: limits.InFlight / sourceShare, wait: limits.Wait},
 		locks:    locks{seed: maphash.MakeSeed()},
 	}, nil

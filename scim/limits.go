@@ -164,9 +164,28 @@ func (h *Handler) drain(w http.ResponseWriter, r *http.Request) error {
 	if err := conn.SetReadDeadline(time.Now().Add(drainTime)); err != nil {
 		return err
 	}
-	_, err := io.CopyN(io.Discard, r.Body, most)
-	return err
+	// Few at a time: those who still wait for an answer go first.
+	into := <-h.drains
+	defer func() { h.drains <- into }()
+	for most > 0 {
+		n, err := r.Body.Read(into)
+		if most -= int64(n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// drainTime is how long a refused body may go on.
-const drainTime = 5 * time.Second
+const (
+	drainTime  = 5 * time.Second // that a refused body may go on
+	drainsMost = 4               // at a time
+	drainPart  = 128 << 10       // bytes at a time
+)
+
+func newDrains() chan []byte {
+	drains := make(chan []byte, drainsMost)
+	for range drainsMost {
+		drains <- make([]byte, drainPart)
+	}
+	return drains
+}
