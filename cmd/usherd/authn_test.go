@@ -47,6 +47,7 @@ func (d *daemon) mustToken(t *testing.T, n admin.NewToken) admin.MadeToken {
 }
 
 func TestATokenOpensWhatItIsForAndNothingElse(t *testing.T) {
+	t.Parallel()
 	d := started(t)
 	for _, name := range []directory.SourceName{"okta", "entra"} {
 		if _, err := d.service.AddSource(t.Context(), byDemo, admin.NewSource{Name: name, Kind: directory.KindSCIM}); err != nil {
@@ -124,6 +125,7 @@ func isAllowed(t *testing.T, err, refusal error) bool {
 // TestEveryRouteWantsCredentials asks every route without credentials, with a
 // wrong scheme, and with other kinds of token.
 func TestEveryRouteWantsCredentials(t *testing.T) {
+	t.Parallel()
 	d := started(t)
 	for _, path := range []string{
 		"/scim/okta/v2/Users", "/scim/okta/v2/Groups/1", "/scim/okta/v2/Bulk", "/scim/okta/v2/ServiceProviderConfig",

@@ -133,6 +133,7 @@ func newToken(t *testing.T, d *daemon, scopes ...string) (id, text string) {
 }
 
 func TestEnvoyAsksADaemon(t *testing.T) {
+	t.Parallel()
 	d, stop := startDaemon(t)
 	_, grant := settle(t, d)
 	_, token := newToken(t, d)
@@ -186,6 +187,7 @@ func TestEnvoyAsksADaemon(t *testing.T) {
 }
 
 func TestTheGoClientAsksADaemon(t *testing.T) {
+	t.Parallel()
 	d, _ := startDaemon(t)
 	kim, grant := settle(t, d)
 	_, token := newToken(t, d, "evaluate", "search", "permissions")
@@ -258,6 +260,7 @@ func gathered[T any](results func(func(T, error) bool)) (all []T) {
 // TestWatchersOfTwoReplicas: what one replica writes, watchers of both are
 // told; who was told by one goes on at the other.
 func TestWatchersOfTwoReplicas(t *testing.T) {
+	t.Parallel()
 	shared := "store: " + storetest.Postgres(t)
 	one, stopOne := startDaemon(t, shared)
 	two, _ := startDaemon(t, shared)
@@ -356,6 +359,7 @@ func TestWatchersOfTwoReplicas(t *testing.T) {
 // TestNginxAsksADaemon runs the real nginx with the configuration that
 // deploy/proxies recommends.
 func TestNginxAsksADaemon(t *testing.T) {
+	t.Parallel()
 	binary, err := exec.LookPath("nginx")
 	if err != nil {
 		const msg = "nginx is missing: apt-get install nginx-light"
@@ -489,6 +493,7 @@ func startNginx(t *testing.T, binary string, replace map[string]string) (socket 
 // TestAReloadTakesTheRoutesOver, over TLS: a good file as a whole, a bad one not
 // at all.
 func TestAReloadTakesTheRoutesOver(t *testing.T) {
+	t.Parallel()
 	certs := ldaptest.WriteCerts(t, t.TempDir())
 	d, _ := startDaemon(t, "tls: {cert: "+certs.Server+", key: "+certs.ServerKey+"}")
 	settle(t, d)

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,6 +36,9 @@ one of the daemon on --data, or the address that --server names.`,
 			}
 			cfg, err := a.load()
 			if err != nil {
+				return err
+			}
+			if err := runsOn(cmd.Context(), cfg); err != nil {
 				return err
 			}
 			return a.readyAt(cmd.Context(), "http://"+reachable(opsAddress(cfg))+path)
@@ -67,6 +72,23 @@ func (a *app) readyAt(ctx context.Context, address string) error {
 		return errors.New("not ready\n" + strings.TrimSpace(string(text)))
 	}
 	return nil
+}
+
+// runsOn says so if no daemon runs on the data folder. Whoever listens on the
+// default address then is somebody else. A daemon whose address is configured is
+// asked there: its folder may be out of reach for who asks.
+func runsOn(ctx context.Context, cfg *config.Config) error {
+	if _, configured := cfg.Origins()["ops_listen"]; configured {
+		return nil
+	}
+	conn, err := dialSocket(ctx, filepath.Join(cfg.Data, socketName))
+	switch {
+	case err == nil:
+		return conn.Close()
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED):
+		return unreachable(fmt.Errorf("no daemon runs on %s; name its folder with --data, or start one with usherd serve", cfg.Data))
+	}
+	return nil // the socket is its owner's only
 }
 
 // opsAddress is the address that a running daemon recorded, else the configured

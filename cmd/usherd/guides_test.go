@@ -11,6 +11,7 @@ import (
 // TestTheGuidesNameRealCommands: every command of the guides to directories is
 // one of this binary, with flags and arguments that it takes.
 func TestTheGuidesNameRealCommands(t *testing.T) {
+	t.Parallel()
 	guides, err := filepath.Glob("../../docs/connect-*.md")
 	if err != nil || len(guides) < 3 {
 		t.Fatalf("guides: %v, %v", guides, err)

@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs the stories of testdata: what operators, identity providers
 // and applications do, against the real binary.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, ContinueOnError: os.Getenv("USHERD_TEST_CONTINUE") != "",
 		Setup: func(env *testscript.Env) error {
@@ -53,7 +54,7 @@ func TestScripts(t *testing.T) {
 }
 
 // patience is how long a condition may take to come true on a loaded machine.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // eventually asks until the answer is nil.
 func eventually(ts *testscript.TestScript, limit time.Duration, what string, ask func() error) {

@@ -15,6 +15,7 @@ import (
 )
 
 func TestTokensAreWarnedAboutAtThirtySevenAndOneDays(t *testing.T) {
+	t.Parallel()
 	st, err := store.Open(t.Context(), store.Config{DSN: filepath.Join(t.TempDir(), "usherd.db")})
 	if err != nil {
 		t.Fatal(err)
