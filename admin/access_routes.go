@@ -121,6 +121,7 @@ var routeNeeds = map[string]Action{
 	"GET /api/v1/jobs/{id}":                          SignedIn,
 	"GET /api/v1/jobs/{id}/items":                    SignedIn,
 	"POST /api/v1/jobs/{id}/cancel":                  SignedIn,
+	"POST /api/v1/jobs/{id}/revert":                  SignedIn,
 	"POST /api/v1/mappings":                          WritePolicy,
 	"PUT /api/v1/mappings/{name}":                    WritePolicy,
 	"DELETE /api/v1/mappings/{name}":                 WritePolicy,

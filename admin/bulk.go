@@ -27,6 +27,7 @@ type BulkItem struct {
 	Changed bool   `json:"changed"`
 	Error   string `json:"error,omitempty"`
 	Code    string `json:"code,omitempty"` // of the problem
+	Note    string `json:"note,omitempty"` // what to know of it; of a revert, what it does
 }
 
 // A BulkResult is what came of all.
@@ -69,26 +70,11 @@ func (s *Service) RunBulk(ctx context.Context, by directory.Actor, b Bulk, each 
 	}
 	out := BulkResult{Items: make([]BulkItem, 0, len(names))}
 	for _, name := range names {
-		item := BulkItem{Name: name}
 		if err := ctx.Err(); err != nil {
 			return out, err
 		}
 		done, err := do(context.WithoutCancel(ctx), by, b, name) // whole or not at all
-		if err != nil {
-			p := ProblemOf(err)
-			item.Error, item.Code = p.Error(), p.Code()
-			out.Failed++
-		} else {
-			item.OK, item.Changed = true, done.Changed
-			out.Done++
-			if done.Changed {
-				out.Revision, out.Stamp = done.Revision, done.Stamp
-			}
-		}
-		out.Items = append(out.Items, item)
-		if each != nil {
-			each(item)
-		}
+		out.add(BulkItem{Name: name}, done, err, each)
 	}
 	return out, nil
 }

@@ -15,15 +15,27 @@ type BulkPreview struct {
 	NoOwner bool       `json:"no_owner,omitempty"` // nobody would own the organization: some would be refused
 }
 
+// result is p in the form of what was done.
+func (p *BulkPreview) result() BulkResult {
+	return BulkResult{Items: p.Items, Done: len(p.Items) - p.Failed, Failed: p.Failed, Preview: &p.Difference, NoOwner: p.NoOwner}
+}
+
 // PreviewBulk checks every item like [Service.RunBulk] does, and says what all
 // of those that are allowed would lead to together. Nothing is altered.
 func (s *Service) PreviewBulk(ctx context.Context, by directory.Actor, b Bulk) (BulkPreview, error) {
+	return s.previewMany(ctx, func(ctx context.Context, quick *Service) (BulkResult, error) {
+		return quick.RunBulk(ctx, by, b, nil)
+	})
+}
+
+// previewMany says what many actions, which run performs, would lead to together.
+func (s *Service) previewMany(ctx context.Context, run func(context.Context, *Service) (BulkResult, error)) (BulkPreview, error) {
 	var all gathering
 	quick, err := s.frozen(ctx)
 	if err != nil {
 		return BulkPreview{}, err
 	}
-	done, err := quick.RunBulk(context.WithValue(ctx, gatherKey{}, &all), by, b, nil)
+	done, err := run(context.WithValue(ctx, gatherKey{}, &all), quick)
 	if err != nil {
 		return BulkPreview{}, err
 	}

@@ -39,6 +39,7 @@ const (
 type Job struct {
 	ID       string             `json:"id"`
 	Do       string             `json:"do"`
+	Of       string             `json:"of,omitempty"` // the job that a revert takes back
 	State    JobState           `json:"state"`
 	By       string             `json:"by"`
 	Total    int                `json:"total"`
@@ -69,13 +70,25 @@ func (s *Service) StartBulk(ctx context.Context, by directory.Actor, b Bulk) (Jo
 	if _, err := s.authority(ctx, by); err != nil {
 		return Job{}, err
 	}
+	return s.startJob(ctx, by, b.Do, "", len(b.Users)+len(b.Groups), func(ctx context.Context, by directory.Actor, each func(BulkItem)) (BulkResult, error) {
+		return s.RunBulk(ctx, by, b, each)
+	})
+}
+
+// A jobWork is what a job does; it tells each of every result.
+type jobWork func(ctx context.Context, by directory.Actor, each func(BulkItem)) (BulkResult, error)
+
+// startJob queues work. Its audit records have the job's id as their request.
+func (s *Service) startJob(ctx context.Context, by directory.Actor, do, of string, total int, work jobWork) (Job, error) {
+	id := directory.NewID()
+	by.Request = id
 	job := keptJob{Actor: by, Job: Job{
-		ID: directory.NewID(), Do: b.Do, State: JobQueued, By: by.Kind + ":" + by.Name,
-		Total: len(b.Users) + len(b.Groups), Created: s.Now().UTC().Truncate(time.Millisecond),
+		ID: id, Do: do, Of: of, State: JobQueued, By: by.Kind + ":" + by.Name,
+		Total: total, Created: s.Now().UTC().Truncate(time.Millisecond),
 	}}
 	return job.Job, s.jobs.put(func() (*waitingJob, error) {
 		kept, err := s.keepJob(ctx, directory.Kept{Key: job.ID}, &job)
-		return &waitingJob{job, kept, b}, err
+		return &waitingJob{job, kept, work}, err
 	})
 }
 

@@ -15,7 +15,7 @@ import (
 type waitingJob struct {
 	job  keptJob
 	kept directory.Kept
-	bulk Bulk
+	work jobWork
 }
 
 // A jobQueue hands jobs to whoever runs them.
@@ -134,7 +134,7 @@ func (s *Service) runJob(life, ctx context.Context, next *waitingJob) error {
 	var err error
 	var out BulkResult
 	if !r.cancelled() {
-		out, err = s.RunBulk(ctx, next.job.Actor, next.bulk, func(item BulkItem) { r.take(keep, item) })
+		out, err = next.work(ctx, next.job.Actor, func(item BulkItem) { r.take(keep, item) })
 	}
 	close(beating)
 	heart.Wait()

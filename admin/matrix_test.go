@@ -165,6 +165,7 @@ func requests() []request {
 	add("GET /api/v1/jobs/{id}", "unknown", "/api/v1/jobs/unknown", "")
 	add("GET /api/v1/jobs/{id}/items", "unknown", "/api/v1/jobs/unknown/items", "")
 	add("POST /api/v1/jobs/{id}/cancel", "unknown", "/api/v1/jobs/unknown/cancel", "")
+	add("POST /api/v1/jobs/{id}/revert", "unknown", "/api/v1/jobs/unknown/revert", "")
 	add("GET /api/v1/webhooks", "", "/api/v1/webhooks", "")
 	add("POST /api/v1/webhooks", "", "/api/v1/webhooks", `{"url":"https://example.com/hook"}`)
 	for _, pattern := range []string{

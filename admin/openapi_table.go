@@ -102,6 +102,7 @@ var operations = map[string]operation{
 	"GET /api/v1/jobs/{id}":         {summary: "Show how far a job is", answer: Job{}},
 	"GET /api/v1/jobs/{id}/items":   {summary: "List what came of each item of a job", query: listing, answer: list[BulkItem]{}, many: whole},
 	"POST /api/v1/jobs/{id}/cancel": {summary: "Stop a job after the item that it is at", answer: Job{}},
+	"POST /api/v1/jobs/{id}/revert": {summary: "Take back what a job did, as a job; with dry_run as a preview", answer: Job{}, status: http.StatusAccepted, also: map[int]any{http.StatusOK: BulkResult{}}},
 
 	"GET /api/v1/groups":                         {summary: "List groups", query: and(listing, "q", "name", "source", "status", "project", "role", "empty", "sort", "offset"), answer: Listing[ListedGroup]{}, many: cut},
 	"POST /api/v1/groups":                        {summary: "Create a local group", body: NewGroup{}, answer: MadeGroup{}, status: http.StatusCreated},

@@ -50,6 +50,7 @@ var problems = []struct {
 	{ErrTests, http.StatusUnprocessableEntity, "policy-tests-fail", "Tests of the policy fail"},
 	{ErrStale, http.StatusConflict, "stale", "What was looked at has changed"},
 	{ErrLastOwner, http.StatusConflict, "last-owner", "Nobody would own the organization"},
+	{errIrreversible, http.StatusConflict, "irreversible", "It can't be reverted"},
 	{errNoVersion, http.StatusPreconditionRequired, "version-required", "Say which version you saw"},
 	{errKeyReused, http.StatusUnprocessableEntity, "idempotency-key-reused", "The key was used for another request"},
 	{errInFlight, http.StatusConflict, "in-flight", "The same request is being performed"},

@@ -253,7 +253,7 @@ func (a *API) runBulk(c call) (answer, error) {
 	}
 	if dryRun(c.Context()) {
 		p, err := a.Service.PreviewBulk(c.Context(), c.by, b)
-		return bulkAnswer(BulkResult{Items: p.Items, Done: len(p.Items) - p.Failed, Failed: p.Failed, Preview: &p.Difference, NoOwner: p.NoOwner}, err)
+		return bulkAnswer(p.result(), err)
 	}
 	if strings.Contains(c.Header.Get("Prefer"), "respond-async") {
 		return started(a.Service.StartBulk(c.Context(), c.by, b))

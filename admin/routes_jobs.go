@@ -10,6 +10,7 @@ func (a *API) jobRoutes() map[string]handler {
 		"GET /api/v1/jobs/{id}":         func(c call) (answer, error) { return outcome(a.Service.Job(c.Context(), c.PathValue("id"))) },
 		"GET /api/v1/jobs/{id}/items":   func(c call) (answer, error) { return listOf(a.Service.JobItems(c.Context(), c.PathValue("id"))) },
 		"POST /api/v1/jobs/{id}/cancel": a.cancelJob,
+		"POST /api/v1/jobs/{id}/revert": a.revertJob,
 	}
 }
 
@@ -34,4 +35,13 @@ func (a *API) cancelJob(c call) (answer, error) {
 		return outcome(a.Service.Job(c.Context(), c.PathValue("id")))
 	}
 	return outcome(a.Service.CancelJob(WithPrincipal(c.Context(), c.by), c.PathValue("id")))
+}
+
+func (a *API) revertJob(c call) (answer, error) {
+	ctx := WithPrincipal(c.Context(), c.by)
+	if dryRun(ctx) {
+		p, err := a.Service.PreviewRevert(ctx, c.by, c.PathValue("id"))
+		return outcome(p.result(), err)
+	}
+	return started(a.Service.StartRevert(ctx, c.by, c.PathValue("id")))
 }
