@@ -77,7 +77,8 @@ func (a *app) sourceSet() *cobra.Command {
 		Use:   "set NAME KEY=VALUE…",
 		Short: "Alter settings of a source",
 		Long: `Alter settings of a source. A value is JSON, or else text; @FILE reads JSON from a
-file; nothing after the = takes the setting away. A dot leads into an object.
+file, but for @every 15m, @hourly and the like, which are schedules; nothing after
+the = takes the setting away. A dot leads into an object.
 
 Of a scim source: profile, link (with, by, domains) and schemas, a list of
 extension schemas in the form of RFC 7643, section 7. Of an ldap source: what
@@ -85,7 +86,8 @@ usherd source add takes.`,
 		Example: `  usherd source set okta profile=okta
   usherd source set okta link.with='["corp-ad"]' link.by=email link.domains='["corp.example"]'
   usherd source set okta schemas=@schemas.json
-  usherd source set okta link=`,
+  usherd source set okta link=
+  usherd source set corp schedule='@every 15m'`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			c, err := a.connect(cmd.Context(), false)
@@ -147,11 +149,18 @@ func settingsChange(settings json.RawMessage, assignments []string) (map[string]
 	return change, nil
 }
 
+// isDescriptor tells the descriptors of a schedule, such as @every 15m, from the
+// names of files. A file of such a name is ./every.
+func isDescriptor(text string) bool {
+	word, _, _ := strings.Cut(text, " ")
+	return slices.Contains([]string{"@every", "@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"}, word)
+}
+
 func settingValue(text string) (any, error) {
 	if text == "" {
 		return nil, nil //nolint:nilnil // takes the setting away
 	}
-	if file, ok := strings.CutPrefix(text, "@"); ok {
+	if file, ok := strings.CutPrefix(text, "@"); ok && !isDescriptor(text) {
 		raw, err := os.ReadFile(file)
 		if err != nil {
 			return nil, usage("%w", err)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,22 +21,31 @@ import (
 const watchEvery = time.Second
 
 // watched puts a question that runs a source, and tells on stderr how far the
-// run has come until there is an answer.
-func (a *app) watched(ctx context.Context, source string, q question) ([]byte, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+// run has come until there is an answer. Both go through one client: without a
+// daemon the store is ours alone for as long as it is open.
+func (a *app) watched(ctx context.Context, source string, q question) (text []byte, err error) {
+	if err := a.checkFormat(); err != nil {
+		return nil, err
+	}
+	c, err := a.connect(ctx, q.makes)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	watching, enough := context.WithCancel(ctx)
+	defer enough()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		a.watch(ctx, source)
+		a.watch(watching, c, source)
 	}()
-	text, err := a.answer(ctx, q)
-	cancel()
+	text, err = c.call(ctx, q.method, q.path, q.body)
+	enough()
 	<-done
 	return text, err
 }
 
-func (a *app) watch(ctx context.Context, source string) {
+func (a *app) watch(ctx context.Context, c *client, source string) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	show := newProgress(a.stderr)
@@ -46,15 +56,15 @@ func (a *app) watch(ctx context.Context, source string) {
 			return
 		case <-tick.C:
 		}
-		if run, ok := a.underWay(ctx, source); ok {
+		if run, ok := underWay(ctx, c, source); ok {
 			show.tell(run.Counts)
 		}
 	}
 }
 
 // underWay returns the run of a source that is under way.
-func (a *app) underWay(ctx context.Context, source string) (directory.Run, bool) {
-	text, err := a.answer(ctx, question{method: http.MethodGet, path: "/api/v1/sync?runs=1&source=" + url.QueryEscape(source)})
+func underWay(ctx context.Context, c *client, source string) (directory.Run, bool) {
+	text, err := c.call(ctx, http.MethodGet, "/api/v1/sync?runs=1&source="+url.QueryEscape(source), nil)
 	var status struct {
 		Items []struct {
 			Last directory.Run `json:"last"`
