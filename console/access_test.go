@@ -72,6 +72,7 @@ func (s *shop) grouped(name string, members ...directory.UserID) directory.Group
 }
 
 func TestExplainShowsThePathsOfAnAnswer(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	b := s.browse()
 	s.enter(b, s.owner)
@@ -88,14 +89,14 @@ func TestExplainShowsThePathsOfAnAnswer(t *testing.T) {
 		b.click("form.ask button.primary")
 		b.sees("Ana Pérez may access part-list")
 		b.until(`document.querySelector(".chain.wins").innerText.includes("Engineering") && document.querySelector(".chain.wins").innerText.includes("SCIM: okta") && document.querySelector(".chain.wins").innerText.includes("engineers")`, "the winning path")
-		b.looks("explain-yes")
+		b.look("explain-yes")
 	})
 	t.Run("a no says who can change it, and how", func(t *testing.T) {
 		b.open("/explain?user=ben%40example.com&what=access+feature%2Fpart-list")
 		b.sees("Ben Ode may not access part-list")
 		b.sees("usherd user grant ben@example.com")
 		b.sees("grants.manage")
-		b.looks("explain-no")
+		b.look("explain-no")
 	})
 	t.Run("somebody unknown is said, with who may be meant", func(t *testing.T) {
 		b.open("/explain?user=nobody%40example.com&what=access+feature%2Fpart-list")
@@ -109,6 +110,7 @@ func TestExplainShowsThePathsOfAnAnswer(t *testing.T) {
 }
 
 func TestExplainAnswersOfThePastAndAsJSON(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	before := s.revision()
 	s.policy("mappings: []\ntests: []\n")

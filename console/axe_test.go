@@ -42,3 +42,26 @@ func (b *browser) everyLook(f func(look string)) {
 	}
 	b.resize(1280)
 }
+
+// look runs axe over the page light and wide, and dark and narrow, fails the
+// test if it is wider than the window, and keeps screenshots of every look.
+func (b *browser) look(name string) {
+	b.t.Helper()
+	b.everyLook(func(look string) {
+		switch look {
+		case "light-1280", "dark-390":
+			b.axe()
+			b.fits()
+		}
+		b.shoot(name + "-" + look)
+	})
+}
+
+// fits fails the test if the page is wider than the window.
+func (b *browser) fits() {
+	b.t.Helper()
+	if over := eval[float64](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); over > 0 {
+		wide := eval[string](b, `[...document.querySelectorAll("main *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll, pre")).slice(0, 3).map(e => e.outerHTML.slice(0, 120)).join("\n")`)
+		b.t.Errorf("%s is %v px wider than the window: %s", eval[string](b, "location.pathname"), over, wide)
+	}
+}

@@ -3,13 +3,14 @@ package console_test
 import "testing"
 
 func TestTheCatalogueIsReadAndEdited(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	b := s.browse()
 	s.enter(b, s.owner)
 	order := `[...document.querySelectorAll("tr[id^=feature-]")].map(r => r.id.slice(8)).join()`
 	t.Run("features move by keys", func(t *testing.T) {
 		b.open("/catalogue")
-		b.looks("catalogue")
+		b.look("catalogue")
 		eval[bool](b, `(document.querySelector('button[aria-label="Move help up"]').focus(), true)`)
 		b.keys("\r")
 		b.until(order+` === "part-list,help,reports"`, "help before reports")
@@ -24,7 +25,7 @@ func TestTheCatalogueIsReadAndEdited(t *testing.T) {
 		b.fill("#monthly", "5.00")
 		b.press("Save")
 		b.sees("+1.00")
-		b.looks("catalogue-price")
+		b.look("catalogue-price")
 		b.press("Apply")
 		b.sees("5.00 EUR")
 	})

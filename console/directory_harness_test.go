@@ -95,18 +95,6 @@ func (w *town) can(user directory.UserID, action, resource, project string) bool
 	return a.Decision
 }
 
-// looks shoots a page in every look, and has axe test it light and wide, and
-// dark and narrow.
-func (b *browser) looks(name string) {
-	b.t.Helper()
-	b.everyLook(func(look string) {
-		b.shoot(name + "-" + look)
-		if look == "light-1280" || look == "dark-390" {
-			b.axe()
-		}
-	})
-}
-
 // choose picks an option of a select by its words.
 func (b *browser) choose(sel, words string) {
 	b.t.Helper()

@@ -9,6 +9,7 @@ import (
 )
 
 func TestRowI1GroupsPage(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.crowd(w.crew, 7)
 	b := w.browse()
@@ -20,7 +21,7 @@ func TestRowI1GroupsPage(t *testing.T) {
 		b.sees("+3")
 		b.sees("11 users, with their groups")
 		b.until(`document.querySelector("section.pane").innerText.includes("Engineering")`, "a group beside a user")
-		b.looks("groups")
+		b.look("groups")
 	})
 	t.Run("searches both at once", func(t *testing.T) {
 		b.open("/groups")
@@ -35,11 +36,12 @@ func TestRowI1GroupsPage(t *testing.T) {
 		b.open("/groups")
 		b.click(`a[href$="` + string(w.engineering) + `/privileges/access"]`)
 		b.sees("From mapping engineers – change it there")
-		b.looks("group-locked")
+		b.look("group-locked")
 	})
 }
 
 func TestRowI2EditAGroup(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	b := w.browse()
 	w.enter(b, w.owner)
@@ -52,7 +54,7 @@ func TestRowI2EditAGroup(t *testing.T) {
 		b.click("form.stack button.primary")
 		b.sees("Saved.")
 		b.sees("Site team")
-		b.looks("group-details")
+		b.look("group-details")
 	})
 	t.Run("adds members by the selector, with the keyboard", func(t *testing.T) {
 		b.open(at)
@@ -65,7 +67,7 @@ func TestRowI2EditAGroup(t *testing.T) {
 		b.until(`document.activeElement.name === "pick"`, "the focus at the found one")
 		b.keys(" ")
 		b.sees("1 picked")
-		b.looks("group-selector")
+		b.look("group-selector")
 		b.until(`document.activeElement.name === "pick"`, "the focus kept")
 		b.keys(kb.Enter)
 		b.sees("1 member added to Site team.")
@@ -97,7 +99,7 @@ func TestRowI2EditAGroup(t *testing.T) {
 		}
 		b.open(at + "/block")
 		b.sees("This lowers the bill: -2 seats of part-list; -8.00 EUR a month.")
-		b.looks("group-block")
+		b.look("group-block")
 		b.click("form.confirm button.danger")
 		b.sees("The group is blocked.")
 		if w.can(w.eve, "access", "feature/part-list", "") {
@@ -119,11 +121,12 @@ func TestRowI2EditAGroup(t *testing.T) {
 		b.open("/groups/" + string(w.engineering))
 		b.sees("Members are managed by okta – change them there.")
 		b.until(`document.querySelector('a[href$="/add"]') === null`, "no selector")
-		b.looks("group-members")
+		b.look("group-members")
 	})
 }
 
 func TestRowI3AndI5EditPrivilegesOfAGroup(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	b := w.browse()
 	w.enter(b, w.owner)
@@ -133,10 +136,10 @@ func TestRowI3AndI5EditPrivilegesOfAGroup(t *testing.T) {
 		b.open(at + "access")
 		b.click(`input[name="g"][value="access:part-list"]`)
 		b.sees("+1 −0 not saved")
-		b.looks("privileges-access")
+		b.look("privileges-access")
 		b.press("Preview and save")
 		b.sees("This raises the bill: +1 seat of part-list; +4.00 EUR a month.")
-		b.looks("privileges-preview")
+		b.look("privileges-preview")
 		b.press("Save")
 		b.sees("Every member has it now.")
 		if !w.can(w.eve, "access", "feature/part-list", "") {
@@ -147,7 +150,7 @@ func TestRowI3AndI5EditPrivilegesOfAGroup(t *testing.T) {
 		b.open(at + "role")
 		b.click(`li:first-child > label input[data-branch]`)
 		b.sees("+2 −0 not saved")
-		b.looks("privileges-role")
+		b.look("privileges-role")
 		b.press("Preview and save")
 		b.sees("Only access is billed")
 		b.sees("The bill does not change.")
@@ -165,7 +168,7 @@ func TestRowI3AndI5EditPrivilegesOfAGroup(t *testing.T) {
 		b.sees("Every member has it now.")
 		b.open(at + "integration")
 		b.choose(`select[name="integration:aws-prod"]`, "consumer")
-		b.looks("privileges-integration")
+		b.look("privileges-integration")
 		b.press("Preview and save")
 		b.sees("+ integration aws-prod: consumer")
 		b.press("Save")
@@ -176,7 +179,7 @@ func TestRowI3AndI5EditPrivilegesOfAGroup(t *testing.T) {
 	})
 	t.Run("keeps what others did meanwhile, and says it", func(t *testing.T) {
 		b.open(at + "roles")
-		b.looks("privileges-roles")
+		b.look("privileges-roles")
 		w.apply(directory.PutGrant{Grant: directory.Grant{Group: w.crew, Role: directory.RoleViewer, Origin: directory.ByHand}})
 		b.click(`input[name="g"][value="roles:releaser"]`)
 		b.press("Preview and save")
@@ -199,6 +202,6 @@ func TestRowI3AndI5EditPrivilegesOfAGroup(t *testing.T) {
 	t.Run("lists all that it gives", func(t *testing.T) {
 		b.open(at + "all")
 		b.sees("aws-prod")
-		b.looks("privileges-all")
+		b.look("privileges-all")
 	})
 }

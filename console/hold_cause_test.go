@@ -6,6 +6,7 @@ import (
 )
 
 func TestLikelyCauseOfAHeldPlan(t *testing.T) {
+	t.Parallel()
 	many := func(op, kind string, dns ...string) (out []syncItem) {
 		for _, dn := range dns {
 			out = append(out, syncItem{Op: op, Kind: kind, DN: dn})

@@ -16,9 +16,6 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// patience is how long a test waits for what must come.
-const patience = 10 * time.Second
-
 // hostile are names that would do harm where they are not told from markup,
 // formulas, headers, terminal control or templates.
 var hostile = []string{
@@ -67,6 +64,7 @@ func besieged(t *testing.T) (*house, directory.UserID, *bytes.Buffer) {
 var besiegedPaths = []string{"/users", "/groups", "/sources/okta", "/settings/tokens", "/audit", "/settings/admins", "/search?q="}
 
 func TestHostileNamesAreInertInTheBrowser(t *testing.T) {
+	t.Parallel()
 	h, owner, _ := besieged(t)
 	b := h.browse()
 	said := b.listen()
@@ -100,6 +98,7 @@ func TestHostileNamesAreInertInTheBrowser(t *testing.T) {
 }
 
 func TestHostileNamesAreInertInCSVHeadersAndLogs(t *testing.T) {
+	t.Parallel()
 	h, owner, logged := besieged(t)
 	client := h.signedIn(owner)
 	for _, path := range []string{"/users", "/groups", "/settings/tokens", "/audit"} {
@@ -151,6 +150,7 @@ func TestHostileNamesAreInertInCSVHeadersAndLogs(t *testing.T) {
 // TestNamesOfControlCharactersAreRefused: what would break lines and terminals
 // never gets in.
 func TestNamesOfControlCharactersAreRefused(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	client := h.signedIn(h.user("owner@example.com", directory.RoleOwner))
 	for _, name := range []string{"a\r\nb", "a\x1b[31mb", "a\x00b"} {

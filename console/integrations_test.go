@@ -7,6 +7,7 @@ import (
 )
 
 func TestRowsD1D2D3MemberAccessOfAnIntegration(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.apply(directory.PutGrant{Grant: directory.Grant{User: s.ben, Role: directory.RoleCollaborator, Origin: directory.ByHand, By: "test"}})
 	b := s.browse()
@@ -14,7 +15,7 @@ func TestRowsD1D2D3MemberAccessOfAnIntegration(t *testing.T) {
 	t.Run("D1: the table of what Roles give on integrations", func(t *testing.T) {
 		b.open("/integrations")
 		b.sees("AWS production")
-		b.looks("integrations")
+		b.look("integrations")
 		b.press("AWS production")
 		b.sees("What Roles give here")
 		for role, want := range map[string]string{
@@ -26,7 +27,7 @@ func TestRowsD1D2D3MemberAccessOfAnIntegration(t *testing.T) {
 				t.Errorf("Role %s gives %q, want %q", role, got, want)
 			}
 		}
-		b.looks("integration")
+		b.look("integration")
 	})
 	row := func(name string) string {
 		return `[...document.querySelectorAll("tr[data-row]")].find(r => r.cells[0].innerText.includes("` + name + `"))`
@@ -41,7 +42,7 @@ func TestRowsD1D2D3MemberAccessOfAnIntegration(t *testing.T) {
 		b.until(`document.querySelectorAll("#found .choice").length === 2 && document.querySelector("#found .picked").innerText.includes("Ana")`, "Ana picked, Sales found")
 		b.click("#found .choice:not(.picked) input[name=pick]")
 		b.choose("#level", "consumer")
-		b.looks("integration-add")
+		b.look("integration-add")
 		b.press("Add")
 		b.sees("2 added as Consumer.")
 		b.until(row("Ana Pérez")+`.cells[2].innerText === "Consumer"`, "Ana's level")
@@ -51,7 +52,7 @@ func TestRowsD1D2D3MemberAccessOfAnIntegration(t *testing.T) {
 		b.until(row("Ben Ode")+`.querySelector('button[aria-label="Remove Ben Ode"]').getAttribute("aria-disabled") === "true"`, "Remove greyed out")
 		b.until(row("Ben Ode")+`.innerText.includes("From Role collaborator")`, "the Role")
 		b.until(row("Ben Ode")+`.innerText.includes("change it in Roles")`, "where it is changed")
-		b.looks("integration-members")
+		b.look("integration-members")
 	})
 	set := func(name, level string) {
 		eval[bool](b, `((r) => { r.querySelector("select").value = "`+level+`"; r.querySelector("form button").click(); return true; })(`+row(name)+`)`)
@@ -72,7 +73,7 @@ func TestRowsD1D2D3MemberAccessOfAnIntegration(t *testing.T) {
 	t.Run("D2: what is assigned here is removed after a look", func(t *testing.T) {
 		b.click(`a[aria-label="Remove okta/Sales"]`)
 		b.sees("Nobody gains or loses anything.") // Ben has it from his Role
-		b.looks("integration-remove")
+		b.look("integration-remove")
 		b.press("Remove")
 		b.sees("Removed.")
 		b.until("!"+row("okta/Sales"), "the group gone")
@@ -83,6 +84,6 @@ func TestRowsD1D2D3MemberAccessOfAnIntegration(t *testing.T) {
 		b.press("Add")
 		b.sees("Integration jira added.")
 		b.open("/integrations/aws-prod/activity")
-		b.looks("integration-activity")
+		b.look("integration-activity")
 	})
 }

@@ -33,6 +33,7 @@ func (b *browser) at(path string) {
 
 // TestTheCommonTasksNeedNoMouse does the ten commonest tasks by keys alone.
 func TestTheCommonTasksNeedNoMouse(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.console.Machine = machine{}
 	owner := h.user("owner@example.com", directory.RoleOwner)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestRowI5AMappingShowsWhatItWouldDoBeforeItDoesIt(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	b := s.browse()
 	s.enter(b, s.owner)
@@ -17,7 +18,7 @@ func TestRowI5AMappingShowsWhatItWouldDoBeforeItDoesIt(t *testing.T) {
 		b.sees("okta: name Engineering")
 		b.sees("access part-list")
 		b.sees("1 group")
-		b.looks("mappings")
+		b.look("mappings")
 	})
 	t.Run("added access raises the bill, as somebody types", func(t *testing.T) {
 		b.open("/mappings/new")
@@ -29,7 +30,7 @@ func TestRowI5AMappingShowsWhatItWouldDoBeforeItDoesIt(t *testing.T) {
 		b.until(`document.querySelector("#preview").innerText.includes("raises the bill")`, "the bill")
 		b.until(`document.querySelector("#preview").innerText.includes("+4.00")`, "the money")
 		b.until(`document.querySelector("#preview").innerText.includes("tests pass")`, "the tests")
-		b.looks("mapping-editor")
+		b.look("mapping-editor")
 	})
 	t.Run("what would be more than the preview showed is refused, and said", func(t *testing.T) {
 		cyd := s.pushed("cyd@example.com", "Cyd")
@@ -44,7 +45,7 @@ func TestRowI5AMappingShowsWhatItWouldDoBeforeItDoesIt(t *testing.T) {
 		b.press("Apply")
 		b.sees("Mapping sellers applied.")
 		b.sees("follows the name")
-		b.looks("mapping")
+		b.look("mapping")
 		b.open("/explain?user=ben%40example.com&what=access+feature%2Fpart-list")
 		b.sees("to which mapping sellers gives access part-list")
 	})
@@ -63,13 +64,14 @@ func TestRowI5AMappingShowsWhatItWouldDoBeforeItDoesIt(t *testing.T) {
 	t.Run("deleting shows who loses what, and takes it", func(t *testing.T) {
 		b.open("/mappings/sellers/delete")
 		b.sees("− access part-list")
-		b.looks("mapping-delete")
+		b.look("mapping-delete")
 		b.press("Delete")
 		b.sees("Mapping sellers deleted.")
 	})
 }
 
 func TestAnAdministrationRightIsTypedAndWaitsForConfirmation(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	b := s.browse()
 	s.enter(b, s.owner)
@@ -99,6 +101,7 @@ func TestAnAdministrationRightIsTypedAndWaitsForConfirmation(t *testing.T) {
 }
 
 func TestWhoMayNotChangeMappingsReadsThemWithTheReason(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	client := s.signedIn(s.user("reader@example.com", directory.RoleAuditor))
 	for path, want := range map[string]string{

@@ -2,16 +2,19 @@ package console_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,10 +34,18 @@ type provider struct {
 	signer *rsa.PrivateKey
 }
 
+// keys are those that providers sign with; making them takes longest here.
+var keys = sync.OnceValues(func() ([2]*rsa.PrivateKey, error) {
+	one, err := rsa.GenerateKey(rand.Reader, 2048)
+	other, errOther := rsa.GenerateKey(rand.Reader, 2048)
+	return [2]*rsa.PrivateKey{one, other}, errors.Join(err, errOther)
+})
+
 func newProvider(t testing.TB) *provider {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	made, err := keys()
 	must(t, err)
+	key := made[0]
 	p := &provider{t: t, key: key, signer: key, codes: map[string]url.Values{}, claims: map[string]any{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
@@ -168,6 +179,7 @@ func answer(t testing.TB, client *http.Client, back string) int {
 }
 
 func TestPeopleSignInWithTheirProvider(t *testing.T) {
+	t.Parallel()
 	h, p := withOIDC(t)
 	h.person("ana@example.com", "subject-1")
 	client := stranger(t)
@@ -177,7 +189,10 @@ func TestPeopleSignInWithTheirProvider(t *testing.T) {
 }
 
 func TestASignInIsRefusedUnlessEverythingFits(t *testing.T) {
-	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	t.Parallel()
+	h, p := withOIDC(t)
+	h.person("ana@example.com", "subject-1")
+	made, err := keys()
 	must(t, err)
 	for name, c := range map[string]struct {
 		claims map[string]any
@@ -189,19 +204,14 @@ func TestASignInIsRefusedUnlessEverythingFits(t *testing.T) {
 		"another nonce":            {map[string]any{"nonce": "replayed"}, nil, http.StatusBadRequest},
 		"no nonce":                 {map[string]any{"nonce": nil}, nil, http.StatusBadRequest},
 		"an expired token":         {map[string]any{"exp": time.Now().Add(-time.Hour).Unix()}, nil, http.StatusBadGateway},
-		"a key that is not theirs": {nil, other, http.StatusBadGateway},
+		"a key that is not theirs": {nil, made[1], http.StatusBadGateway},
 		"somebody unknown":         {map[string]any{"sub": "subject-2"}, nil, http.StatusForbidden},
 		"an e-mail that fits":      {map[string]any{"sub": "subject-2", "email": "ana@example.com", "email_verified": true}, nil, http.StatusForbidden},
 		"a userName that fits":     {map[string]any{"sub": "ana@example.com", "preferred_username": "ana@example.com"}, nil, http.StatusForbidden},
 		"a subject that is a list": {map[string]any{"sub": []string{"subject-1"}}, nil, http.StatusBadGateway},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h, p := withOIDC(t)
-			h.person("ana@example.com", "subject-1")
-			p.claims = c.claims
-			if c.signer != nil {
-				p.signer = c.signer
-			}
+			p.claims, p.signer = c.claims, cmp.Or(c.signer, p.key)
 			client := stranger(t)
 			if status := answer(t, client, h.ask(p, client)); status != c.status {
 				t.Errorf("status %d; want %d", status, c.status)
@@ -214,6 +224,7 @@ func TestASignInIsRefusedUnlessEverythingFits(t *testing.T) {
 }
 
 func TestAnAnswerBelongsToOneSignInOfOneBrowser(t *testing.T) {
+	t.Parallel()
 	h, p := withOIDC(t)
 	h.person("ana@example.com", "subject-1")
 	mine, theirs := stranger(t), stranger(t)
@@ -242,6 +253,7 @@ func TestAnAnswerBelongsToOneSignInOfOneBrowser(t *testing.T) {
 }
 
 func TestABindingOutlivesTheAttributeAndNotThePerson(t *testing.T) {
+	t.Parallel()
 	h, p := withOIDC(t)
 	ana := h.person("ana@example.com", "subject-1")
 	client := stranger(t)
@@ -261,6 +273,7 @@ func TestABindingOutlivesTheAttributeAndNotThePerson(t *testing.T) {
 }
 
 func TestADeadProviderIsNoFaultOfTheConsole(t *testing.T) {
+	t.Parallel()
 	h, p := withOIDC(t)
 	p.Close()
 	client := stranger(t)

@@ -6,6 +6,7 @@ import (
 )
 
 func TestTheFirstPageTellsWhatToDoNext(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	owner := h.user("owner@example.com", "owner")
 	b := h.browse()
@@ -13,10 +14,11 @@ func TestTheFirstPageTellsWhatToDoNext(t *testing.T) {
 	b.open("/")
 	b.sees("Connect a source")
 	b.sees("Say what there is")
-	b.looks("overview-first")
+	b.look("overview-first")
 }
 
 func TestTheFirstPageAndTheBillCountSeats(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	b := s.browse()
 	s.enter(b, s.owner)
@@ -25,11 +27,11 @@ func TestTheFirstPageAndTheBillCountSeats(t *testing.T) {
 	b.until(`!document.body.innerText.includes("Connect a source\n\nPeople")`, "a source connected")
 	b.sees("last heard of okta")
 	b.sees("policy.set")
-	b.looks("overview")
+	b.look("overview")
 	b.open("/billing")
 	b.sees("EUR a month")
 	b.until(`document.querySelectorAll("svg.chart polyline").length === 2`, "a chart for each feature")
-	b.looks("billing")
+	b.look("billing")
 	b.press("Part list")
 	b.sees("ana@example.com")
 	b.press("Explain")

@@ -13,6 +13,7 @@ func (b *browser) tick(id string) {
 }
 
 func TestRowU3EditPermissionsOfSelectedUsers(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	b := w.browse()
 	w.enter(b, w.owner)
@@ -26,7 +27,7 @@ func TestRowU3EditPermissionsOfSelectedUsers(t *testing.T) {
 		b.press("Edit permissions")
 		b.sees("Edit permissions of 2 users")
 		b.until(`document.querySelector('input[name="g"][value="access:viewer-3d"]').checked`, "what they share")
-		b.looks("permissions")
+		b.look("permissions")
 		b.click(`input[name="g"][value="access:viewer-3d"]`)
 		b.click(`input[name="g"][value="access:part-list"]`)
 		b.fill("#reason", "moved to the site")
@@ -34,7 +35,7 @@ func TestRowU3EditPermissionsOfSelectedUsers(t *testing.T) {
 		b.sees("This raises the bill: +2 seats of part-list; +8.00 EUR a month.")
 		b.sees("Memberships that stay in the directory and are hidden")
 		b.until(`document.querySelector('[aria-label="Hidden memberships"]').innerText.includes("Engineering")`, "the hidden membership")
-		b.looks("permissions-preview")
+		b.look("permissions-preview")
 		b.press("Apply")
 		b.sees("Permissions of 2 users were replaced.")
 		if w.can(w.ana, "access", "feature/viewer-3d", "") || !w.can(w.ana, "access", "feature/part-list", "") {
@@ -45,10 +46,10 @@ func TestRowU3EditPermissionsOfSelectedUsers(t *testing.T) {
 		b.open("/users/" + string(w.ana) + "/access")
 		b.sees("moved to the site")
 		b.sees("okta/Engineering")
-		b.looks("user-override")
+		b.look("user-override")
 		b.press("Follow the directory again")
 		b.sees("What the edit brought is taken back")
-		b.looks("user-follow")
+		b.look("user-follow")
 		b.click("form.confirm button.danger")
 		b.sees("This user follows the directory again.")
 		if !w.can(w.ana, "access", "feature/viewer-3d", "") || w.can(w.ana, "access", "feature/part-list", "") {
@@ -76,6 +77,7 @@ func TestRowU3EditPermissionsOfSelectedUsers(t *testing.T) {
 }
 
 func TestRowU1AndU2ProjectAdministrator(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	boss := w.user("boss@example.com")
 	w.apply(directory.PutGrant{Grant: directory.Grant{User: boss, Project: "alpha", Role: directory.RoleProjectAdmin, Origin: directory.ByHand}})
@@ -86,7 +88,7 @@ func TestRowU1AndU2ProjectAdministrator(t *testing.T) {
 	t.Run("row U1: makes a user group from the page of the project, and a notice confirms", func(t *testing.T) {
 		b.open("/projects")
 		b.sees("1 project")
-		b.looks("projects")
+		b.look("projects")
 		b.press("Alpha tower")
 		b.press("User groups")
 		b.sees("This project has no user groups yet.")
@@ -94,14 +96,14 @@ func TestRowU1AndU2ProjectAdministrator(t *testing.T) {
 		b.fill("#name", "Alpha cutters")
 		b.press("Access")
 		b.click(`input[name="g"][value="access:part-list"]`)
-		b.looks("group-new")
+		b.look("group-new")
 		b.click("form.stack button.primary")
 		b.sees("User group Alpha cutters was added.")
-		b.looks("project-groups")
+		b.look("project-groups")
 	})
 	t.Run("row U2: assigns a group to selected users, which replaces what they had there", func(t *testing.T) {
 		b.open("/projects/alpha")
-		b.looks("project-users")
+		b.look("project-users")
 		b.tick(string(w.eve))
 		b.press("Edit permissions")
 		b.click(`input[name="how"][value="assign"]`)
@@ -117,7 +119,7 @@ func TestRowU1AndU2ProjectAdministrator(t *testing.T) {
 	t.Run("shows Roles and activity of the project, and nothing outside", func(t *testing.T) {
 		b.open("/projects/alpha/roles")
 		b.sees("project-admin")
-		b.looks("project-roles")
+		b.look("project-roles")
 		b.open("/projects/beta")
 		b.sees("Not found")
 		b.open("/users/" + string(w.ana))
@@ -130,6 +132,7 @@ func TestRowU1AndU2ProjectAdministrator(t *testing.T) {
 }
 
 func TestProjectsAreMadeRenamedAndDeleted(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	b := w.browse()
 	w.enter(b, w.owner)
@@ -143,17 +146,18 @@ func TestProjectsAreMadeRenamedAndDeleted(t *testing.T) {
 	b.press("Save")
 	b.sees("Renamed.")
 	b.open("/projects/gamma/edit")
-	b.looks("project-edit")
+	b.look("project-edit")
 	b.press("Delete")
 	b.sees("Project Gamma house was deleted.")
 	w.group("Beta crew", "beta")
 	b.open("/projects/beta/edit")
 	b.sees("It can be deleted when nothing does.")
 	b.open("/projects/beta/activity")
-	b.looks("project-activity")
+	b.look("project-activity")
 }
 
 func TestBulkActionsOnUsersAndGroups(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.crowd(w.crew, 3)
 	b := w.browse()
@@ -165,7 +169,7 @@ func TestBulkActionsOnUsersAndGroups(t *testing.T) {
 		b.sees("3 selected")
 		b.press("Disable")
 		b.sees("Disable 3 users")
-		b.looks("bulk-disable")
+		b.look("bulk-disable")
 		b.click("form.panel button.primary")
 		b.sees("3 users disabled.")
 		b.open("/users?status=blocked")
@@ -188,7 +192,7 @@ func TestBulkActionsOnUsersAndGroups(t *testing.T) {
 		b.sees("1 can't be done")
 		b.click("form.panel button.primary")
 		b.sees("1 of 2 groups deleted, 1 failed")
-		b.looks("job")
+		b.look("job")
 	})
 	t.Run("asks for the number where an administrator loses a right", func(t *testing.T) {
 		second := w.user("second@example.com", directory.RoleAdmin)
@@ -203,13 +207,14 @@ func TestBulkActionsOnUsersAndGroups(t *testing.T) {
 }
 
 func TestRowI4HomePage(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	b := w.browse()
 	t.Run("is empty, with one sentence, without groups", func(t *testing.T) {
 		w.enter(b, w.eve)
 		b.open("/home")
 		b.sees("There is no feature here yet: ask an administrator for access.")
-		b.looks("home-empty")
+		b.look("home-empty")
 	})
 	t.Run("has the features in the order of the catalogue", func(t *testing.T) {
 		for _, key := range []string{"viewer-3d", "part-list"} {
@@ -219,11 +224,12 @@ func TestRowI4HomePage(t *testing.T) {
 		}
 		b.open("/home")
 		b.until(`document.querySelector("ol.features").innerText.indexOf("Part list") < document.querySelector("ol.features").innerText.indexOf("3D viewer")`, "the order")
-		b.looks("home")
+		b.look("home")
 	})
 }
 
 func TestRowL5FilterColumnsCSVAndRefresh(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	b := w.browse()
 	w.enter(b, w.owner)

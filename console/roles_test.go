@@ -7,6 +7,7 @@ import (
 )
 
 func TestRowL1RolesAndWhoHasThem(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.apply(directory.PutGrant{Grant: directory.Grant{User: s.ben, Role: directory.RoleProjectAdmin, Project: "alpha", Origin: directory.ByHand, By: "test"}})
 	b := s.browse()
@@ -18,14 +19,14 @@ func TestRowL1RolesAndWhoHasThem(t *testing.T) {
 		if want := "owner\t0\t--\t1\tOrganization"; got != want {
 			t.Errorf("the row of owner is %q, want %q", got, want)
 		}
-		b.looks("roles")
+		b.look("roles")
 	})
 	t.Run("its page shows its users with name, type, projects and via", func(t *testing.T) {
 		b.press("project-admin")
 		b.until(`document.querySelector("tr[data-row]")?.innerText === "Ben Ode\tStandard\talpha\tdirect"`, "Ben, limited to alpha")
 		b.open("/roles/releaser")
 		b.sees("group Engineering (okta)")
-		b.looks("role")
+		b.look("role")
 	})
 	t.Run("it is duplicated, and edited after a look at who gains", func(t *testing.T) {
 		b.press("Duplicate")
@@ -39,7 +40,7 @@ func TestRowL1RolesAndWhoHasThem(t *testing.T) {
 		b.sees("access reports")
 		b.sees("raises the bill")
 		b.sees("+10.00")
-		b.looks("role-edit")
+		b.look("role-edit")
 		b.press("Apply")
 		b.sees("Role releaser saved.")
 		b.open("/roles/releaser/permissions")

@@ -32,6 +32,7 @@ func (h *house) in(client *http.Client) bool {
 }
 
 func TestASessionEndsWhenNobodyUsesIt(t *testing.T) {
+	t.Parallel()
 	h, now := clocked(t)
 	client := h.signedIn(h.user("ana@example.com"))
 	for range 3 { // used, it goes on beyond the half hour
@@ -47,6 +48,7 @@ func TestASessionEndsWhenNobodyUsesIt(t *testing.T) {
 }
 
 func TestASessionEndsAfterEightHoursWhateverIsUsed(t *testing.T) {
+	t.Parallel()
 	h, now := clocked(t)
 	client := h.signedIn(h.user("ana@example.com"))
 	for range 7*60/20 + 2 {
@@ -62,6 +64,7 @@ func TestASessionEndsAfterEightHoursWhateverIsUsed(t *testing.T) {
 }
 
 func TestWhoeverMayNotActIsOutAtOnce(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(*house, directory.UserID){
 		"blocked": func(h *house, id directory.UserID) {
 			h.apply(directory.SetBlock{User: id, Blocked: true, Reason: "left"})
@@ -87,6 +90,7 @@ func TestWhoeverMayNotActIsOutAtOnce(t *testing.T) {
 }
 
 func TestALoginLinkWorksOnceAndNotForLong(t *testing.T) {
+	t.Parallel()
 	h, now := clocked(t)
 	id := h.user("ana@example.com")
 	link, err := h.console.Link(t.Context(), id)
@@ -114,6 +118,7 @@ func TestALoginLinkWorksOnceAndNotForLong(t *testing.T) {
 }
 
 func TestACookieOfASessionIsForThisSiteAndScriptsCanNotReadIt(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	id := h.user("ana@example.com")
 	for _, site := range []struct {
@@ -143,6 +148,7 @@ func TestACookieOfASessionIsForThisSiteAndScriptsCanNotReadIt(t *testing.T) {
 }
 
 func TestSigningInGivesANewSecretAndOutEndsIt(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	id := h.user("ana@example.com")
 	client := h.signedIn(id)
@@ -170,6 +176,7 @@ func TestSigningInGivesANewSecretAndOutEndsIt(t *testing.T) {
 }
 
 func TestAnotherSitesPageChangesNothing(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	client := h.signedIn(h.user("owner@example.com", directory.RoleOwner))
 	for name, header := range map[string]http.Header{
@@ -199,6 +206,7 @@ func TestAnotherSitesPageChangesNothing(t *testing.T) {
 }
 
 func TestAfterSigningInOneGoesNowhereElse(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	id := h.user("ana@example.com")
 	for next, want := range map[string]string{
@@ -219,6 +227,7 @@ func TestAfterSigningInOneGoesNowhereElse(t *testing.T) {
 }
 
 func TestEveryAnswerHasTheSecurityHeaders(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	client := h.signedIn(h.user("ana@example.com"))
 	for _, path := range []string{"/", "/login", "/no-such-page", "/static/console.css", "/sources"} {

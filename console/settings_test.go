@@ -41,6 +41,7 @@ func (h *house) post(client *http.Client, path string, form url.Values) (int, st
 }
 
 func TestTokensAreShownOnceAndRotateAndEnd(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	owner := h.user("owner@example.com", directory.RoleOwner)
 	b := h.browse()
@@ -83,6 +84,7 @@ func TestTokensAreShownOnceAndRotateAndEnd(t *testing.T) {
 }
 
 func TestNobodyMakesATokenThatHoldsMoreThanTheyDo(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.policy("roles: [{name: keyholder, rights: [directory.read, tokens.manage]}]\n")
 	holder := h.signedIn(h.user("holder@example.com", "keyholder"))
@@ -102,6 +104,7 @@ func TestNobodyMakesATokenThatHoldsMoreThanTheyDo(t *testing.T) {
 }
 
 func TestAuditLogFindsShowsAndExports(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	owner := h.user("owner@example.com", directory.RoleOwner)
 	h.policy("features: [{key: part-list, title: Part list}]\n")
@@ -145,6 +148,7 @@ func TestAuditLogFindsShowsAndExports(t *testing.T) {
 }
 
 func TestSettingsSayWhoAdministersAndWhatIsConfigured(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.console.Machine = machine{}
 	owner := h.user("owner@example.com", directory.RoleOwner)
@@ -193,6 +197,7 @@ func sessionKey(t *testing.T, page string) string {
 }
 
 func TestThePaletteFindsEverything(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	owner := h.user("owner@example.com", directory.RoleOwner)
 	h.policy("integrations: [{key: aws-prod, title: AWS production}]\nroles: [{name: awsome, rights: [directory.read]}]\n")

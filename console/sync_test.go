@@ -14,30 +14,12 @@ import (
 	"github.com/usherd/usherd/console"
 	"github.com/usherd/usherd/directory"
 	"github.com/usherd/usherd/ldapsync"
-	"github.com/usherd/usherd/scim"
 	"github.com/usherd/usherd/ldapsync/ldaptest"
+	"github.com/usherd/usherd/scim"
 )
 
-// look keeps screenshots of a page in every look and runs axe in both themes.
-func (b *browser) look(name string) {
-	b.t.Helper()
-	b.everyLook(func(look string) {
-		b.axe()
-		b.fits()
-		b.shoot(name + "-" + look)
-	})
-}
-
-// fits fails the test if the page is wider than the window.
-func (b *browser) fits() {
-	b.t.Helper()
-	if over := eval[float64](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); over > 0 {
-		wide := eval[string](b, `[...document.querySelectorAll("main *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll, pre")).slice(0, 3).map(e => e.outerHTML.slice(0, 120)).join("\n")`)
-		b.t.Errorf("%s is %v px wider than the window: %s", eval[string](b, "location.pathname"), over, wide)
-	}
-}
-
 func TestConnectAnIdentityProvider(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	owner := h.user("owner@example.com", directory.RoleOwner)
 	b := h.browse()
@@ -109,6 +91,7 @@ func TestConnectAnIdentityProvider(t *testing.T) {
 }
 
 func TestReadADirectoryFromTheConsole(t *testing.T) {
+	t.Parallel()
 	p := newPlant(t, 120)
 	b := p.browse()
 	p.enter(b, p.owner)
@@ -236,6 +219,7 @@ func (p *plant) editsTheSource(b *browser) {
 }
 
 func TestSafeguardsAndProfilesAreWhatTheDaemonKnows(t *testing.T) {
+	t.Parallel()
 	// The console shows what counts where nothing is set.
 	settings, err := ldapsync.ParseSettings([]byte(`{"urls":["ldaps://x"],"bindDN":"cn=a,dc=x","base":["dc=x"],"template":"openldap"}`))
 	must(t, err)

@@ -7,6 +7,7 @@ import (
 )
 
 func TestRowL3UsersPage(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	b := w.browse()
 	w.enter(b, w.owner)
@@ -17,7 +18,7 @@ func TestRowL3UsersPage(t *testing.T) {
 		for _, words := range []string{"Ana Ng", "ana@example.com", "Standard", "--", "Active", "Ben <b>Bold</b>"} {
 			b.sees(words)
 		}
-		b.looks("users")
+		b.look("users")
 	})
 	t.Run("opens a user with address, company, groups and scope", func(t *testing.T) {
 		b.open("/users")
@@ -26,13 +27,13 @@ func TestRowL3UsersPage(t *testing.T) {
 		b.sees("Engineering")
 		b.until(`document.querySelector("#email").readOnly && document.querySelector("#email").value === "ana@example.com"`, "a fixed address")
 		b.until(`document.querySelector("#company").readOnly`, "a fixed company")
-		b.looks("user")
+		b.look("user")
 	})
 	for _, tab := range []string{"groups", "access", "integrations", "identities", "home", "activity", "raw"} {
 		t.Run("shows the tab "+tab, func(t *testing.T) {
 			b.open("/users/" + string(w.ana) + "/" + tab)
 			b.until(`document.querySelector(".tabs a[aria-current]") !== null`, "a tab")
-			b.looks("user-" + tab)
+			b.look("user-" + tab)
 		})
 	}
 	t.Run("says by what somebody has something", func(t *testing.T) {
@@ -43,13 +44,14 @@ func TestRowL3UsersPage(t *testing.T) {
 }
 
 func TestRowL4AddEditDisableDeleteAndRestoreAUser(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	b := w.browse()
 	w.enter(b, w.owner)
 
 	t.Run("adds a user to a group", func(t *testing.T) {
 		b.open("/users/new")
-		b.looks("user-new")
+		b.look("user-new")
 		b.fill("#name", "Ida Lund")
 		b.fill("#email", "ida@example.com")
 		b.fill("#company", "Lund AS")
@@ -88,7 +90,7 @@ func TestRowL4AddEditDisableDeleteAndRestoreAUser(t *testing.T) {
 	t.Run("disables with a preview, and enables", func(t *testing.T) {
 		b.open("/users/" + string(w.ana) + "/block")
 		b.sees("People lose something")
-		b.looks("user-disable")
+		b.look("user-disable")
 		b.click("form.confirm button.danger")
 		b.sees("User disabled.")
 		if w.can(w.ana, "access", "feature/viewer-3d", "") {
@@ -110,7 +112,7 @@ func TestRowL4AddEditDisableDeleteAndRestoreAUser(t *testing.T) {
 		b.sees("1 user")
 		b.press("Ben <b>Bold</b>")
 		b.sees("This user was deleted")
-		b.looks("user-deleted")
+		b.look("user-deleted")
 		b.press("Restore")
 		b.sees("User restored.")
 	})

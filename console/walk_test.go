@@ -21,6 +21,7 @@ roles: [{name: releaser, rights: [integrations.use_all]}]
 // violation of accessibility or of the policy, no error in the browser, nothing
 // wider than the window.
 func TestEveryPageOfTheMenuIsClean(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.console.Machine = machine{}
 	h.policy(walkPolicy)
@@ -60,6 +61,7 @@ func TestEveryPageOfTheMenuIsClean(t *testing.T) {
 
 // TestTheWalkHearsWhatIsWrong: the collector of the test above is not deaf.
 func TestTheWalkHearsWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	b := h.browse()
 	said := b.listen()
@@ -67,7 +69,7 @@ func TestTheWalkHearsWhatIsWrong(t *testing.T) {
 	b.open("/sources")
 	eval[bool](b, `(() => { const s = document.createElement("style"); s.textContent = "b{}"; document.head.append(s); return true; })()`)
 	eval[bool](b, `(console.error("heard"), true)`)
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, limit)
 	defer cancel()
 	var all []string
 	for ctx.Err() == nil && (!contains(all, "heard") || !contains(all, "Content Security Policy")) {

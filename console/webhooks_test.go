@@ -9,6 +9,7 @@ import (
 )
 
 func TestWebhooksAreAddedTriedAndRemoved(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	owner := h.user("owner@example.com", directory.RoleOwner)
 	b := h.browse()
