@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/usherd/usherd/directory"
 )
@@ -14,8 +15,13 @@ type Sink interface {
 }
 
 const (
-	batchSize   = 500  // changes in one Apply
+	batchMost   = 500  // changes in one Apply
+	batchLeast  = 50   // however long they take
 	memberChunk = 1000 // members in one change
+
+	// An Apply keeps every other writer waiting, so batches grow while one takes
+	// less than half of this, and shrink when one takes more.
+	batchTime = time.Second
 )
 
 // An applier performs what passed the gate, in bounded batches. Each batch
@@ -31,6 +37,7 @@ type applier struct {
 	guard  []directory.Change // conditions of every batch
 
 	told     func(kind string, items int) // of progress; may be nil
+	limit    int                          // changes in one Apply, for now
 	done     int                          // items
 	failed   map[string]bool              // ids that do not exist after all
 	issues   []Issue
@@ -79,7 +86,7 @@ func (i *groupItem) phase() int {
 
 // apply performs a part of the plan, and with the last batch moves the cursor.
 func (a *applier) apply(ctx context.Context, of part) error {
-	a.failed = map[string]bool{}
+	a.failed, a.limit = map[string]bool{}, batchMost
 	if a.told != nil {
 		a.told("total", a.plan.len())
 	}
@@ -141,17 +148,32 @@ func (b *batch) add(ctx context.Context, s step) error {
 	if b.done++; b.told != nil {
 		b.told("applied", b.done)
 	}
-	if b.size += weight(s); b.size < batchSize {
+	if b.size += weight(s); b.size < b.limit {
 		return nil
 	}
 	return b.flush(ctx)
 }
 
 func (b *batch) flush(ctx context.Context) error {
+	begun := time.Now()
 	refused, err := b.batch(ctx, b.steps)
+	if len(refused) == 0 {
+		b.limit = pace(b.limit, time.Since(begun))
+	}
 	b.again = append(b.again, refused...)
 	b.steps, b.size = b.steps[:0], 0
 	return err
+}
+
+// pace is how many changes a batch may have after one of limit took so long.
+func pace(limit int, took time.Duration) int {
+	switch {
+	case took > batchTime:
+		return max(limit/2, batchLeast)
+	case took < batchTime/2:
+		return min(limit*2, batchMost)
+	}
+	return limit
 }
 
 func (b *batch) end(ctx context.Context) error {

@@ -32,7 +32,12 @@ type living struct {
 	person   func(uid string) map[string][]string
 	group    func(cn string) map[string][]string
 	lock     func(on bool) (attribute string, values []string)
-	follows  bool // members follow renames by themselves
+	follows  bool   // members follow renames by themselves
+	addr     string // of the server, behind proxy
+
+	proxy *ldaptest.Proxy
+	dsn   string // of the store
+	store *store.Store
 
 	random *rand.Rand
 	made   int
@@ -288,17 +293,28 @@ func difference(a, b map[string]string) []string {
 }
 
 // live changes the directory at random and reads what changed in between, with
-// a new poller now and then. No such read takes anything from anybody; and
-// after each complete read the store has what a new one would have.
+// a new poller now and then, and by processes that are killed in the middle. No
+// such read takes anything from anybody; and after each complete read the store
+// has what a new one would have.
 func (l *living) live(changes int) {
 	t := l.T
 	l.begin()
+	l.proxy = ldaptest.StartProxy(t, l.addr)
+	l.proxy.Heal()
+	scheme, rest, _ := strings.Cut(l.settings["urls"].([]string)[0], "://")
+	host, _, _ := strings.Cut(rest, ":")
+	if host != "localhost" { // its certificate says so
+		host = "127.0.0.1"
+	}
+	_, port, _ := strings.Cut(l.proxy.Addr, ":")
+	l.settings["urls"] = []string{scheme + "://" + host + ":" + port}
 	l.settings["fullEvery"] = "1h"
 	l.settings["thresholds"] = map[string]any{"disabledPercent": 100, "disabledMin": 1000, "membersPercent": 100, "vanishPercent": 100, "vanishMin": 1000}
-	s := openStore(t)
+	dsn, s := openPostgres(t)
+	l.dsn, l.store = dsn, s
 	p := poller(t, s, l.settings)
 	run(t, p, directory.RunApplied)
-	increments := 0
+	increments, kills := 0, 0
 	for n := range changes {
 		what := l.change()
 		switch {
@@ -311,15 +327,52 @@ func (l *living) live(changes int) {
 			if diff := difference(facts(t, s), facts(t, other)); len(diff) > 0 {
 				t.Fatalf("after %d changes (%s) the store differs from a new one:\n%s", n+1, what, strings.Join(diff, "\n"))
 			}
+		case n%25 == 10:
+			l.killed()
+			kills++
 		case n%3 == 0:
 			increments += l.increment(s, p, what)
 		case n%7 == 0:
 			p = poller(t, s, l.settings)
 		}
 	}
+	t.Logf("%d changes, %d reads of what changed, %d kills, %d people and %d groups at the end", changes, increments, kills, len(l.people), len(l.groups))
 	if increments < changes/10 {
 		t.Errorf("%d of the reads were of what changed, want at least %d", increments, changes/10)
 	}
+}
+
+// killed lets a process poll and kills it: somewhere in what the server says to
+// it, or as soon as it has applied something.
+func (l *living) killed() {
+	l.Helper()
+	from := revisionOf(l.T, l.store)
+	reading := l.random.IntN(2) == 0
+	if reading {
+		l.proxy.CutAfter(l.random.Int64N(40_000), ldaptest.Stall)
+	}
+	hit := l.proxy.Hit()
+	r := startReplica(l.T, l.dsn, l.settings)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for r.out.Scan() && !strings.HasPrefix(r.out.Text(), "result ") {
+		}
+	}()
+	poll(l.T, func() bool {
+		select {
+		case <-hit:
+			return true
+		case <-ended: // it had nothing to say or to do
+			return true
+		default:
+			return !reading && revisionOf(l.T, l.store) > from
+		}
+	})
+	_ = r.cmd.Process.Kill()
+	<-ended
+	_ = r.cmd.Wait()
+	l.proxy.Heal()
 }
 
 // increment runs as the schedule does and sees that nobody loses anything.
@@ -372,7 +425,7 @@ func TestALifeInOpenLDAP(t *testing.T) {
 	server := ldaptest.Start(t, ldaptest.Config{})
 	config := settings(t, server)
 	(&living{
-		T: t, conn: server.Admin(), settings: config, base: ldaptest.Base, rdn: "uid",
+		T: t, conn: server.Admin(), addr: server.Addr, settings: config, base: ldaptest.Base, rdn: "uid",
 		person: func(uid string) map[string][]string {
 			return map[string][]string{"objectClass": {"inetOrgPerson"}, "uid": {uid}, "cn": {"Person " + uid}, "sn": {uid}, "mail": {uid + "@example.test"}}
 		},
@@ -392,7 +445,7 @@ func TestALifeIn389(t *testing.T) {
 	t.Parallel()
 	server := ldaptest.Start389(t)
 	(&living{
-		T: t, conn: server.Admin(), base: server.Base, rdn: "uid",
+		T: t, conn: server.Admin(), addr: "127.0.0.1" + strings.TrimPrefix(server.TLSURL, "ldaps://localhost"), base: server.Base, rdn: "uid",
 		settings: map[string]any{
 			"urls": []string{server.TLSURL}, "caFile": server.CA, "bindDN": server.BindDN, "passwordFile": secret(t, server.Password),
 			"template": "389ds", "base": []string{server.Base},
@@ -416,7 +469,7 @@ func TestALifeInActiveDirectory(t *testing.T) {
 	t.Parallel()
 	server := ldaptest.StartSamba(t, ldaptest.SambaConfig{})
 	(&living{
-		T: t, conn: server.Admin(), base: server.Base, rdn: "CN", follows: true,
+		T: t, conn: server.Admin(), addr: strings.TrimPrefix(server.URL, "ldaps://") + ":636", base: server.Base, rdn: "CN", follows: true,
 		settings: map[string]any{
 			"urls": []string{server.URL}, "caFile": server.Certs.CA, "bindDN": server.BindDN, "passwordFile": secret(t, server.Password),
 			"template": "active-directory", "base": []string{server.Base},

@@ -41,8 +41,8 @@ func replicaOf(t *testing.T, s *store.Store, settings map[string]any, lease time
 	return p
 }
 
-// TestReplica is a process with one poller, started by the tests below: it runs
-// once and says what became of it.
+// TestReplica is a process with one poller, started by other tests: it runs
+// once, as the schedule does or as somebody who asks, and says what became of it.
 func TestReplica(t *testing.T) {
 	if os.Getenv("USHERD_REPLICA_STORE") == "" {
 		t.Skip("is started by another test")
@@ -57,7 +57,13 @@ func TestReplica(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Println("ready")
-	r, err := replicaOf(t, s, settings, shortLease).Run(t.Context())
+	p := replicaOf(t, s, settings, shortLease)
+	run := p.Run
+	if settings["fullEvery"] != nil {
+		p.SetOverlap(time.Second)
+		run = p.Update
+	}
+	r, err := run(t.Context())
 	fmt.Printf("result %s %v %s\n", r.Result, err, strings.ReplaceAll(r.Message, "\n", " "))
 }
 
@@ -200,7 +206,7 @@ func TestARunThatIsKilledIsMadeGood(t *testing.T) {
 // poll waits until something is so.
 func poll(t *testing.T, so func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
