@@ -229,6 +229,11 @@ func (c *call) deleteGroup() (answer, error) {
 
 // groupDoc normalises the body of a POST or PUT.
 func (c *call) groupDoc() (map[string]any, []string, error) {
+	if obj, ok := c.body.(map[string]any); ok {
+		if err := c.limits.tooMany(lookup(obj, "members")); err != nil {
+			return nil, nil, err
+		}
+	}
 	doc, members, err := c.rt.normalise(c.body, &c.trace.quirks)
 	if err != nil {
 		return nil, nil, err

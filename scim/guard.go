@@ -5,9 +5,9 @@ package scim
 // is read no further. It counts as the decoder does; what else is wrong is the
 // decoder's to say.
 type guard struct {
-	limit   int // of depth
-	longest int // string, in bytes
-	pos     int // of the next byte in the text
+	limit   int  // of depth
+	endless bool // it was not said how long the text is
+	pos     int  // of the next byte in the text
 	depth   int
 	values  int
 	objects int
@@ -16,20 +16,33 @@ type guard struct {
 	inside  bool // a string
 	escaped bool // the next byte belongs to an escape
 	length  int  // of the string so far
+	blank   int  // bytes of white space so far
 }
 
-func newGuard(depth int) guard { return guard{limit: depth, longest: maxString, values: 1} }
+func newGuard(depth int) guard { return guard{limit: depth, values: 1} }
+
+// maxBlank is how much white space may stand between two tokens: nobody indents
+// that far, and nothing need be waited for behind it.
+const maxBlank = 64 << 10
 
 // check looks at the next part of the text.
 func (g *guard) check(part []byte) error {
 	for i := 0; i < len(part); {
 		if g.inside {
-			if i += g.string(part[i:]); g.length > g.longest {
-				return badSyntax("invalid JSON at byte %d: a string of more than %d bytes", g.pos+i, g.longest)
+			if i += g.string(part[i:]); g.length > maxString {
+				return g.longString(g.pos + i)
 			}
 			continue
 		}
 		kind := kinds[part[i]]
+		if kind == space {
+			if g.blank++; g.blank > maxBlank {
+				return tooLarge("the body has more than %d bytes of white space in a row", maxBlank)
+			}
+			i++
+			continue
+		}
+		g.blank = 0
 		if g.first && kind >= begins || kind == comma {
 			g.first = false
 			if g.values++; g.values > maxValues {
@@ -51,6 +64,14 @@ func (g *guard) check(part []byte) error {
 	}
 	g.pos += len(part)
 	return nil
+}
+
+// longString refuses a string. A body that may be too long is told so.
+func (g *guard) longString(pos int) error {
+	if g.endless {
+		return tooLarge("the body has a string of more than %d bytes", maxString)
+	}
+	return badSyntax("invalid JSON at byte %d: a string of more than %d bytes", pos, maxString)
 }
 
 // deeper goes into an object or a list.

@@ -34,6 +34,7 @@ func TestGuardRefusesEarly(t *testing.T) {
 		{"a bracket too many after a string", `{"]":"\"]\\","a":` + strings.Repeat("[", maxDepth), 1_024},
 		{"a string without end", `{"a":"` + strings.Repeat("x", 1<<20), maxString + 1_024},
 		{"a string of escapes", `"` + strings.Repeat(`\"`, 1<<20), maxString + 1_024},
+		{"white space", strings.Repeat("\n ", 1<<20), maxBlank + 1_024},
 		{"empty objects", "[" + strings.Repeat("{},", 1<<20), 3*maxObjects + 1_024},
 		{"objects", "[" + strings.Repeat(`{"a":1},`, 1<<20), 8*maxObjects + 1_024},
 		{"lists", "[" + strings.Repeat("[0],", 1<<20), 4*maxValues/2 + 1_024},

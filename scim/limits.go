@@ -101,9 +101,8 @@ func readBody(r *http.Request, limit int, g guard) (string, error) {
 	most := limit + 1
 	if r.ContentLength >= 0 {
 		most = int(r.ContentLength) // promise has looked at it
-	} else {
-		g.longest = most // of a body that may be too long, that is said first
 	}
+	g.endless = r.ContentLength < 0
 	var body strings.Builder
 	part := make([]byte, min(most, bodyPart)+1)
 	for {
@@ -142,15 +141,18 @@ func makeRoom(body *strings.Builder, n, most int) {
 	}
 }
 
-// drained is how much of a refused body is read and thrown away after the
-// answer, so that a client which is still sending hears of it.
-const drained = 32 << 20
+// How much of a refused body is read and thrown away after the answer, so that a
+// client which is still sending hears of it.
+const (
+	drained        = 32 << 20
+	drainedEndless = 4 << 20 // of one without a length
+)
 
 // drain takes in what a client goes on to send of a body that was refused.
 // Whoever asked before sending (RFC 9110, section 10.1.1) has been told, and
 // whoever would send for too long is cut off.
 func (h *Handler) drain(w http.ResponseWriter, r *http.Request) error {
-	most := int64(h.limits.GroupBody)
+	most := int64(drainedEndless)
 	if r.ContentLength >= 0 {
 		most = r.ContentLength
 	}

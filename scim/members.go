@@ -38,6 +38,14 @@ func memberValues(v any, q *quirks) ([]string, error) {
 	return values, nil
 }
 
+// tooMany refuses a list of members by its length, before anything is made of it.
+func (l Limits) tooMany(members any) error {
+	if list, ok := members.([]any); ok && len(list) > l.Members {
+		return tooLarge("%d members; the limit is %d", len(list), l.Members)
+	}
+	return nil
+}
+
 func memberValue(e any, q *quirks) (string, error) {
 	obj, ok := e.(map[string]any)
 	if !ok {
@@ -72,6 +80,9 @@ func (p *patchReader) addMembers(op string, t target, value any) error {
 	}
 	if t.where != nil {
 		return p.addSelectedMembers(op, t, value)
+	}
+	if err := p.limits.tooMany(value); err != nil {
+		return err
 	}
 	o := operation{op: op, ref: t.ref, members: []string{}}
 	if op == opRemove && value == nil {

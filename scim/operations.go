@@ -63,7 +63,7 @@ func (rt *resourceType) operations(body any, limits Limits, q *quirks) ([]operat
 	if len(list) > limits.Operations {
 		return nil, tooLarge("%d operations; the limit is %d", len(list), limits.Operations)
 	}
-	p := patchReader{rt: rt, quirks: q}
+	p := patchReader{rt: rt, quirks: q, limits: limits}
 	for _, e := range list {
 		if err := p.operation(e); err != nil {
 			return nil, err
@@ -75,6 +75,7 @@ func (rt *resourceType) operations(body any, limits Limits, q *quirks) ([]operat
 type patchReader struct {
 	rt     *resourceType
 	quirks *quirks
+	limits Limits
 	ops    []operation
 }
 

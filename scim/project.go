@@ -21,6 +21,9 @@ func (c *call) projection() (projection, error) {
 }
 
 func (rt *resourceType) projection(only, without []string) (projection, error) {
+	if n := max(len(only), len(without)); n > mostNames {
+		return projection{}, badValue("%d attributes are named; the limit is %d", n, mostNames)
+	}
 	if len(only) > 0 && len(without) > 0 {
 		return projection{}, fault(http.StatusBadRequest, "invalidValue", "attributes and excludedAttributes exclude each other")
 	}
@@ -31,15 +34,24 @@ func (rt *resourceType) projection(only, without []string) (projection, error) {
 	return p, nil
 }
 
-// refs resolves attribute names; unknown ones name nothing.
+// mostNames is how many attributes a request may ask for by name.
+const mostNames = 1_000
+
+// refs resolves attribute names, each once; unknown ones name nothing.
 func (rt *resourceType) refs(names []string) []filter.Ref {
 	var refs []filter.Ref
+	seen := make(map[string]bool, len(names))
 	for _, name := range names {
 		path, err := filter.ParsePath(name)
 		if err != nil || path.Filter != nil {
 			continue
 		}
-		if ref, err := rt.def.Resolve(path.Attr); err == nil {
+		ref, err := rt.def.Resolve(path.Attr)
+		if err != nil {
+			continue
+		}
+		if name := refName(ref); !seen[name] {
+			seen[name] = true
 			refs = append(refs, ref)
 		}
 	}
