@@ -25,16 +25,17 @@ type Config struct {
 	History      History  `yaml:"history" doc:"How far back decisions can be explained."`
 	DrainDelay   Duration `yaml:"drain_delay" default:"0s" max:"5m" doc:"Wait between not ready and closing the listeners. Behind a load balancer: as long as it takes to notice, 5s in Kubernetes."`
 
-	Log      Log      `yaml:"log" doc:"What is logged, and how."`
-	Policy   Policy   `yaml:"policy" doc:"The policy file, where policy is managed by one."`
-	Sources  []Source `yaml:"sources" doc:"Where people and groups come from. Files of conf.d add to this list. Sources may also be made by command or console; those named here are read-only there."`
-	SCIM     SCIM     `yaml:"scim" restart:"true" doc:"Limits of what one request of an identity provider may ask. What is over one is refused with the limit in the answer."`
-	GRPC     GRPC     `yaml:"grpc" restart:"true" doc:"The gRPC listener, for Envoy's ext_authz."`
-	ExtAuthz ExtAuthz `yaml:"ext_authz" doc:"How reverse proxies ask: Envoy, nginx, Traefik, Caddy. Without routes they get no answer."`
-	Console  Console  `yaml:"console" doc:"The web console."`
-	Webhooks Webhooks `yaml:"webhooks" restart:"true" doc:"What is told to other systems. Endpoints are added by command, API or console."`
-	KeyFile  string   `yaml:"key_file" path:"true" restart:"true" doc:"File with the key that wraps the root key in the database, 32 bytes or more."`
-	PProf    bool     `yaml:"pprof" restart:"true" doc:"Serve Go profiles on the operations listener, on loopback only."`
+	Log         Log         `yaml:"log" doc:"What is logged, and how."`
+	DecisionLog DecisionLog `yaml:"decision_log" doc:"A record of what was decided for applications and proxies. It is sampled and no audit: a check never waits for it, and what comes faster than it can be written is dropped and counted."`
+	Policy      Policy      `yaml:"policy" doc:"The policy file, where policy is managed by one."`
+	Sources     []Source    `yaml:"sources" doc:"Where people and groups come from. Files of conf.d add to this list. Sources may also be made by command or console; those named here are read-only there."`
+	SCIM        SCIM        `yaml:"scim" restart:"true" doc:"Limits of what one request of an identity provider may ask. What is over one is refused with the limit in the answer."`
+	GRPC        GRPC        `yaml:"grpc" restart:"true" doc:"The gRPC listener, for Envoy's ext_authz."`
+	ExtAuthz    ExtAuthz    `yaml:"ext_authz" doc:"How reverse proxies ask: Envoy, nginx, Traefik, Caddy. Without routes they get no answer."`
+	Console     Console     `yaml:"console" doc:"The web console."`
+	Webhooks    Webhooks    `yaml:"webhooks" restart:"true" doc:"What is told to other systems. Endpoints are added by command, API or console."`
+	KeyFile     string      `yaml:"key_file" path:"true" restart:"true" doc:"File with the key that wraps the root key in the database, 32 bytes or more."`
+	PProf       bool        `yaml:"pprof" restart:"true" doc:"Serve Go profiles on the operations listener, on loopback only."`
 
 	origins  map[string]Origin
 	warnings Errors
@@ -78,7 +79,7 @@ type History struct {
 type Log struct {
 	Level  string `yaml:"level" enum:"debug|info|warn|error" default:"info" doc:"Least important level that is logged."`
 	Format string `yaml:"format" enum:"auto|json|console" default:"auto" restart:"true" doc:"json, console for people, or auto: console on a terminal, json elsewhere."`
-	PII    bool   `yaml:"pii" doc:"Log e-mail addresses and names. Otherwise they are hashed."`
+	PII    bool   `yaml:"pii" doc:"Write names that were asked about and led to nobody into the decision log. Otherwise a digest stands for them."`
 }
 
 // SCIM bounds what one request of an identity provider may ask.

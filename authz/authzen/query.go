@@ -35,8 +35,9 @@ type Query struct {
 // An Answer is what one query led to. The zero Answer denies.
 type Answer struct {
 	Decision authz.Decision
-	Path     []string // of the paths that allow, the winning one, for people; only if Explain
-	Err      error    // there is no decision
+	User     directory.UserID // whom the subject led to; empty if to nobody, or to several
+	Path     []string         // of the paths that allow, the winning one, for people; only if Explain
+	Err      error            // there is no decision
 }
 
 // A Point is the revision that answers are of, and how old they may be.

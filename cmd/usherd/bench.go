@@ -37,6 +37,7 @@ const (
 type checkBench struct {
 	users, groups, rounds, clients int
 	round                          time.Duration
+	decisions                      bool // are logged, every one
 }
 
 // A figure is what was measured of one endpoint: medians over rounds.
@@ -67,7 +68,7 @@ type benchQuestion struct {
 }
 
 func (b *checkBench) run(ctx context.Context, a *app, dir string) (result benchResult, err error) {
-	d, err := a.embedded(ctx, embedding{dir: dir})
+	d, err := a.embedded(ctx, embedding{dir: dir, decisions: b.decisions})
 	if err != nil {
 		return result, err
 	}

@@ -42,7 +42,7 @@ func (d *daemon) openBindings(ctx context.Context, cfg *config.Config) (err erro
 		Name: "usherd_watchers", Help: "Applications that watch.",
 	}, func() float64 { return float64(b.watchers.Len()) }))
 	b.gate, err = extauthz.New(extauthz.Config{
-		Evaluator: d.pdp, Caller: d.keys.caller, Ready: d.answers, Log: d.log.Named("ext_authz"),
+		Evaluator: d.pdp, Caller: d.keys.caller, Ready: d.answers, Record: d.decisions.recorder(), Log: d.log.Named("ext_authz"),
 		Observe: func(binding, reason string) { proxied.WithLabelValues(binding, reason).Inc() },
 	})
 	if err != nil {

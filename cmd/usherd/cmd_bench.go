@@ -48,6 +48,7 @@ in the same process and moment, with the load generator beside them.`,
 	f.IntVar(&b.users, "users", 2000, "users in the directory")
 	f.IntVar(&b.groups, "groups", 200, "groups, each with 20 of 1,000 permissions; everybody is in 10")
 	f.IntVar(&b.rounds, "rounds", 5, "rounds of each")
+	f.BoolVar(&b.decisions, "decision-log", false, "write every decision into a decision log")
 	f.DurationVar(&b.round, "round", time.Second, "length of a round")
 	f.IntVar(&b.clients, "clients", 16, "connections that ask at once")
 	return parent("bench", "Measure", check, a.benchImportCommand())

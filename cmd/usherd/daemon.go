@@ -56,6 +56,8 @@ type daemon struct {
 	sync     *syncer
 	provlog  *provisioningLog
 	work     *workMetrics
+
+	decisions *decisionLog // nil without one
 	bindings
 
 	public, ops, socket *listening
@@ -172,6 +174,13 @@ func (d *daemon) assemble(ctx context.Context, cfg *config.Config, root []byte) 
 		return fmt.Errorf("deriving the cursor key: %w", err)
 	}
 	d.keys = &keyring{key: tokenKey, cache: d.cache, now: time.Now}
+	digests, err := hkdf.Key(sha256.New, root, nil, "usherd decision log v1", 32)
+	if err != nil {
+		return fmt.Errorf("deriving the key of the decision log: %w", err)
+	}
+	if d.decisions, err = newDecisionLog(cfg, digests, d.metrics, d.log.Named("decisions")); err != nil {
+		return err
+	}
 	d.pdp = &pdp{cache: d.cache, metrics: newCheckMetrics(d.metrics)}
 	if err := d.openBindings(ctx, cfg); err != nil {
 		return err
@@ -261,6 +270,7 @@ func (d *daemon) run(ctx context.Context) error {
 	d.background.Go(func() { d.cache.Run(work) })
 	d.background.Go(func() { d.watchers.Run(work) })
 	d.background.Go(func() { d.provlog.run(work) })
+	d.background.Go(func() { d.decisions.run(work) })
 	err := d.start(ctx, work)
 	if err == nil {
 		select {

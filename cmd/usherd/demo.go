@@ -97,6 +97,7 @@ type embedding struct {
 	dir        string
 	fixedPorts bool // the default ports, where they are free
 	store      string
+	decisions  bool // with a decision log that takes every one
 }
 
 // embedded makes a daemon that reads no configuration but what it is given.
@@ -107,6 +108,9 @@ func (a *app) embedded(ctx context.Context, e embedding) (*daemon, error) {
 		cfg.Listen, cfg.OpsListen = freeOr(ctx, "127.0.0.1:8080"), freeOr(ctx, "127.0.0.1:9090")
 	}
 	cfg.Log.Level, cfg.Log.Format = "error", "console"
+	if e.decisions {
+		cfg.DecisionLog.To, cfg.DecisionLog.AllowsOneIn = config.DecisionsToFile, 1
+	}
 	cfg.SetDefaults()
 	level := zap.NewAtomicLevel()
 	d, err := newDaemon(ctx, a, cfg, level, newLog(cfg.Log, level))

@@ -41,6 +41,7 @@ func (p *pdp) Evaluate(ctx context.Context, atLeast directory.Stamp, queries []a
 			continue
 		}
 		tier = max(tier, from)
+		answers[i].User = subject.ID
 		answers[i].Decision = view.Snapshot.Decide(subject, &queries[i].Request)
 		if queries[i].Explain {
 			answers[i].Path = path(view.Snapshot, subject, &queries[i].Request)
@@ -130,7 +131,7 @@ func (d *daemon) registerChecks(mux *http.ServeMux, root []byte) error {
 	}
 	h, err := authzen.New(authzen.Config{
 		Evaluator: d.pdp, Authenticator: checkCallers{d.keys}, Viewer: d.pdp, People: d.store, PageKey: pages, URL: d.url,
-		Log: d.log.Named("check"),
+		Record: d.decisions.recorder(), Log: d.log.Named("check"),
 	})
 	if err != nil {
 		return err

@@ -41,6 +41,7 @@ func (d *daemon) reload(ctx context.Context) {
 		d.reloadFailed(err)
 		return
 	}
+	d.decisions.use(next)
 	d.level.SetLevel(levelOf(next.Log.Level))
 	d.cfg.Store(next)
 	d.reloadResult.Set(1)
