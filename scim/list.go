@@ -76,31 +76,44 @@ func (c *call) bodyParams() (listParams, error) {
 		}
 		return ""
 	}
-	p := listParams{
-		filter: text("filter"), sortBy: text("sortBy"),
-		only: texts(lookup(msg, "attributes")), without: texts(lookup(msg, "excludedAttributes")),
+	list := func(name string) []string {
+		names, err := texts(name, lookup(msg, name))
+		bad = cmp.Or(bad, err)
+		return names
 	}
-	if v, ok := lookupOK(msg, "cursor"); ok {
-		s, _ := v.(string)
+	p := listParams{
+		filter: text("filter"), sortBy: text("sortBy"), only: list("attributes"), without: list("excludedAttributes"),
+	}
+	if v := lookup(msg, "cursor"); v != nil {
+		s, ok := v.(string)
+		if !ok {
+			return p, fault(http.StatusBadRequest, "invalidCursor", "cursor must be a string")
+		}
 		p.cursor = &s
 	}
 	err := p.page(text("startIndex"), text("count"), text("sortOrder"), c.limits)
 	return p, cmp.Or(bad, err)
 }
 
-// texts takes a list of strings, or one string with commas.
-func texts(v any) []string {
+// texts takes a list of strings, or one string with commas. What is left out of
+// a list of names would change what is answered.
+func texts(name string, v any) ([]string, error) {
 	if s, ok := v.(string); ok {
-		return words(s)
+		return words(s), nil
 	}
-	list, _ := v.([]any)
+	list, ok := v.([]any)
+	if !ok && v != nil {
+		return nil, badValue("%s must be a list of strings", name)
+	}
 	var out []string
 	for _, e := range list {
-		if s, ok := e.(string); ok {
-			out = append(out, s)
+		s, ok := e.(string)
+		if !ok {
+			return nil, badValue("%s must be a list of strings", name)
 		}
+		out = append(out, s)
 	}
-	return out
+	return out, nil
 }
 
 func (p *listParams) page(start, count, order string, limits Limits) error {
