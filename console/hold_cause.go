@@ -36,7 +36,9 @@ func places(items []syncItem) []heldPlace {
 }
 
 // takesAway reports whether an item ends somebody's access.
-func (i syncItem) takesAway() bool { return slices.Contains([]string{"gone", "delete", "disable"}, i.Op) }
+func (i syncItem) takesAway() bool {
+	return slices.Contains([]string{"gone", "delete", "disable"}, i.Op)
+}
 
 // container is a DN without its first part. A comma after a backslash belongs to
 // the part (RFC 4514, section 2.4).

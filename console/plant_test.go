@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -189,6 +190,28 @@ func (p pollers) Certificates(ctx context.Context, settings json.RawMessage) (js
 
 // A machine is a daemon of which everything is known.
 type machine struct{}
+
+// A tended is a machine that can be tended.
+type tended struct {
+	machine
+	level *string
+	until *time.Time
+}
+
+// LogLevel implements [console.Tender].
+func (m tended) LogLevel() (string, time.Time) { return *m.level, *m.until }
+
+// SetLogLevel implements [console.Tender].
+func (m tended) SetLogLevel(level string, d time.Duration) error {
+	*m.level, *m.until = level, time.Now().Add(d)
+	return nil
+}
+
+// Bundle implements [console.Tender].
+func (tended) Bundle(_ context.Context, w io.Writer) error {
+	_, err := io.WriteString(w, "an archive")
+	return err
+}
 
 // Diagnose implements [console.Machine].
 func (machine) Diagnose(context.Context) []console.Diagnosis {

@@ -20,6 +20,8 @@ func (c *Console) settingPages() {
 	c.page("POST /settings/admins/sessions/{key}/end", c.endSession)
 	c.page("GET /settings/general", c.general)
 	c.page("GET /settings/diagnostics", c.diagnostics)
+	c.page("POST /settings/diagnostics/level", c.setLogLevel)
+	c.page("GET /settings/diagnostics/bundle", c.supportBundle)
 }
 
 // An administrator is somebody who holds administration rights.
@@ -201,6 +203,7 @@ type diagnosticsView struct {
 	Settings []Setting
 	At       time.Time
 	None     bool // nobody tells of the daemon
+	Level    *levelView
 }
 
 func (c *Console) diagnostics(req request) (templ.Component, error) {
@@ -210,6 +213,10 @@ func (c *Console) diagnostics(req request) (templ.Component, error) {
 	v := diagnosticsView{At: c.Now(), None: c.Machine == nil}
 	if c.Machine != nil {
 		v.Checked, v.Facts, v.Settings = c.Machine.Diagnose(req.Context()), c.Machine.Facts(req.Context()), c.Machine.Settings()
+	}
+	if t, ok := c.Machine.(Tender); ok {
+		v.Level = &levelView{May: req.viewer.Can(admin.OperateSync)}
+		v.Level.Level, v.Level.Until = t.LogLevel()
 	}
 	return c.frame(req, "Diagnostics", diagnosticsTemplate(v)), nil
 }

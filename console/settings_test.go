@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp/kb"
 	"github.com/usherd/usherd/admin"
@@ -150,7 +151,8 @@ func TestAuditLogFindsShowsAndExports(t *testing.T) {
 func TestSettingsSayWhoAdministersAndWhatIsConfigured(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	h.console.Machine = machine{}
+	level, until := "info", time.Time{}
+	h.console.Machine = tended{level: &level, until: &until}
 	owner := h.user("owner@example.com", directory.RoleOwner)
 	ana := h.user("ana@example.com", directory.RoleOperator)
 	other := h.signedIn(owner)
@@ -175,10 +177,22 @@ func TestSettingsSayWhoAdministersAndWhatIsConfigured(t *testing.T) {
 	b.open("/settings/diagnostics")
 	b.sees("usherd token rotate ID")
 	b.sees("Database answers in")
+	eval[bool](b, `(document.querySelector("#level").value = "debug", true)`)
+	b.press("Set")
+	b.sees("The log has the level debug for 15 minutes.")
+	b.sees("as configured again")
 	b.look("diagnostics")
 
 	theirs := h.signedIn(ana)
 	h.body(theirs, "/settings/diagnostics", http.StatusOK)
+	if got := h.body(theirs, "/settings/diagnostics/bundle", http.StatusOK); got != "an archive" {
+		t.Errorf("the support bundle is %q", got)
+	}
+	auditor := h.signedIn(h.user("auditor@example.com", directory.RoleAuditor))
+	h.body(auditor, "/settings/diagnostics/bundle", http.StatusForbidden)
+	if status, _ := h.post(auditor, "/settings/diagnostics/level", url.Values{"level": {"debug"}}); status != http.StatusForbidden {
+		t.Errorf("an auditor sets the log level: status %d; want 403", status)
+	}
 	key := sessionKey(t, h.body(h.signedIn(owner), "/settings/admins", http.StatusOK))
 	if status, _ := h.post(theirs, "/settings/admins/sessions/"+key+"/end", nil); status != http.StatusNotFound {
 		t.Errorf("ending somebody else's session: status %d; want 404", status)

@@ -214,8 +214,16 @@ func (f ldapForm) setCommand(name directory.SourceName, change map[string]json.R
 
 // profiles are whose habits the client of a SCIM source may have.
 var profiles = []Option{
-	{"auto", "told from its requests"}, {"okta", "Okta"}, {"entra", "Microsoft Entra ID"}, {"authentik", "authentik"}, {"ping", "Ping"},
-	{"onelogin", "OneLogin"}, {"jumpcloud", "JumpCloud"}, {"google", "Google"}, {"keycloak", "Keycloak"}, {"generic", "another"},
+	{"auto", "told from its requests"},
+	{"okta", "Okta"},
+	{"entra", "Microsoft Entra ID"},
+	{"authentik", "authentik"},
+	{"ping", "Ping"},
+	{"onelogin", "OneLogin"},
+	{"jumpcloud", "JumpCloud"},
+	{"google", "Google"},
+	{"keycloak", "Keycloak"},
+	{"generic", "another"},
 }
 
 // saveProfile says whose habits the client of a SCIM source has.

@@ -79,6 +79,11 @@ func (m machine) Facts(ctx context.Context) []console.Fact {
 	}
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
+	known, unknown := m.cache.Len()
+	facts = append(facts, console.Fact{Name: "Cache holds", Value: fmt.Sprintf("%d people, %d names of nobody", known, unknown)})
+	if m.redis != nil {
+		facts = append(facts, console.Fact{Name: "Redis", Value: diagnoseRedis(ctx, m.cfg.Load()).Detail})
+	}
 	return append(facts, m.cacheFact(), console.Fact{Name: "Memory in use", Value: fmt.Sprintf("%d MiB", memory.HeapAlloc>>20)})
 }
 

@@ -44,6 +44,8 @@ type daemon struct {
 	level   zap.AtomicLevel
 	metrics *prometheus.Registry
 
+	levelUntil atomic.Pointer[time.Time] // when the level is as configured again; see console_tender.go
+
 	store    *store.Store
 	redis    *cache.Redis // nil without one
 	cache    *cache.Cache[*authz.Snapshot]
