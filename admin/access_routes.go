@@ -125,6 +125,7 @@ var routeNeeds = map[string]Action{
 	"POST /api/v1/mappings":                          WritePolicy,
 	"PUT /api/v1/mappings/{name}":                    WritePolicy,
 	"DELETE /api/v1/mappings/{name}":                 WritePolicy,
+	"POST /api/v1/mappings/{name}/state":             WritePolicy,
 }
 
 // admit lets a principal into a route, or not.

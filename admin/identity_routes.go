@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/usherd/usherd/directory"
@@ -69,7 +71,34 @@ func (a *API) sourceLog(c call) (answer, error) {
 			return answer{}, invalid("since: %q is not a time such as 2026-01-31T12:00:00Z", since)
 		}
 	}
-	return listOf(a.Service.FindLog(c.Context(), q))
+	if text := c.URL.Query().Get("cursor"); text != "" {
+		if q.Before, err = a.Service.logPlace(text); err != nil {
+			return answer{}, err
+		}
+	}
+	size := q.Limit
+	q.Limit++ // one more tells whether there are more
+	found, err := a.Service.FindLog(c.Context(), q)
+	if err != nil || len(found) <= size {
+		return listOf(found, err)
+	}
+	last := found[size-1]
+	next := a.Service.sealCursor(cursor{"log " + strconv.FormatInt(last.Time.UnixMilli(), 10), last.ID})
+	return answer{body: list[directory.Request]{found[:size], next}}, nil
+}
+
+// logPlace reads a cursor of the provisioning log.
+func (s *Service) logPlace(text string) (*directory.Place, error) {
+	at, err := s.openCursor(text)
+	if err != nil {
+		return nil, err
+	}
+	number, ok := strings.CutPrefix(at.key, "log ")
+	millis, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || !ok {
+		return nil, badParameter("cursor", "is of another list")
+	}
+	return &directory.Place{Created: time.UnixMilli(millis), ID: at.id}, nil
 }
 
 func (a *API) showRequest(c call) (answer, error) {

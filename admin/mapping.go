@@ -69,6 +69,8 @@ func mappedGroup(p *directory.PolicyFacts, m directory.Mapping, g directory.Grou
 func mappingNote(m directory.Mapping, groups []MappedGroup) string {
 	waiting := slices.ContainsFunc(groups, func(g MappedGroup) bool { return g.State == directory.Suspended })
 	switch {
+	case m.Disabled:
+		return "disabled: it gives nothing (usherd mapping enable " + m.Name + ")"
 	case m.When.Name != "" && len(groups) > 1:
 		return fmt.Sprintf("%d groups have this name, so it gives nothing; say which by id or dn", len(groups))
 	case waiting:

@@ -13,10 +13,16 @@ type MappingSpec struct {
 	When       directory.Selector `json:"when"`
 	AllowAdmin bool               `json:"allow_admin,omitempty"`
 	Grant      []GrantSpec        `json:"grant"`
+	Disabled   *bool              `json:"disabled,omitempty"` // absent: as it is; of a new one, false
 }
 
 func (m MappingSpec) mapping(p *directory.Policy) (directory.Mapping, error) {
 	out := directory.Mapping{Name: m.Name, When: m.When, AllowAdmin: m.AllowAdmin}
+	if m.Disabled != nil {
+		out.Disabled = *m.Disabled
+	} else if i := slices.IndexFunc(p.Mappings, func(old directory.Mapping) bool { return old.Name == m.Name }); i >= 0 {
+		out.Disabled = p.Mappings[i].Disabled
+	}
 	if len(m.Grant) == 0 {
 		return out, invalid("mapping %s: say what it grants", m.Name)
 	}
@@ -61,5 +67,20 @@ func (s *Service) DeleteMapping(ctx context.Context, by directory.Actor, name st
 	return s.editPolicy(ctx, by, policyEdit{WritePolicy, directory.SectionMappings, ifRevision, func(_ *Authority, p *directory.Policy) (err error) {
 		p.Mappings, err = drop(p.Mappings, "mapping", name, mappingKey)
 		return err
+	}})
+}
+
+// SetMappingEnabled makes a mapping give something, or nothing. What it is bound
+// to stays, so that enabling it gives exactly what disabling took.
+func (s *Service) SetMappingEnabled(ctx context.Context, by directory.Actor, name string, enabled bool, ifRevision directory.Revision) (Outcome, error) {
+	return s.editPolicy(ctx, by, policyEdit{WritePolicy, directory.SectionMappings, ifRevision, func(_ *Authority, p *directory.Policy) error {
+		names := keysOf(p.Mappings, mappingKey)
+		i := slices.Index(names, name)
+		if i < 0 {
+			return notFound("no mapping %q%s", name, didYouMean(name, names))
+		}
+		p.Mappings = slices.Clone(p.Mappings)
+		p.Mappings[i].Disabled = !enabled
+		return nil
 	}})
 }

@@ -236,6 +236,8 @@ func requests() []request {
 	add("PUT /api/v1/mappings/{name}", "ruling", "/api/v1/mappings/ruling", `{"when":{"source":"local","name":"X"},"grant":[{"access":["part-list"]}]}`)
 	add("DELETE /api/v1/mappings/{name}", "plain", "/api/v1/mappings/plain", "")
 	add("DELETE /api/v1/mappings/{name}", "ruling", "/api/v1/mappings/ruling", "")
+	add("POST /api/v1/mappings/{name}/state", "plain", "/api/v1/mappings/plain/state", `{"enabled":false}`)
+	add("POST /api/v1/mappings/{name}/state", "ruling", "/api/v1/mappings/ruling/state", `{"enabled":false}`)
 	add("POST /api/v1/mappings/{name}/confirm", "ruling", "/api/v1/mappings/ruling/confirm", `{"group":"local/Ruled"}`)
 	policy := `{"text":"apiVersion: usherd/v1\nprojects: [{key: alpha}, {key: beta}, {key: gamma}]\n"}`
 	for _, verb := range []string{"plan", "test", "apply", "diff"} {

@@ -63,7 +63,7 @@ var operations = map[string]operation{
 	"PATCH /api/v1/sources/{source}":                {summary: "Change settings of a source", body: settingsBody{}, answer: Outcome{}},
 	"POST /api/v1/sources/{source}/state":           {summary: "Pause, resume, disable or enable a source", body: sourceStateBody{}, answer: Outcome{}},
 	"DELETE /api/v1/sources/{source}":               {summary: "Remove a disabled source", query: []string{"people"}, answer: Outcome{}},
-	"GET /api/v1/sources/{source}/log":              {summary: "List what a source asked for, the newest first", query: []string{"limit", "failed", "since", "format"}, answer: list[directory.Request]{}, many: cut},
+	"GET /api/v1/sources/{source}/log":              {summary: "List what a source asked for, the newest first", query: and(listing, "failed", "since"), answer: list[directory.Request]{}, many: cut},
 	"GET /api/v1/sources/{source}/log/{id}":         {summary: "Show one request of a source", answer: LoggedRequest{}},
 	"POST /api/v1/sources/{source}/log/{id}/replay": {summary: "Repeat a request of a source, or try it", body: replayBody{}, answer: Replayed{}},
 	"POST /api/v1/sources/{source}/test":            {summary: "Try to reach a source and read from it", answer: json.RawMessage{}},
@@ -125,6 +125,7 @@ var operations = map[string]operation{
 	"POST /api/v1/mappings":                {summary: "Add a mapping", body: MappingSpec{}, answer: Outcome{}, status: http.StatusCreated},
 	"PUT /api/v1/mappings/{name}":          {summary: "Replace a mapping", body: MappingSpec{}, answer: Outcome{}, match: true},
 	"DELETE /api/v1/mappings/{name}":       {summary: "Remove a mapping and what it grants", answer: Outcome{}},
+	"POST /api/v1/mappings/{name}/state":   {summary: "Enable or disable a mapping", body: mappingStateBody{}, answer: Outcome{}},
 	"POST /api/v1/mappings/{name}/confirm": {summary: "Confirm a suspended group of a mapping", body: confirmBody{}, answer: Outcome{}},
 
 	"GET /api/v1/policy":        {summary: "Export the policy", answer: ExportedPolicy{}, etag: byPolicy},
@@ -160,7 +161,7 @@ var operations = map[string]operation{
 	"PUT /api/v1/integrations/{key}/members":         {summary: "Give a member a level on a connection", body: memberBody{}, answer: Outcome{}},
 	"POST /api/v1/integrations/{key}/members/reset":  {summary: "Undo a raise of a member", body: memberBody{}, answer: Outcome{}},
 	"POST /api/v1/integrations/{key}/members/remove": {summary: "Remove a member of a connection", body: memberBody{}, answer: Outcome{}},
-	"GET /api/v1/integrations/{key}/access":          {summary: "Say who may do what with a connection", query: []string{"project", "anywhere", "at", "limit", "cursor"}, answer: AccessPage{}},
+	"GET /api/v1/integrations/{key}/access":          {summary: "Say who may do what with a connection", query: and(listing, "project", "anywhere", "at"), answer: AccessPage{}, many: cut},
 
 	"GET /api/v1/webhooks":                  {summary: "List webhooks", query: listing, answer: list[webhook.Endpoint]{}, many: whole},
 	"POST /api/v1/webhooks":                 {summary: "Add a webhook; its secret is in this answer only", body: webhookBody{}, answer: webhook.MadeEndpoint{}, status: http.StatusCreated},
@@ -175,7 +176,7 @@ var operations = map[string]operation{
 	"POST /api/v1/check":   {summary: "Ask a check", body: Question{}, answer: Answer{}},
 	"POST /api/v1/explain": {summary: "Explain a decision", body: Question{}, answer: Explained{}},
 	"GET /api/v1/explain":  {summary: "Explain a decision, for links", query: []string{"user", "action", "resource", "project", "at"}, answer: Explained{}},
-	"GET /api/v1/holders":  {summary: "List who may do something", query: []string{"action", "resource", "role", "right", "project", "anywhere", "at", "limit", "cursor"}, answer: HolderPage{}},
+	"GET /api/v1/holders":  {summary: "List who may do something", query: and(listing, "action", "resource", "role", "right", "project", "anywhere", "at"), answer: HolderPage{}, many: cut},
 
 	"GET /api/v1/audit":            {summary: "List audit records, the oldest first", query: and(listing, "after", "actor", "action", "target", "request", "since", "until"), answer: Listing[directory.AuditRecord]{}, many: cut},
 	"GET /api/v1/audit/verify":     {summary: "Verify the audit chain", query: []string{"revision", "hash"}, answer: Verification{}},

@@ -122,9 +122,13 @@ func (r AccessRow) with(a authz.Assignment) AccessRow {
 }
 
 func (a *API) integrationAccess(c call) (answer, error) {
-	q, err := c.holdersQuery()
+	q, err := a.holdersQuery(c)
 	if err != nil {
 		return answer{}, err
 	}
-	return outcome(a.Service.IntegrationAccess(c.Context(), c.PathValue("key"), q))
+	page, err := a.Service.IntegrationAccess(c.Context(), c.PathValue("key"), q)
+	page.Next = a.Service.sealedUser(page.Next)
+	return outcome(page, err)
 }
+
+func (p AccessPage) next() string { return string(p.Next) }

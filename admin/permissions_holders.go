@@ -312,7 +312,7 @@ func (s *Service) namesOf(ctx context.Context, found []directory.Subject) (map[d
 }
 
 func (a *API) holders(c call) (answer, error) {
-	q, err := c.holdersQuery()
+	q, err := a.holdersQuery(c)
 	if err != nil {
 		return answer{}, err
 	}
@@ -324,15 +324,36 @@ func (a *API) holders(c call) (answer, error) {
 			return answer{}, invalid("write resource=TYPE/ID")
 		}
 	}
-	return outcome(a.Service.Holders(c.Context(), q))
+	page, err := a.Service.Holders(c.Context(), q)
+	page.Next = a.Service.sealedUser(page.Next)
+	return outcome(page, err)
 }
 
+func (p HolderPage) next() string { return string(p.Next) }
+
+// sealedUser is the cursor of a list that goes on after a user, in place of the
+// id.
+func (s *Service) sealedUser(after directory.UserID) directory.UserID {
+	if after == "" {
+		return ""
+	}
+	return directory.UserID(s.sealCursor(cursor{holderCursor, string(after)}))
+}
+
+// holderCursor is the key of cursors of lists of holders.
+const holderCursor = "holder"
+
 // holdersQuery reads what all lists of holders understand.
-func (c call) holdersQuery() (HoldersQuery, error) {
+func (a *API) holdersQuery(c call) (HoldersQuery, error) {
 	v := c.URL.Query()
 	n, err := c.number("limit")
-	return HoldersQuery{
-		Project: directory.ProjectKey(v.Get("project")), Anywhere: v.Get("anywhere") == "true", At: v.Get("at"),
-		After: directory.UserID(v.Get("cursor")), Limit: n,
-	}, err
+	q := HoldersQuery{Project: directory.ProjectKey(v.Get("project")), Anywhere: v.Get("anywhere") == "true", At: v.Get("at"), Limit: n}
+	if text := v.Get("cursor"); text != "" && err == nil {
+		var at cursor
+		if at, err = a.Service.openCursor(text); err == nil && at.key != holderCursor {
+			err = badParameter("cursor", "is of another list")
+		}
+		q.After = directory.UserID(at.id)
+	}
+	return q, err
 }

@@ -40,6 +40,7 @@ func (a *API) catalogueRoutes() map[string]handler {
 		"POST /api/v1/mappings":                          a.createMapping,
 		"PUT /api/v1/mappings/{name}":                    a.editMapping,
 		"DELETE /api/v1/mappings/{name}":                 a.deleteMapping,
+		"POST /api/v1/mappings/{name}/state":             a.setMappingState,
 	}
 }
 
@@ -234,4 +235,19 @@ func (a *API) deleteMapping(c call) (answer, error) {
 		return answer{}, err
 	}
 	return outcome(a.Service.DeleteMapping(c.Context(), c.by, c.PathValue("name"), at))
+}
+
+type mappingStateBody struct {
+	Enabled *bool `json:"enabled"`
+}
+
+func (a *API) setMappingState(c call) (answer, error) {
+	body, at, err := edited[mappingStateBody](c)
+	if err == nil && body.Enabled == nil {
+		err = invalidAt("/enabled", "say true or false")
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	return outcome(a.Service.SetMappingEnabled(c.Context(), c.by, c.PathValue("name"), *body.Enabled, at))
 }

@@ -33,13 +33,15 @@ func After(f directory.Facts, p directory.Policy, sections []directory.Section) 
 	return f
 }
 
-// sameMapping compares without regard to whether an empty list is nil.
+// sameMapping compares what mappings match and give, without regard to whether
+// an empty list is nil.
 func sameMapping(a, b directory.Mapping) bool {
 	sameSet := func(x, y directory.GrantSet) bool {
 		return x.Project == y.Project && slices.Equal(x.Roles, y.Roles) && slices.Equal(x.Privileges, y.Privileges)
 	}
 	same := slices.EqualFunc(a.Grants, b.Grants, sameSet)
 	a.Grants, b.Grants = nil, nil
+	a.Disabled, b.Disabled = false, false
 	return same && reflect.DeepEqual(a, b)
 }
 

@@ -172,6 +172,9 @@ func mappingNode(mp directory.Mapping) *yaml.Node {
 	if mp.AllowAdmin {
 		m.put("allow_admin", plainNode("true"))
 	}
+	if mp.Disabled {
+		m.put("disabled", plainNode("true"))
+	}
 	m.putList("grant", nodes(mp.Grants, func(g directory.GrantSet) *yaml.Node {
 		set := newMap()
 		set.putText("project", string(g.Project))

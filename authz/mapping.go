@@ -58,11 +58,14 @@ func (c *catalogue) compileMappings(t *thingsEdit) mappings {
 	}
 	for i := range p.Mappings {
 		mp := &mapping{Mapping: &p.Mappings[i], index: i, binds: c.binds(&p.Mappings[i])}
+		m.list = append(m.list, mp)
+		if mp.Disabled {
+			continue // it reaches nothing
+		}
 		for j := range mp.Grants {
 			set := &mp.Grants[j]
 			mp.gives = append(mp.gives, given{set, c.scope(set.Project), c.setIDs(set, t)})
 		}
-		m.list = append(m.list, mp)
 		m.byKey[mp.Name] = mp
 		if !mp.binds {
 			m.follow(mp)

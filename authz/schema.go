@@ -53,6 +53,7 @@ func Schema() *jsonschema.Schema {
 		"mappings": list(object(map[string]*jsonschema.Schema{
 			"name":        text(""),
 			"when":        object(map[string]*jsonschema.Schema{"source": text(""), "group": group}, "source", "group"),
+			"disabled":    described(&jsonschema.Schema{Type: "boolean"}, "It gives nothing until it is enabled again; the groups that it is bound to stay."),
 			"allow_admin": described(&jsonschema.Schema{Type: "boolean"}, "By name or pattern, it may give administration rights."),
 			"grant":       {AnyOf: []*jsonschema.Schema{grant, list(grant.CloneSchemas())}},
 		}, "name", "when", "grant")),

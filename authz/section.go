@@ -162,7 +162,7 @@ func (r *fileReader) role(n *yaml.Node, path string) (role directory.Role) {
 }
 
 func (r *fileReader) mapping(n *yaml.Node, path string) (m directory.Mapping) {
-	r.keys(n, path, []string{"name", "when", "allow_admin", "grant"}, func(key string, v *yaml.Node) {
+	r.keys(n, path, []string{"name", "when", "allow_admin", "disabled", "grant"}, func(key string, v *yaml.Node) {
 		at := joinPath(path, key)
 		switch key {
 		case "name":
@@ -171,6 +171,8 @@ func (r *fileReader) mapping(n *yaml.Node, path string) (m directory.Mapping) {
 			m.When = r.when(v, at)
 		case "allow_admin":
 			m.AllowAdmin = r.flag(v, at)
+		case "disabled":
+			m.Disabled = r.flag(v, at)
 		case "grant":
 			if v.Kind == yaml.MappingNode {
 				m.Grants = []directory.GrantSet{r.grantSet(v, at+"[0]")}

@@ -30,6 +30,7 @@ type RequestQuery struct {
 	ID     string    // this one
 	Failed bool      // those answered with 400 or more
 	Since  time.Time // those at this time or later
+	Before *Place    // those that come after this place: its Created is a time, in whole milliseconds
 	Limit  int       // at most so many; 0 means none
 }
 

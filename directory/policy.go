@@ -89,6 +89,7 @@ type Mapping struct {
 	Name       string     `json:"name"`
 	When       Selector   `json:"when"`
 	AllowAdmin bool       `json:"allowAdmin,omitempty"`
+	Disabled   bool       `json:"disabled,omitempty"` // gives nothing; what it is bound to stays
 	Grants     []GrantSet `json:"grants"`
 }
 

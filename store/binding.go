@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/usherd/usherd/directory"
@@ -135,6 +137,17 @@ func (e *edit) unbindGroup(ctx context.Context, g groupRow) error {
 	return nil
 }
 
+// sameRule reports whether two mappings match and give the same: to disable one
+// and enable it again binds nothing anew.
+func sameRule(a, b string) bool {
+	var x, y directory.Mapping
+	if json.Unmarshal([]byte(a), &x) != nil || json.Unmarshal([]byte(b), &y) != nil {
+		return false
+	}
+	x.Disabled, y.Disabled = false, false
+	return reflect.DeepEqual(x, y)
+}
+
 // rebind computes the bindings after a change of policy. Those of mappings that
 // are as they were stay.
 func (e *edit) rebind(ctx context.Context, old *rules) error {
@@ -145,7 +158,7 @@ func (e *edit) rebind(ctx context.Context, old *rules) error {
 	for _, m := range old.policy.Mappings {
 		key := ruleKey{directory.SectionMappings, m.Name}
 		kept, stays := now.items[key]
-		if stays && sameJSON(kept.body, old.items[key].body) && now.policy.Binds(m) {
+		if stays && sameRule(kept.body, old.items[key].body) && now.policy.Binds(m) {
 			continue
 		}
 		if err := e.unbindMapping(ctx, m.Name); err != nil {
@@ -155,7 +168,7 @@ func (e *edit) rebind(ctx context.Context, old *rules) error {
 	for _, m := range now.policy.Mappings {
 		key := ruleKey{directory.SectionMappings, m.Name}
 		before, was := old.items[key]
-		same := was && sameJSON(before.body, now.items[key].body) && old.policy.Binds(m)
+		same := was && sameRule(before.body, now.items[key].body) && old.policy.Binds(m)
 		if same || !now.policy.Binds(m) {
 			continue
 		}

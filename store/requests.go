@@ -13,7 +13,7 @@ import (
 
 // FindRequests returns entries of the provisioning log, the newest first.
 func (s *Store) FindRequests(ctx context.Context, q directory.RequestQuery) ([]directory.Request, error) {
-	if !storable(string(q.Source)) || !storable(q.ID) {
+	if !storable(string(q.Source)) || !storable(q.ID) || q.Before != nil && !storable(q.Before.ID) {
 		return nil, nil
 	}
 	where, args := []string{"1 = 1"}, []any{}
@@ -29,6 +29,11 @@ func (s *Store) FindRequests(ctx context.Context, q directory.RequestQuery) ([]d
 	}
 	if !q.Since.IsZero() {
 		add("time >=", ms(q.Since))
+	}
+	if q.Before != nil {
+		args = append(args, ms(q.Before.Created), q.Before.ID)
+		at, id := "$"+strconv.Itoa(len(args)-1), "$"+strconv.Itoa(len(args))
+		where = append(where, "(time < "+at+" OR time = "+at+" AND id < "+id+")")
 	}
 	if q.Failed {
 		status := "body ->> '$.status'"

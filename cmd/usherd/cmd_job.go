@@ -17,5 +17,8 @@ func (a *app) jobCommand() *cobra.Command {
 		a.send("cancel ID", "Stop a job after the item that it is at", "  usherd job cancel 0192…", jobColumns, cobra.ExactArgs(1), func(args []string) question {
 			return question{method: http.MethodPost, path: at("jobs", args[0], "cancel")}
 		}),
+		changing(a.change("revert ID", "Take back what a job did, as a job", "  usherd job revert 0192… --dry-run", cobra.ExactArgs(1), func(args []string) (string, string, any, error) {
+			return http.MethodPost, at("jobs", args[0], "revert"), nil, nil
+		}))[0],
 	)
 }

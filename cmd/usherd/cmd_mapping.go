@@ -18,8 +18,17 @@ func (a *app) mappingCommand() *cobra.Command {
 		a.change("remove NAME", "Remove a mapping and what it grants", "  usherd mapping remove engineers", cobra.ExactArgs(1), func(args []string) (string, string, any, error) {
 			return http.MethodDelete, at("mappings", args[0]), nil, nil
 		}),
+		a.mappingSwitch("enable", true, "Let a disabled mapping give again what it gave"),
+		a.mappingSwitch("disable", false, "Let a mapping give nothing until it is enabled"),
 	}
 	return parent("mapping", "Look at mappings, edit them, confirm groups", append(changing(cmds...), a.mappingList(), a.mappingShow(), a.mappingConfirm())...)
+}
+
+// mappingSwitch enables or disables a mapping; --dry-run says first for whom.
+func (a *app) mappingSwitch(verb string, enabled bool, short string) *cobra.Command {
+	return a.change(verb+" NAME", short, "  usherd mapping "+verb+" engineers --dry-run", cobra.ExactArgs(1), func(args []string) (string, string, any, error) {
+		return http.MethodPost, at("mappings", args[0], "state"), map[string]any{"enabled": enabled}, nil
+	})
 }
 
 func (a *app) mappingList() *cobra.Command {

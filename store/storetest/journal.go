@@ -260,6 +260,8 @@ func testFindRequests(t *testing.T, s directory.Store) {
 		{"not that of another source", directory.RequestQuery{Source: okta, ID: "c", Limit: 10}, ""},
 		{"none that can't be kept", directory.RequestQuery{ID: "\x00", Limit: 10}, ""},
 		{"none for no limit", directory.RequestQuery{}, ""},
+		{"those after a place", directory.RequestQuery{Before: &directory.Place{Created: someTime.Add(3 * time.Second), ID: "d"}, Limit: 10}, "cba"},
+		{"those of the same time after a place", directory.RequestQuery{Before: &directory.Place{Created: someTime.Add(3 * time.Second), ID: "dd"}, Limit: 1}, "d"},
 	} {
 		got, err := s.FindRequests(t.Context(), tt.q)
 		var ids strings.Builder
