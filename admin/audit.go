@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/usherd/usherd/audit"
@@ -27,9 +28,12 @@ func (s *Service) Audit(ctx context.Context, after directory.Revision, limit int
 
 // A Verification says whether the audit chain holds.
 type Verification struct {
-	OK       bool   `json:"ok"`
-	Records  int64  `json:"records"` // that hold
-	Hash     string `json:"hash"`    // of the last one that holds
+	OK      bool  `json:"ok"`
+	Records int64 `json:"records"` // up to which all hold
+	// From is the first record that is kept; 0 if all are. What was before it
+	// was forgotten when its time was over, which the chain itself says.
+	From     int64  `json:"from,omitempty"`
+	Hash     string `json:"hash"` // of the last one that holds
 	BrokenAt int64  `json:"broken_at,omitempty"`
 	Detail   string `json:"detail,omitempty"`
 	// Checkpoint says what a kept checkpoint adds; empty if none was given.
@@ -52,9 +56,13 @@ func (s *Service) VerifyAuditFrom(ctx context.Context, kept audit.Point) (Verifi
 	if err != nil {
 		return Verification{}, fmt.Errorf("reading the revision: %w", err)
 	}
-	var met audit.Hash
-	at, err := audit.Verify(audit.Point{}, func(yield func(audit.Record, error) bool) {
-		for r, err := range s.chain(ctx) {
+	start, err := s.chainStart(ctx)
+	if err != nil {
+		return Verification{}, err
+	}
+	met := start.Hash
+	at, err := audit.Verify(start, func(yield func(audit.Record, error) bool) {
+		for r, err := range s.chain(ctx, start.Seq) {
 			if err == nil && r.Seq == kept.Seq {
 				met = r.Hash
 			}
@@ -64,6 +72,9 @@ func (s *Service) VerifyAuditFrom(ctx context.Context, kept audit.Point) (Verifi
 		}
 	})
 	out := Verification{OK: err == nil, Records: at.Seq, Hash: at.Hash.String()}
+	if start.Seq > 0 {
+		out.From = start.Seq + 1
+	}
 	breach, ok := errors.AsType[*audit.BreakError](err)
 	switch {
 	case ok:
@@ -76,6 +87,9 @@ func (s *Service) VerifyAuditFrom(ctx context.Context, kept audit.Point) (Verifi
 	case kept.Seq > at.Seq:
 		out.OK, out.BrokenAt = false, at.Seq+1
 		out.Detail = fmt.Sprintf("cut off: the checkpoint is of record %d, and the last one is %d", kept.Seq, at.Seq)
+	case kept.Seq > 0 && kept.Seq < start.Seq:
+		out.Checkpoint = fmt.Sprintf("older than record %d, the first that is kept: it says nothing", out.From)
+		return out, nil
 	case kept.Seq > 0 && met != kept.Hash:
 		out.OK, out.BrokenAt = false, kept.Seq
 		out.Detail = fmt.Sprintf("record %d is not that of the checkpoint: the chain was written anew", kept.Seq)
@@ -118,10 +132,45 @@ func (s *Service) AuditCheckpoint(ctx context.Context) (AuditPoint, error) {
 	return AuditPoint{records[0].Revision, r.Hash.String(), records[0].Time, r.Point().String()}, err
 }
 
-// chain yields all audit records in the form that was hashed.
-func (s *Service) chain(ctx context.Context) iter.Seq2[audit.Record, error] {
+// auditPruned is the type of the change that names the last of the records that
+// were forgotten, with its hash as value.
+const auditPruned = "audit.pruned"
+
+// chainStart is where the kept records begin: the zero point, or the newest one
+// that a record says was forgotten. That record is covered by the chain, which
+// is then verified from that point.
+func (s *Service) chainStart(ctx context.Context) (start audit.Point, err error) {
+	first, err := s.Store.Audit(ctx, 0, 1)
+	if err != nil {
+		return start, fmt.Errorf("reading audit records: %w", err)
+	}
+	if len(first) == 0 || first[0].Revision == 1 {
+		return start, nil
+	}
+	for r, err := range s.chain(ctx, 0) {
+		if err != nil {
+			return start, err
+		}
+		if !strings.Contains(r.Changes, auditPruned) {
+			continue
+		}
+		changes, err := AuditedChanges(directory.AuditRecord{Changes: []byte(r.Changes)})
+		if err != nil || len(changes) != 1 || changes[0].Type != auditPruned {
+			continue
+		}
+		last, err := strconv.ParseInt(changes[0].Target, 10, 64)
+		hash, herr := audit.ParseHash(changes[0].Value)
+		if err == nil && herr == nil && last < r.Seq {
+			start = audit.Point{Seq: last, Hash: hash}
+		}
+	}
+	return start, nil
+}
+
+// chain yields the audit records after one in the form that was hashed.
+func (s *Service) chain(ctx context.Context, begin int64) iter.Seq2[audit.Record, error] {
 	return func(yield func(audit.Record, error) bool) {
-		for after := directory.Revision(0); ; {
+		for after := directory.Revision(begin); ; {
 			records, err := s.Store.Audit(ctx, after, maxPage)
 			if err != nil {
 				yield(audit.Record{}, err)

@@ -175,3 +175,88 @@ func TestAuditRecordsAreFiltered(t *testing.T) {
 		t.Errorf("the pages have %d records, want %d", len(seen), count(""))
 	}
 }
+
+// TestAPrunedChainIsVerifiedFromItsRest forgets old records: the rest is whole,
+// and says from where, and what is taken away beyond that shows.
+func TestAPrunedChainIsVerifiedFromItsRest(t *testing.T) {
+	day, now := 24*time.Hour, time.Now()
+	path := filepath.Join(t.TempDir(), "usherd.db")
+	open := func() (*store.Store, *admin.Service) {
+		st, err := store.Open(t.Context(), store.Config{DSN: "sqlite:" + path, Now: func() time.Time { return now }, HistoryKeep: day, AuditKeep: 10 * day})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = st.Close() })
+		s, err := admin.New(admin.Config{Store: st, TokenKey: make([]byte, 32), BaseURL: func() string { return "" }, Principal: by, Now: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st, s
+	}
+	st, s := open()
+	add := func(n int) {
+		for range n {
+			if _, err := st.Apply(t.Context(), by, directory.CreateUser{ID: directory.UserID(directory.NewID()), Source: directory.Local, Profile: directory.Profile{UserName: directory.NewID(), Active: true}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	checkpoint := func() audit.Point {
+		p, err := s.AuditCheckpoint(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash, err := audit.ParseHash(p.Hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return audit.Point{Seq: int64(p.Revision), Hash: hash}
+	}
+	add(1)
+	old := checkpoint()
+	add(1)
+	edge := checkpoint()
+	add(1) // can be decided as of, and stays
+	now = now.Add(11 * day)
+	add(3)
+	recent := checkpoint()
+	if err := st.Prune(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wrong := edge
+	wrong.Hash[0]++
+	for name, tt := range map[string]struct {
+		kept audit.Point
+		ok   bool
+		says string
+	}{
+		"no checkpoint":                     {audit.Point{}, true, ""},
+		"one of what was forgotten":         {old, true, "says nothing"},
+		"one of the last that was":          {edge, true, "contains"},
+		"another history's":                 {wrong, false, ""},
+		"one of what is kept":               {recent, true, "contains"},
+		"one of more than there is records": {audit.Point{Seq: 99}, false, ""},
+	} {
+		v, err := s.VerifyAuditFrom(t.Context(), tt.kept)
+		if err != nil || v.OK != tt.ok || v.From != 3 || !strings.Contains(v.Checkpoint, tt.says) {
+			t.Errorf("against %s: %+v, %v", name, v, err)
+		}
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), `DELETE FROM audit WHERE revision = 3`); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, s = open()
+	if v, err := s.VerifyAudit(t.Context()); err != nil || v.OK || v.BrokenAt != 3 {
+		t.Errorf("with one more taken away: %+v, %v; want it broken at 3", v, err)
+	}
+}

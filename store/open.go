@@ -29,7 +29,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, fmt.Errorf("store: bad config: %w", err)
 	}
 	s := &Store{
-		now: c.Now, log: c.Log, historyKeep: c.HistoryKeep, feedKeep: c.FeedKeep, logKeep: c.LogKeep,
+		now: c.Now, log: c.Log, historyKeep: c.HistoryKeep, feedKeep: c.FeedKeep, logKeep: c.LogKeep, auditKeep: c.AuditKeep,
 		subject: make(map[directory.KeyKind]*sql.Stmt),
 	}
 	var err error
@@ -62,8 +62,8 @@ func (c *Config) complete() error {
 	if n := len(c.KeySecret); n > 0 && n < rootKeyLen {
 		errs = append(errs, fmt.Errorf("KeySecret has %d bytes: %d or more are needed", n, rootKeyLen))
 	}
-	if c.HistoryKeep < 0 || c.LogKeep < 0 {
-		errs = append(errs, fmt.Errorf("negative HistoryKeep %v or LogKeep %v", c.HistoryKeep, c.LogKeep))
+	if c.HistoryKeep < 0 || c.LogKeep < 0 || c.AuditKeep < 0 {
+		errs = append(errs, fmt.Errorf("negative HistoryKeep %v, LogKeep %v or AuditKeep %v", c.HistoryKeep, c.LogKeep, c.AuditKeep))
 	}
 	c.HistoryKeep = cmp.Or(c.HistoryKeep, defaultHistoryKeep)
 	c.LogKeep = cmp.Or(c.LogKeep, defaultLogKeep)

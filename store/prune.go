@@ -21,8 +21,9 @@ var historical = []string{
 }
 
 // Prune forgets what is older than is to be kept: rows that ended, feed
-// records, log entries, and kept records that have expired. Audit records stay. Call it once a day; any number
-// of replicas may.
+// records, log entries, kept records that have expired, and audit records if
+// there is an end to keeping them. Call it once a day; any number of replicas
+// may.
 func (s *Store) Prune(ctx context.Context) error {
 	now := s.now()
 	horizon, err := s.revisionAt(ctx, now.Add(-s.historyKeep))
@@ -36,7 +37,11 @@ func (s *Store) Prune(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("finding what to forget: %w", err)
 	}
-	return errors.Join(
+	var trail error
+	if s.auditKeep > 0 {
+		trail = s.pruneAudit(ctx, now.Add(-s.auditKeep), horizon)
+	}
+	return errors.Join(trail,
 		s.deleteSome(ctx, "feed", "revision <= $1", int64(feed)),
 		s.deleteSome(ctx, "request_log", "time < $1", ms(now.Add(-s.logKeep))),
 		s.pruneLongLogs(ctx),
@@ -111,12 +116,16 @@ func (s *Store) revisionAt(ctx context.Context, at time.Time) (directory.Revisio
 	if err != nil {
 		return 0, err
 	}
+	var gone int // the oldest records may be forgotten
+	if err := s.read.QueryRowContext(ctx, `SELECT COALESCE(MIN(revision), 1) - 1 FROM audit`).Scan(&gone); err != nil {
+		return 0, err
+	}
 	var failed error
-	later := sort.Search(int(head.Stamp.Revision), func(i int) bool {
+	later := sort.Search(int(head.Stamp.Revision)-gone, func(i int) bool {
 		var t int64
-		err := s.read.QueryRowContext(ctx, `SELECT time FROM audit WHERE revision = $1`, i+1).Scan(&t)
+		err := s.read.QueryRowContext(ctx, `SELECT time FROM audit WHERE revision = $1`, gone+i+1).Scan(&t)
 		failed = errors.Join(failed, err)
 		return t >= ms(at)
 	})
-	return directory.Revision(later), failed
+	return directory.Revision(gone + later), failed
 }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -164,6 +165,59 @@ func TestPruneForgetsExpiredRecords(t *testing.T) {
 			}
 			if v := put("hour", time.Time{}); v != 1 {
 				t.Errorf("the pruned record comes back with version %d, want 1: its row is gone", v)
+			}
+		})
+	}
+}
+
+func TestPruneForgetsOldAuditRecords(t *testing.T) {
+	for _, engine := range engines {
+		t.Run(engine.name, func(t *testing.T) {
+			c := &clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+			day := 24 * time.Hour
+			s, err := store.Open(t.Context(), store.Config{DSN: engine.dsn(t), Now: c.Now, HistoryKeep: 30 * day, AuditKeep: 60 * day})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			apply(t, s, createUser("ann"))
+			last := apply(t, s, createUser("bob"))
+			c.now = c.now.Add(50 * day)
+			kept := apply(t, s, createUser("cleo"))
+			first := func() directory.Revision {
+				t.Helper()
+				if err := s.Prune(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				records, err := s.Audit(t.Context(), 0, 1)
+				if err != nil || len(records) != 1 {
+					t.Fatalf("Audit = %v, %v", records, err)
+				}
+				return records[0].Revision
+			}
+			if got := first(); got != 1 {
+				t.Errorf("after 50 days the first record is %d, want all", got)
+			}
+			c.now = c.now.Add(11 * day)
+			if got := first(); got != last.Revision { // which can be decided as of, and needs its fingerprint
+				t.Errorf("after 61 days the first record is %d, want %d", got, last.Revision)
+			}
+			records, err := s.Audit(t.Context(), kept.Revision, 10)
+			if want := `"type":"audit.pruned","target":"1"`; err != nil || len(records) != 1 || !strings.Contains(string(records[0].Changes), want) {
+				t.Errorf("the record after is %v, %v; want %s", records, err, want)
+			}
+			if got := first(); got != last.Revision {
+				t.Errorf("pruned twice, the first record is %d, want %d", got, last.Revision)
+			}
+			if again, err := s.Audit(t.Context(), kept.Revision, 10); err != nil || len(again) != 1 {
+				t.Errorf("pruning what is pruned left %v, %v; want no other record", again, err)
+			}
+			for at, want := range map[time.Time]directory.Revision{
+				c.now: kept.Revision + 1, c.now.Add(-5 * day): kept.Revision, c.now.Add(-20 * day): last.Revision,
+			} {
+				if got, err := s.RevisionAt(t.Context(), at); err != nil || got != want {
+					t.Errorf("RevisionAt(%v) = %d, %v; want %d", at, got, err, want)
+				}
 			}
 		})
 	}

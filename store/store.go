@@ -43,6 +43,10 @@ type Config struct {
 	// least 24 hours.
 	FeedKeep time.Duration
 
+	// AuditKeep is how long audit records are kept, at least as long as
+	// HistoryKeep; 0 is for ever.
+	AuditKeep time.Duration
+
 	// LogKeep is how long the provisioning log and runs are kept. The default
 	// is 30 days.
 	LogKeep time.Duration
@@ -63,7 +67,7 @@ type Store struct {
 
 	subject map[directory.KeyKind]*sql.Stmt // prepared; empty on PostgreSQL
 
-	historyKeep, feedKeep, logKeep time.Duration
+	historyKeep, feedKeep, logKeep, auditKeep time.Duration
 
 	path    string    // of the SQLite file
 	lock    io.Closer // what keeps other processes out, or nil

@@ -72,7 +72,7 @@ only against a checkpoint which was kept elsewhere (usherd audit checkpoint).`,
 			if err != nil {
 				return err
 			}
-			if err := a.print(text, columns("OK=ok RECORDS=records HASH=hash CHECKPOINT=checkpoint BROKEN=broken_at DETAIL=detail")); err != nil {
+			if err := a.print(text, columns("OK=ok FROM=from RECORDS=records HASH=hash CHECKPOINT=checkpoint BROKEN=broken_at DETAIL=detail")); err != nil {
 				return err
 			}
 			return notOK(text, fmt.Errorf("the audit chain is broken"))
