@@ -68,7 +68,7 @@ scale-ldap: packages ## time and memory of reading a million people (SCALE=10000
 	GOMEMLIMIT=300MiB USHERD_SCALE_LDAP=$(or $(SCALE),1000000) $(GO) test ./ldapsync -run '^TestScale$$' -v -count=1 -timeout 90m
 
 soak-ldap: packages ## random changes in three real directories (SOAK=500)
-	USHERD_SOAK_LDAP=$(or $(SOAK),500) $(GO) test -race ./ldapsync -run '^TestALife' -v -count=1 -timeout 60m
+	USHERD_SOAK_LDAP=$(or $(SOAK),500) $(GO) test $(RACE) ./ldapsync -run '^(TestALife.*|TestActiveDirectory)$$' -v -count=1 -timeout 60m
 
 cover: packages ## test coverage: cover.html
 	$(GO) test -coverprofile cover.out ./...

@@ -65,7 +65,7 @@ const (
 )
 
 func (i *personItem) phase() int {
-	if i.op == OpGone || i.op == OpDisable || i.op == OpDelete {
+	if i.ends() {
 		return phaseEnd
 	}
 	return phasePeople
@@ -103,8 +103,8 @@ func (a *applier) apply(ctx context.Context, of part) error {
 // somebody in the same phase may have given that name up.
 func (a *applier) phase(ctx context.Context, n int, of part) error {
 	b := batch{applier: a}
-	for i := range a.plan.people {
-		person := &a.plan.people[i]
+	for i := range int32(a.plan.people.len()) {
+		person := a.plan.people.at(i)
 		if person.phase() != n || !of.person(person) {
 			continue
 		}

@@ -99,11 +99,11 @@ func (p *Plan) Changes() ([]directory.Change, error) { return p.changes(everythi
 func (p *Plan) changes(of part) ([]directory.Change, error) {
 	a := &applier{plan: p}
 	var all []directory.Change
-	for i := range p.people {
-		if !of.person(&p.people[i]) {
+	for i := range int32(p.people.len()) {
+		if !of.person(p.people.at(i)) {
 			continue
 		}
-		item, err := p.personItem(&p.people[i])
+		item, err := p.personItem(p.people.at(i))
 		if err != nil {
 			return nil, err
 		}

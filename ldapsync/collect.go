@@ -122,7 +122,11 @@ func (c *collector) collect() error {
 			return err
 		}
 	}
-	return c.searchMembers()
+	if err := c.searchMembers(); err != nil {
+		return err
+	}
+	c.snap.settle()
+	return nil
 }
 
 func (c *collector) users(base string) search {

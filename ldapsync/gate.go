@@ -158,8 +158,8 @@ func (g *gate) zero() {
 // disabled counts the people who would lose everything.
 func (g *gate) disabled() {
 	now := 0
-	for i := range g.plan.people {
-		now += g.plan.disables(&g.plan.people[i])
+	for i := range int32(g.plan.people.len()) {
+		now += g.plan.disables(g.plan.people.at(i))
 	}
 	total := now + g.Recent.Disabled
 	base := g.plan.shape.active + g.Recent.Disabled
@@ -175,10 +175,15 @@ func within(earlier int) string {
 	return fmt.Sprintf(" (%d of them in earlier runs of the last 24 hours)", earlier)
 }
 
+// ends reports whether an item ends the access of a person.
+func (i *personItem) ends() bool {
+	op := i.Op()
+	return op == OpGone || op == OpDelete || op == OpDisable
+}
+
 // disables is 1 if the item ends the access of a person who has it.
 func (p *Plan) disables(i *personItem) int {
-	ends := i.op == OpGone || i.op == OpDelete || i.op == OpDisable
-	if ends && p.have.people.at(i.known).counts() {
+	if i.ends() && p.have.people.at(i.known).counts() {
 		return 1
 	}
 	return 0

@@ -53,7 +53,7 @@ func (d *differ) person(i int32, names nameOwners) error {
 		}
 	}
 	row.minted = d.plan.minted.add(id)
-	d.addPerson(personItem{op: OpCreate, at: i, known: nowhere})
+	d.addPerson(personItem{op: codeOf(OpCreate), at: i, known: nowhere})
 	return nil
 }
 
@@ -80,7 +80,7 @@ func (d *differ) knownPerson(i int32, row *personRow, keepName bool) {
 	case !k.active && row.active:
 		op = OpEnable
 	}
-	d.addPerson(personItem{op: op, at: i, known: row.known, changed: fields, keepName: keepName})
+	d.addPerson(personItem{op: codeOf(op), at: i, known: row.known, changed: fields, keepName: keepName})
 }
 
 // leavers plans what happens to those who are missing from the read.
@@ -99,14 +99,14 @@ func (d *differ) leavers(names nameOwners) error {
 		switch {
 		case names.wanted(k.UserName):
 			// an account made again, or renamed: whoever has the name now gets nothing of the old
-			item.op, item.changed = OpDelete, changedUserName
+			item.op, item.changed = codeOf(OpDelete), changedUserName
 			d.addPerson(item)
 			continue
 		case !d.have.people.at(row).gone:
-			item.op = OpGone
+			item.op = codeOf(OpGone)
 			d.addPerson(item)
 		case d.Retention.over(m, d.Now):
-			item.op = OpDelete
+			item.op = codeOf(OpDelete)
 			d.addPerson(item)
 			continue
 		}

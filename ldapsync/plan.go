@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -77,7 +78,7 @@ type Plan struct {
 
 	have   *State
 	want   *Snapshot
-	people []personItem
+	people column[personItem]
 	groups []groupItem
 	minted column[key] // ids of newcomers
 	next   Cursor
@@ -85,14 +86,24 @@ type Plan struct {
 	claims claimed
 }
 
-// A personItem is one thing that a plan does to a person.
+// A personItem is one thing that a plan does to a person. There may be a million.
 type personItem struct {
-	op       Op
 	at       int32 // in Snapshot.people, or nowhere for one who is missing
 	known    int32 // in State.people, or nowhere for a newcomer
+	op       opCode
 	changed  changes
 	keepName bool // the userName stays as it is
 }
+
+// An opCode stands for an Op in one byte.
+type opCode uint8
+
+// opCodes are the operations on people.
+var opCodes = [...]Op{OpCreate, OpUpdate, OpDisable, OpEnable, OpRestore, OpGone, OpDelete}
+
+func codeOf(op Op) opCode { return opCode(slices.Index(opCodes[:], op)) }
+
+func (i *personItem) Op() Op { return opCodes[i.op] }
 
 // A groupItem is one thing that a plan does to a group.
 type groupItem struct {
@@ -104,7 +115,7 @@ type groupItem struct {
 }
 
 // len counts the items.
-func (p *Plan) len() int { return len(p.people) + len(p.groups) }
+func (p *Plan) len() int { return p.people.len() + len(p.groups) }
 
 // edges counts the memberships that change.
 func (p *Plan) edges() int {
@@ -128,11 +139,11 @@ var everything = part{func(*personItem) bool { return true }, func(g *groupItem)
 
 func (p *Plan) items(of part) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
-		for i := range p.people {
-			if !of.person(&p.people[i]) {
+		for i := range int32(p.people.len()) {
+			if !of.person(p.people.at(i)) {
 				continue
 			}
-			item, err := p.personItem(&p.people[i])
+			item, err := p.personItem(p.people.at(i))
 			if !yield(item, err) || err != nil {
 				return
 			}
@@ -156,7 +167,7 @@ func (p *Plan) items(of part) iter.Seq2[Item, error] {
 
 // personItem tells of a person.
 func (p *Plan) personItem(i *personItem) (Item, error) {
-	item := Item{Op: i.op, Kind: KindUser, Fields: i.changed.names(), present: i.changed == 0}
+	item := Item{Op: i.Op(), Kind: KindUser, Fields: i.changed.names(), present: i.changed == 0}
 	var had known
 	if i.known != nowhere {
 		var err error
@@ -319,8 +330,8 @@ type differ struct {
 }
 
 func (d *differ) addPerson(i personItem) {
-	d.plan.people = append(d.plan.people, i)
-	d.count(KindUser+"s."+string(i.op), 1)
+	d.plan.people.add(i)
+	d.count(KindUser+"s."+string(i.Op()), 1)
 }
 
 func (d *differ) addGroup(i groupItem) {

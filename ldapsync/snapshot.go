@@ -39,10 +39,10 @@ type personRow struct {
 	dn      dnKey //
 	name    key   // of the userName as names are compared; zero without a usable one
 	record  int64 // a Person in the spool; nowhere for one who is as in the store
+	login   int64 // Unix seconds of the last sign-in; 0 is none
 	known   int32 // row of the state, or nowhere
 	minted  int32 // in Plan.minted: the id of somebody new, or nowhere
 	primary int32 // in Snapshot.sids, or nowhere
-	login   int64 // Unix seconds of the last sign-in; 0 is none
 	changed changes
 	active  bool
 	reject  bool
@@ -136,6 +136,11 @@ func (s *Snapshot) compare(row *personRow, p *Person) error {
 	}
 	row.record, err = s.spool.put(text)
 	return err
+}
+
+// settle lets go of what only served to find the members of groups.
+func (s *Snapshot) settle() {
+	s.byDN, s.byUID, s.twins = index{}, uidIndex{}, nil
 }
 
 func (s *Snapshot) sid(text string) int32 {

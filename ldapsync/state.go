@@ -183,6 +183,7 @@ func (s *State) readGroups(ctx context.Context, store Facts, source directory.So
 			return err
 		}
 	}
+	s.byID = index{} // no more ids will be looked up
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // patience bounds every wait of this package.
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 // need returns the path of the binary name, and ends the test when it is not
 // installed: packages is what to install.
