@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -214,6 +215,50 @@ func TestReplay(t *testing.T) {
 	replay(remove, false)
 	if r := s.do("GET", group, ""); r.at("members") != nil {
 		t.Errorf("after the replay of a removal the group is %s", r.raw)
+	}
+}
+
+// What the log has of a request is understood as it is: nothing has to be bent.
+func TestReplayOfMembersBendsNothing(t *testing.T) {
+	s := start(t)
+	path := "/Groups/" + fmt.Sprint(s.do("POST", "/Groups", `{"schemas":["`+groupURN+`"],"displayName":"ops"}`).want(t, "POST", 201).at("id"))
+	member := func(name string) string { return `{"value":"` + name + `","display":"shown"}` }
+	patch := func(op string) string { return `{"schemas":["` + patchOpURN + `"],"Operations":[` + op + `]}` }
+	for _, c := range []struct{ claim, method, path, body, after string }{
+		{"PUT", "PUT", path, `{"schemas":["` + groupURN + `"],"displayName":"ops","members":[` + member("a") + `,` + member("b") + `]}`, `[a b]`},
+		{"add", "PATCH", path, patch(`{"op":"add","path":"members","value":[` + member("c") + `]}`), `[c]`},
+		{"replace", "PATCH", path, patch(`{"op":"replace","path":"members","value":[` + member("d") + `,` + member("e") + `]}`), `[d e]`},
+		{"remove by filter", "PATCH", path, patch(`{"op":"remove","path":"members[value eq \"d\"]"}`), `[]`},
+		{"remove by a list", "PATCH", path, patch(`{"op":"remove","path":"members","value":[` + member("d") + `]}`), `[]`},
+		{"remove all", "PATCH", path, patch(`{"op":"remove","path":"members"}`), `[]`},
+		{"POST", "POST", "/Groups", `{"schemas":["` + groupURN + `"],"displayName":"made","members":[` + member("f") + `]}`, `[f]`},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			r := s.do(c.method, c.path, c.body).want(t, c.claim, 200, 201)
+			entry := s.lastLog()
+			if c.method == "POST" {
+				path = "/Groups/" + fmt.Sprint(r.at("id"))
+				s.do("DELETE", path, "").want(t, "DELETE", 204)
+			} else {
+				s.do("PATCH", path, patch(`{"op":"remove","path":"members"}`)).want(t, "emptying", 200)
+			}
+			out, err := s.handler.Replay(t.Context(), s.sources["okta"], entry, false)
+			if err != nil || out.Status != r.status || len(out.Quirks) > 0 {
+				t.Fatalf("Replay = %+v, %v; want status %d and nothing bent", out, err, r.status)
+			}
+			if c.method == "POST" {
+				path = "/Groups/" + fmt.Sprint(s.do("GET", "/Groups?filter=displayName%20eq%20%22made%22", "").at("Resources/0/id"))
+			}
+			got := []string{}
+			list, _ := s.do("GET", path, "").at("members").([]any)
+			for _, m := range list {
+				got = append(got, fmt.Sprint(at(m, "value")))
+			}
+			slices.Sort(got)
+			if fmt.Sprint(got) != c.after {
+				t.Errorf("afterwards the members are %v, want %s", got, c.after)
+			}
+		})
 	}
 }
 

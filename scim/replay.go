@@ -159,15 +159,35 @@ func replayBody(entry directory.Request) (any, error) {
 	}
 	switch body := body.(type) {
 	case []any:
+		for _, op := range body {
+			if op, ok := op.(map[string]any); ok && op["path"] == "members" {
+				op["value"] = asMembers(op["value"])
+			}
+		}
 		return map[string]any{"schemas": []any{patchOpURN}, "Operations": body}, nil
 	case map[string]any:
 		urn := userURN
 		if path[0] == "Groups" {
 			urn = groupURN
+			body["members"] = asMembers(body["members"])
 		}
 		body["schemas"] = []any{urn}
 	}
 	return body, nil
+}
+
+// asMembers gives members the form that they have on the wire; the log has their
+// values.
+func asMembers(v any) any {
+	list, ok := v.([]any)
+	if !ok {
+		return v
+	}
+	out := make([]any, len(list))
+	for i, e := range list {
+		out[i] = map[string]any{"value": e}
+	}
+	return out
 }
 
 // partly tells whether redacted left something out, or it was erased.
