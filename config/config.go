@@ -23,6 +23,7 @@ type Config struct {
 
 	MaxStaleness Duration `yaml:"max_staleness" default:"10s" min:"1s" max:"10m" doc:"Oldest answer that a check gives; beyond it, 503. Short: a database failover is felt sooner. Long: a revoke may go unseen that long when this replica is cut off."`
 	History      History  `yaml:"history" doc:"How far back decisions can be explained."`
+	Audit        Audit    `yaml:"audit" restart:"true" doc:"The audit trail."`
 	DrainDelay   Duration `yaml:"drain_delay" default:"0s" max:"5m" doc:"Wait between not ready and closing the listeners. Behind a load balancer: as long as it takes to notice, 5s in Kubernetes."`
 
 	Log         Log         `yaml:"log" doc:"What is logged, and how."`
@@ -73,6 +74,11 @@ func (t TLS) Enabled() bool { return t.Cert != "" }
 // History bounds what is kept of the past.
 type History struct {
 	Keep Duration `yaml:"keep" default:"400d" min:"1d" max:"10000d" doc:"How long a past revision can be decided and explained; before that, 410."`
+}
+
+// Audit bounds what is kept of the audit trail.
+type Audit struct {
+	Retention Duration `yaml:"retention" default:"0s" max:"36500d" doc:"How long audit records are kept, at least as long as history.keep; 0s is for ever. What is left can be verified all the same."`
 }
 
 // Log says what is logged, and how.

@@ -316,6 +316,11 @@ func (d *daemon) start(ctx, work context.Context) error {
 	d.background.Go(func() { d.watchTokens(work) })
 	d.background.Go(func() { d.sendWebhooks(work) })
 	d.background.Go(func() {
+		if err := d.service.WarmLists(work); err != nil && work.Err() == nil {
+			d.log.Warn("reading everybody for lists", zap.Error(err))
+		}
+	})
+	d.background.Go(func() {
 		d.service.RunJobs(work, func(err error) { d.log.Error("a job broke off", zap.Error(err)) })
 	})
 	return nil

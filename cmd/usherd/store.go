@@ -26,7 +26,7 @@ var errLocked = errors.New("another process has the database open")
 
 // storeConfig translates what the configuration says of the store.
 func storeConfig(cfg *config.Config, log *zap.Logger) (store.Config, error) {
-	c := store.Config{DSN: cfg.Store.URL, Log: log.Named("store"), HistoryKeep: time.Duration(cfg.History.Keep)}
+	c := store.Config{DSN: cfg.Store.URL, Log: log.Named("store"), HistoryKeep: time.Duration(cfg.History.Keep), AuditKeep: time.Duration(cfg.Audit.Retention)}
 	if cfg.Store.SQLite() {
 		c.DSN = "sqlite:" + filepath.Join(cfg.Data, databaseName)
 	} else if !cfg.Store.Password.IsZero() {
