@@ -197,7 +197,7 @@ func (c *call) takeBody(r *http.Request, path []string) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := readBody(r, limit, newGuard(c.limits.Depth))
+	raw, err := readBody(r, limit, newGuard(c.limits.Depth, c.limits.Members))
 	if err != nil {
 		c.trace.unread = true
 		done()

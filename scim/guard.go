@@ -6,9 +6,11 @@ package scim
 // decoder's to say.
 type guard struct {
 	limit   int  // of depth
+	most    int  // entries of a list or an object
 	endless bool // it was not said how long the text is
 	pos     int  // of the next byte in the text
 	depth   int
+	entries []int // after the first, of the lists and objects that are open
 	values  int
 	objects int
 
@@ -19,7 +21,13 @@ type guard struct {
 	blank   int  // bytes of white space so far
 }
 
-func newGuard(depth int) guard { return guard{limit: depth, values: 1} }
+func newGuard(depth, entries int) guard {
+	return guard{limit: depth, most: max(entries, leastEntries), entries: make([]int, depth+1), values: 1}
+}
+
+// leastEntries is how many entries a list may have whatever the limits say of
+// what it holds: up to there, that is told in better words.
+const leastEntries = 10_000
 
 // maxBlank is how much white space may stand between two tokens: nobody indents
 // that far, and nothing need be waited for behind it.
@@ -50,10 +58,14 @@ func (g *guard) check(part []byte) error {
 			}
 		}
 		switch kind {
+		case comma:
+			if g.entries[g.depth]++; g.entries[g.depth] >= g.most {
+				return tooLarge("the body has a list of more than %d values", g.most)
+			}
 		case quote:
 			g.inside, g.length = true, 1
 		case closes:
-			g.depth--
+			g.depth = max(g.depth-1, 0) // more may be closed than was opened
 			g.first = false
 		case brace, bracket:
 			if err := g.deeper(kind, g.pos+i); err != nil {
@@ -80,6 +92,7 @@ func (g *guard) deeper(kind byte, pos int) error {
 	if g.depth++; g.depth > g.limit {
 		return badSyntax("invalid JSON at byte %d: nested deeper than %d", pos, g.limit)
 	}
+	g.entries[g.depth] = 0
 	if kind == brace {
 		if g.objects++; g.objects > maxObjects {
 			return tooManyObjects()

@@ -14,7 +14,7 @@ import (
 
 // guardedRead shows a text to a guard in parts, and returns how much it took.
 func guardedRead(text string, depth, part int) (int, error) {
-	g := newGuard(depth)
+	g := newGuard(depth, 50_000)
 	for i := 0; i < len(text); i += part {
 		if err := g.check([]byte(text[i:min(i+part, len(text))])); err != nil {
 			return i + part, err
@@ -35,10 +35,12 @@ func TestGuardRefusesEarly(t *testing.T) {
 		{"a string without end", `{"a":"` + strings.Repeat("x", 1<<20), maxString + 1_024},
 		{"a string of escapes", `"` + strings.Repeat(`\"`, 1<<20), maxString + 1_024},
 		{"white space", strings.Repeat("\n ", 1<<20), maxBlank + 1_024},
-		{"empty objects", "[" + strings.Repeat("{},", 1<<20), 3*maxObjects + 1_024},
-		{"objects", "[" + strings.Repeat(`{"a":1},`, 1<<20), 8*maxObjects + 1_024},
-		{"lists", "[" + strings.Repeat("[0],", 1<<20), 4*maxValues/2 + 1_024},
-		{"numbers", "[" + strings.Repeat("0,", 1<<20), 2*maxValues + 1_024},
+		{"empty objects", "[" + strings.Repeat("{},", 1<<20), 3*50_000 + 1_024},
+		{"objects", "[" + strings.Repeat(`{"a":1},`, 1<<20), 8*50_000 + 1_024},
+		{"lists", "[" + strings.Repeat("[0],", 1<<20), 4*50_000 + 1_024},
+		{"objects in lists", "[" + strings.Repeat("["+strings.Repeat("{},", 1_000)+"{}],", 1_000), 3*maxObjects + 5_000},
+		{"numbers in lists", "[" + strings.Repeat("["+strings.Repeat("0,", 1_000)+"0],", 1_000), 2*maxValues + 5_000},
+		{"numbers", "[" + strings.Repeat("0,", 1<<20), 2*50_000 + 1_024},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			read, err := guardedRead(c.text+rest, maxDepth, 1_024)
@@ -47,6 +49,23 @@ func TestGuardRefusesEarly(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzGuard: whatever comes, in whatever parts, the guard says the same of it.
+func FuzzGuard(f *testing.F) {
+	for _, text := range []string{`]]]][[`, `{"a":[1,{"b":"\\"}]}`, `"\`, `,,`, strings.Repeat("[", 9)} {
+		f.Add(text, 3)
+	}
+	f.Fuzz(func(t *testing.T, text string, part int) {
+		_, whole := guardedRead(text, 5, len(text)+1)
+		_, parts := guardedRead(text, 5, max(part, 1))
+		if (whole == nil) != (parts == nil) {
+			t.Fatalf("%q: %v as a whole, %v in parts of %d", text, whole, parts, part)
+		}
+		if _, err := decodeText(text, 5); err == nil && whole != nil {
+			t.Fatalf("%q: the decoder takes it, the guard says %v", text, whole)
+		}
+	})
 }
 
 // TestGuardAgreesWithTheDecoder: the guard refuses no text that the decoder
@@ -83,7 +102,7 @@ func TestGuardAgreesWithTheDecoder(t *testing.T) {
 		text := value(5).Draw(t, "text")
 		limit := rapid.IntRange(0, 6).Draw(t, "depth")
 		part := rapid.IntRange(1, 9).Draw(t, "part")
-		g := newGuard(limit)
+		g := newGuard(limit, 50_000)
 		var err error
 		for i := 0; i < len(text) && err == nil; i += part {
 			err = g.check([]byte(text[i:min(i+part, len(text))]))
@@ -120,7 +139,7 @@ func TestRefusedBodiesAreNotReadToTheirEnd(t *testing.T) {
 		most        int
 	}{
 		{"depth", "/Groups", bytes.Repeat([]byte("["), 7<<20), 400, bodyPart},
-		{"objects", "/Groups", append([]byte("["), bytes.Repeat([]byte("{},"), 2<<20)...), 413, 3*maxObjects + bodyPart},
+		{"objects", "/Groups", append([]byte("["), bytes.Repeat([]byte("{},"), 2<<20)...), 413, 3*50_000 + bodyPart},
 		{"a filter of 1.9 MB", "/.search", []byte(`{"filter":"` + strings.Repeat("userName eq 1 or ", 110_000) + `id pr"}`), 400, maxString + 2*bodyPart},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
@@ -172,7 +191,7 @@ func BenchmarkGuard(b *testing.B) {
 			text := []byte("[" + strings.Repeat(element, 90_000*4/len(element)) + "0]")
 			b.SetBytes(int64(len(text)))
 			for b.Loop() {
-				g := newGuard(maxDepth)
+				g := newGuard(maxDepth, 90_000)
 				if err := g.check(text); err != nil {
 					b.Fatal(err)
 				}

@@ -180,7 +180,7 @@ func (h *Handler) drain(w http.ResponseWriter, r *http.Request) error {
 
 const (
 	drainTime  = 5 * time.Second // that a refused body may go on
-	drainsMost = 4               // at a time
+	drainsMost = 2               // at a time
 	drainPart  = 128 << 10       // bytes at a time
 )
 
