@@ -24,6 +24,7 @@ import (
 type session struct {
 	settings Settings
 	server   string       // URL
+	who      string       // whom the server takes us for, if it says
 	ended    func() error // why the run was stopped, if it was
 	conn     *ldap.Conn
 	wire     *wire
@@ -223,6 +224,9 @@ func (s *session) knownToServer() error {
 			"bind is anonymous")
 	case err != nil && (!errors.As(err, &le) || le.ResultCode >= ldap.ErrorNetwork):
 		return lostError("who am I", err)
+	}
+	if err == nil {
+		s.who = me.AuthzID
 	}
 	return nil
 }

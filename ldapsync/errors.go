@@ -95,7 +95,8 @@ var adBindReasons = map[string]string{
 
 // bindError explains a failed bind.
 func bindError(err error) *IncompleteError {
-	const check = "Check bindDN and the password; it is not tried again before the next run, so that the account is not locked"
+	const check = "Check bindDN and the password. So that the account is not locked, the schedule tries it again only after a quarter of an hour, " +
+		"and then more seldom, or with another password"
 	var le *ldap.Error
 	if !errors.As(err, &le) {
 		return requestError("bind", err)

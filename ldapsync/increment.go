@@ -201,6 +201,10 @@ func (p *Poller) increment(ctx context.Context, have *State, now time.Time, told
 		return nil, fullServer, nil
 	}
 	ses, err := connect(ctx, s, have.Cursor.Mark.Server)
+	var in *IncompleteError
+	if errors.As(err, &in) && in.Cause == CauseBind {
+		return nil, "", err // once a run is enough
+	}
 	if err != nil {
 		return nil, fullServer, nil
 	}

@@ -78,6 +78,7 @@ type Config struct {
 type Poller struct {
 	cfg  Config
 	turn chan struct{} // full while a run of this poller is under way
+	rest rest          // belongs to that run
 }
 
 // ErrBusy says that a run of this source is under way, here or elsewhere, and
@@ -139,7 +140,8 @@ func (p *Poller) Update(ctx context.Context) (directory.Run, error) {
 	return p.runUnless(ctx, time.Time{}, false)
 }
 
-// runUnless runs, but not if any replica began a run at or after since.
+// runUnless runs, but with a since, as the schedule does, not if any replica
+// began a run at or after it, nor while the source rests from a refused bind.
 // full makes the read a complete one.
 func (p *Poller) runUnless(ctx context.Context, since time.Time, full bool) (directory.Run, error) {
 	ctx, guard, release, err := p.lease(ctx)
@@ -153,7 +155,7 @@ func (p *Poller) runUnless(ctx context.Context, since time.Time, full bool) (dir
 	if err != nil {
 		return directory.Run{}, err
 	}
-	if !since.IsZero() && !last.Started.Before(since) {
+	if !since.IsZero() && (!last.Started.Before(since) || !p.rest.over(p.cfg.Settings, p.cfg.Now())) {
 		return directory.Run{}, ErrBusy
 	}
 	run := directory.Run{ID: directory.NewID(), Source: p.cfg.Source, Started: p.cfg.Now(), Result: directory.RunRunning}
@@ -201,6 +203,7 @@ var errRunTimeout = errors.New("the run took longer than runTimeout")
 // run does the work and writes what became of it into r.
 func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Change, q request) {
 	report, err := p.look(ctx, q)
+	p.rest.note(err, p.cfg.Settings, p.cfg.Now())
 	if err != nil {
 		r.Result, r.Message = resultOf(err), err.Error()
 		return
