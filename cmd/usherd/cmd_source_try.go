@@ -32,8 +32,12 @@ the provider would. Nobody real is touched.`,
 			if err != nil {
 				return err
 			}
-			err = a.print(text, columns("OK=ok SERVER=server VENDOR=vendor PEOPLE=people INACTIVE=inactive GROUPS=groups "+
-				"REJECTED=rejected UNRESOLVED=unresolved STEPS=steps"))
+			if a.format == "table" {
+				err = a.printProbe(text)
+			} else {
+				err = a.print(text, columns("OK=ok SERVER=server VENDOR=vendor PEOPLE=people INACTIVE=inactive GROUPS=groups "+
+					"REJECTED=rejected UNRESOLVED=unresolved STEPS=steps"))
+			}
 			if err != nil {
 				return err
 			}
