@@ -348,22 +348,32 @@ func clone(v any) any {
 
 // checkImmutable refuses a change of an attribute that may only be set once.
 func (rt *resourceType) checkImmutable(before, after map[string]any) error {
-	check := func(attrs []filter.Attribute, x, y map[string]any) error {
-		for _, a := range attrs {
-			if old, ok := x[a.Name]; ok && a.Mutability == "immutable" && !reflect.DeepEqual(old, y[a.Name]) {
-				return readOnly(a.Name)
-			}
-		}
-		return nil
-	}
-	if err := check(rt.def.Core.Attributes, before, after); err != nil {
+	if err := unchanged(rt.def.Core.Attributes, before, after); err != nil {
 		return err
 	}
 	for _, e := range rt.def.Extensions {
 		x, _ := before[e.URN].(map[string]any)
 		y, _ := after[e.URN].(map[string]any)
-		if err := check(e.Attributes, x, y); err != nil {
+		if err := unchanged(e.Attributes, x, y); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// unchanged looks at the attributes of a resource or of an extension, and at the
+// parts of those that have one value.
+func unchanged(attrs []filter.Attribute, before, after map[string]any) error {
+	for _, a := range attrs {
+		old, ok := before[a.Name]
+		if ok && a.Mutability == "immutable" && !reflect.DeepEqual(old, after[a.Name]) {
+			return readOnly(a.Name)
+		}
+		x, ok := old.(map[string]any)
+		if y, still := after[a.Name].(map[string]any); ok && still {
+			if err := unchanged(a.Sub, x, y); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package scim
 import (
 	"iter"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/usherd/usherd/scim/filter"
@@ -11,6 +12,7 @@ import (
 // A projection says which attributes a client wants (RFC 7644, section 3.9).
 // The zero projection is the default: all that are returned by default.
 type projection struct {
+	rt      *resourceType
 	only    []filter.Ref // not nil: these and the ones that are always returned
 	without []filter.Ref
 }
@@ -27,7 +29,7 @@ func (rt *resourceType) projection(only, without []string) (projection, error) {
 	if len(only) > 0 && len(without) > 0 {
 		return projection{}, fault(http.StatusBadRequest, "invalidValue", "attributes and excludedAttributes exclude each other")
 	}
-	p := projection{without: rt.refs(without)}
+	p := projection{rt: rt, without: rt.refs(without)}
 	if len(only) > 0 {
 		p.only = append([]filter.Ref{}, rt.refs(only)...)
 	}
@@ -81,25 +83,75 @@ func (p projection) returns(name string) bool {
 	return true
 }
 
-func alwaysReturned(ref filter.Ref) bool {
-	return ref.Attr != nil && ref.Extension == "" && (ref.Attr.Name == "id" || ref.Attr.Name == "schemas")
+// A returning lists the attributes that are not returned by default (RFC 7643,
+// section 2.2).
+type returning struct {
+	always, never, request []filter.Ref
+}
+
+func returningOf(def *filter.Resource) returning {
+	var out returning
+	add := func(ref filter.Ref, returned string) {
+		switch returned {
+		case "always":
+			out.always = append(out.always, ref)
+		case "never":
+			out.never = append(out.never, ref)
+		case "request":
+			out.request = append(out.request, ref)
+		}
+	}
+	for _, s := range append([]filter.Schema{def.Core}, def.Extensions...) {
+		urn := s.URN
+		if urn == def.Core.URN {
+			urn = ""
+		}
+		for i := range s.Attributes {
+			ref := filter.Ref{Extension: urn, Attr: &s.Attributes[i]}
+			add(ref, ref.Attr.Returned)
+			for k := range ref.Attr.Sub {
+				ref.Sub = &ref.Attr.Sub[k]
+				add(ref, ref.Sub.Returned)
+			}
+		}
+	}
+	return out
 }
 
 // apply returns the part of doc that is wanted. It may share memory with doc.
 func (p projection) apply(doc map[string]any) map[string]any {
+	always := map[string]any{}
+	for _, ref := range p.rt.returning.always {
+		pick(always, doc, ref)
+	}
+	out := doc
 	if p.only == nil {
 		for _, ref := range p.without {
-			if !alwaysReturned(ref) {
-				drop(doc, ref)
-			}
+			drop(out, ref)
 		}
-		return doc
+	} else {
+		out = map[string]any{}
+		for _, ref := range p.only {
+			pick(out, doc, ref)
+		}
 	}
-	out := map[string]any{"id": doc["id"], "schemas": doc["schemas"]}
-	for _, ref := range p.only {
-		pick(out, doc, ref)
+	for _, ref := range p.rt.returning.request {
+		if !p.asks(ref) {
+			drop(out, ref)
+		}
+	}
+	for _, ref := range p.rt.returning.never {
+		drop(out, ref)
+	}
+	for _, ref := range p.rt.returning.always {
+		pick(out, always, ref)
 	}
 	return out
+}
+
+// asks tells whether an attribute is asked for by its own name.
+func (p projection) asks(ref filter.Ref) bool {
+	return slices.ContainsFunc(p.only, func(o filter.Ref) bool { return refName(o) == refName(ref) })
 }
 
 func drop(doc map[string]any, ref filter.Ref) {
@@ -114,6 +166,9 @@ func drop(doc map[string]any, ref filter.Ref) {
 	}
 	if ref.Sub == nil {
 		delete(holder, ref.Attr.Name)
+		if ref.Extension != "" && len(holder) == 0 {
+			delete(doc, ref.Extension)
+		}
 		return
 	}
 	eachValue(holder[ref.Attr.Name], func(v map[string]any) { delete(v, ref.Sub.Name) })

@@ -31,6 +31,7 @@ type resourceType struct {
 	core       schema.Schema
 	extensions []schema.Schema
 	def        *filter.Resource
+	returning  returning
 }
 
 // A model is the set of resource types of a source.
@@ -157,7 +158,7 @@ func newResourceType(name, endpoint string, core schema.Schema, ext []schema.Sch
 	for _, e := range ext {
 		def.Extensions = append(def.Extensions, definition(e))
 	}
-	return &resourceType{name: name, endpoint: endpoint, core: core, extensions: ext, def: def}
+	return &resourceType{name: name, endpoint: endpoint, core: core, extensions: ext, def: def, returning: returningOf(def)}
 }
 
 // commonAttributes are those of RFC 7643, section 3.1, and schemas. The

@@ -75,3 +75,56 @@ func TestSourceDeclaresSchemas(t *testing.T) {
 		t.Errorf("an empty string in %.2000s", r.raw)
 	}
 }
+
+// TestReturnedIsKept: each attribute comes when its definition says (RFC 7643,
+// section 2.2), whatever is asked for.
+func TestReturnedIsKept(t *testing.T) {
+	s := start(t)
+	attr := func(name, returned, more string) string {
+		return `{"name":"` + name + `","type":"string","multiValued":false,"mutability":"readWrite","returned":"` + returned + `","uniqueness":"none"` + more + `}`
+	}
+	s.addSource("corp", `{"schemas":[{"id":"urn:corp:app:User","name":"App","attributes":[`+
+		attr("badge", "always", "")+`,`+attr("secret", "never", "")+`,`+attr("note", "request", "")+`,`+attr("floor", "default", "")+`,
+		{"name":"desk","type":"complex","multiValued":false,"mutability":"readWrite","returned":"default","uniqueness":"none","subAttributes":[`+
+		attr("row", "default", "")+`,`+attr("pin", "never", "")+`,{"name":"serial","type":"string","multiValued":false,"mutability":"immutable","returned":"default","uniqueness":"none"}]}]}]}`)
+	const urn = "urn:corp:app:User"
+	all := `{"schemas":[],"userName":"b","urn:corp:app:User":{"badge":"7","secret":"s","note":"n","floor":"1","desk":{"row":"r","pin":"p","serial":"x"}}}`
+	r := s.as("corp", "POST", "/Users", all).want(t, "POST", 201)
+	path := "/Users/" + fmt.Sprint(r.at("id"))
+	for query, want := range map[string]string{
+		"":                                      "map[badge:7 desk:map[row:r serial:x] floor:1]",
+		"?attributes=userName":                  "map[badge:7]",
+		"?attributes=" + urn:                    "map[badge:7 desk:map[row:r serial:x] floor:1]",
+		"?attributes=" + urn + ":note":          "map[badge:7 note:n]",
+		"?attributes=" + urn + ":secret":        "map[badge:7]",
+		"?attributes=" + urn + ":desk.pin":      "map[badge:7 desk:map[]]",
+		"?excludedAttributes=" + urn:            "map[badge:7]",
+		"?excludedAttributes=" + urn + ":badge": "map[badge:7 desk:map[row:r serial:x] floor:1]",
+		"?excludedAttributes=" + urn + ":desk":  "map[badge:7 floor:1]",
+	} {
+		doc, _ := s.as("corp", "GET", path+query, "").want(t, query, 200).doc.(map[string]any)
+		if got := fmt.Sprint(doc[urn]); got != want {
+			t.Errorf("GET %s returns %s, want %s", query, got, want)
+		}
+		list := s.as("corp", "GET", "/Users"+query, "").want(t, query, 200)
+		first, _ := list.at("Resources/0").(map[string]any)
+		if got := fmt.Sprint(first[urn]); got != want {
+			t.Errorf("GET of the list %s returns %s, want %s", query, got, want)
+		}
+	}
+	if doc, _ := r.doc.(map[string]any); strings.Contains(fmt.Sprint(doc[urn]), "secret") {
+		t.Errorf("POST is answered with %v", doc[urn])
+	}
+	for _, body := range []string{
+		`{"Operations":[{"op":"replace","path":"urn:corp:app:User:desk.serial","value":"y"}]}`,
+		`{"Operations":[{"op":"replace","path":"urn:corp:app:User:desk","value":{"serial":"y"}}]}`,
+		`{"Operations":[{"op":"remove","path":"urn:corp:app:User:desk.serial"}]}`,
+	} {
+		if r := s.as("corp", "PATCH", path, body); r.status != 400 || r.at("scimType") != "mutability" {
+			t.Errorf("PATCH of an immutable part = %d %s, want a 400 mutability", r.status, r.raw)
+		}
+	}
+	s.as("corp", "PATCH", path, `{"Operations":[{"op":"replace","path":"urn:corp:app:User:desk.row","value":"q"}]}`).want(t, "the part beside it", 200)
+	// What is not returned is there.
+	s.as("corp", "GET", "/Users?filter=urn:corp:app:User:secret%20eq%20%22s%22", "").want(t, "filter", 200)
+}
