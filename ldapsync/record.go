@@ -36,13 +36,16 @@ func valuesOf(e *ldap.Entry) values {
 	return v
 }
 
-// all returns the values of the first of names that has any. Values that are
-// not text are left out.
+// all returns the values of the first of names that has any, as the names say
+// that they are to be. Values that are not text are left out.
 func (v values) all(names ...string) []string {
 	for _, name := range names {
 		var out []string
-		for _, raw := range v[strings.ToLower(name)] {
-			if text := strings.TrimSpace(string(raw)); text != "" && utf8.ValidString(text) {
+		for _, raw := range v[strings.ToLower(attribute(name))] {
+			if !utf8.Valid(raw) {
+				continue
+			}
+			if text := transformed(name, string(raw)); text != "" {
 				out = append(out, text)
 			}
 		}

@@ -42,6 +42,10 @@ func TestSettings(t *testing.T) {
 		{"bases side by side", `{"base":["ou=a,dc=x","ou=b,dc=x"]}`, ""},
 		{"an id that changes", `{"attributes":{"id":"uid"}}`, "never does"},
 		{"an attribute that is no name", `{"attributes":{"userName":["uid)(x=*"]}}`, "not the name of an attribute"},
+		{"an attribute with what is to be made of it", `{"attributes":{"userName":["mail|local|lower"],"groupName":["cn|upper"]}}`, ""},
+		{"what nobody knows to make", `{"attributes":{"userName":["mail|rot13"]}}`, "lower, upper, local or account"},
+		{"nothing is made of an id", `{"attributes":{"id":"entryUUID|upper"}}`, "as it is"},
+		{"nor of members", `{"attributes":{"members":["member|lower"]}}`, "as it is"},
 		{"an attribute with options", `{"attributes":{"members":["member;range=0-10"]}}`, "not the name of an attribute"},
 		{"a filter that is none", `{"userFilter":"uid=*"}`, "userFilter"},
 		{"an unknown key", `{"urll":[]}`, "urll"},
@@ -189,5 +193,24 @@ func TestSubtypesAreNotTheAttribute(t *testing.T) {
 	}}
 	if got := valuesOf(e).one("displayName", "cn"); got != "Alice" {
 		t.Errorf("cn = %q, want Alice", got)
+	}
+}
+
+func TestTransforms(t *testing.T) {
+	e := &ldap.Entry{Attributes: []*ldap.EntryAttribute{
+		{Name: "mail", ByteValues: [][]byte{[]byte("@corp.test"), []byte(" Alice.Ansel@Corp.test ")}},
+		{Name: "login", ByteValues: [][]byte{[]byte(`CORP\Alice`)}},
+		{Name: "uid", ByteValues: [][]byte{[]byte("Ålice")}},
+	}}
+	for mapped, want := range map[string]string{
+		"mail|local": "Alice.Ansel", "mail|local|lower": "alice.ansel", "MAIL|upper": "@CORP.TEST", "login|account|lower": "alice", "uid|local|lower": "ålice",
+		"uid": "Ålice", "gone|lower": "",
+	} {
+		if got := valuesOf(e).one(mapped); got != want {
+			t.Errorf("%s is %q, want %q", mapped, got, want)
+		}
+	}
+	if got := (Mapping{ID: "entryUUID", UserName: []string{"mail|local"}, Emails: []string{"mail"}}).userAttributes(); !slices.Equal(got, []string{"entryUUID", "mail"}) {
+		t.Errorf("asked for %v, want each attribute once, by its name", got)
 	}
 }

@@ -9,7 +9,10 @@ import (
 )
 
 // A Mapping names the LDAP attributes behind the fields of people and groups.
-// Of several names, the first that an entry has counts.
+// Of several names, the first that an entry has counts. Behind the name of an
+// attribute that holds text may stand what is to be made of its values: |lower,
+// |upper, |local (what is before the last @), |account (what is behind the last
+// backslash).
 type Mapping struct {
 	ID             string   `json:"id,omitempty"` // stable for the life of an entry
 	UserName       []string `json:"userName,omitempty"`
@@ -160,7 +163,7 @@ func (m Mapping) validate() error {
 	case "", "dn", "uid", "cn", "mail", "samaccountname", "userprincipalname", "distinguishedname":
 		errs = append(errs, fmt.Errorf("attributes: id: %q changes or is used again; name an attribute that never does, such as entryUUID", m.ID))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, m.transformFaults()...)...)
 }
 
 // isAttribute accepts a descriptor or OID (RFC 4512, section 1.4), without
@@ -181,6 +184,9 @@ func isAttribute(name string) bool {
 func (m Mapping) userAttributes() []string {
 	all := slices.Concat([]string{m.ID}, m.UserName, m.Formatted, m.GivenName, m.FamilyName, m.DisplayName, m.Emails, m.Title,
 		m.Department, m.Organization, m.EmployeeNumber)
+	for i := range all {
+		all[i] = attribute(all[i])
+	}
 	if m.MemberUIDs != "" {
 		all = append(all, "uid")
 	}
@@ -189,6 +195,9 @@ func (m Mapping) userAttributes() []string {
 
 func (m Mapping) groupAttributes() []string {
 	all := slices.Concat([]string{m.ID}, m.GroupName, m.Members)
+	for i := range all {
+		all[i] = attribute(all[i])
+	}
 	for _, name := range []string{m.MemberUIDs, m.MemberURLs} {
 		if name != "" {
 			all = append(all, name)
