@@ -59,7 +59,7 @@ func (c *call) schemas() (answer, error) {
 	for _, rt := range []*resourceType{c.model.user, c.model.group} {
 		docs = append(docs, c.schemaDoc(rt.core))
 		for _, e := range rt.extensions {
-			docs = append(docs, c.schemaDoc(e))
+			docs = append(docs, c.extensionDoc(e))
 		}
 	}
 	return c.discovered(docs)
@@ -68,9 +68,12 @@ func (c *call) schemas() (answer, error) {
 // schema is GET /Schemas/{urn}.
 func (c *call) schema() (answer, error) {
 	for _, rt := range []*resourceType{c.model.user, c.model.group} {
-		for _, s := range append([]schema.Schema{rt.core}, rt.extensions...) {
-			if foldEqual(s.ID, c.id) {
-				return answer{status: http.StatusOK, doc: c.schemaDoc(s)}, nil
+		if foldEqual(rt.core.ID, c.id) {
+			return answer{status: http.StatusOK, doc: c.schemaDoc(rt.core)}, nil
+		}
+		for _, e := range rt.extensions {
+			if foldEqual(e.ID, c.id) {
+				return answer{status: http.StatusOK, doc: c.extensionDoc(e)}, nil
 			}
 		}
 	}
@@ -82,6 +85,27 @@ func (c *call) schemaDoc(s schema.Schema) map[string]any {
 	withoutEmpty(doc)
 	doc["meta"] = c.meta("Schema", "/Schemas/"+s.ID)
 	return doc
+}
+
+// extensionDoc is the document of an extension. Whatever its definition says,
+// nothing in it is held to be unique.
+func (c *call) extensionDoc(s schema.Schema) map[string]any {
+	doc := c.schemaDoc(s)
+	notUnique(doc)
+	return doc
+}
+
+func notUnique(doc map[string]any) {
+	if _, ok := doc["uniqueness"]; ok {
+		doc["uniqueness"] = "none"
+	}
+	for _, v := range doc {
+		if list, ok := v.([]map[string]any); ok {
+			for _, e := range list {
+				notUnique(e)
+			}
+		}
+	}
 }
 
 // withoutEmpty removes the descriptions that a definition does not have.

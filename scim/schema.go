@@ -122,8 +122,9 @@ func enterpriseSchema() schema.Schema {
 	return s
 }
 
-// groupSchema is the library's, but that members are what they are here: known
-// by exact values, and with a display that no client may write.
+// groupSchema is the library's, but that the name is unique in the source, and
+// members are what they are here: known by exact values, and with a display that
+// no client may write.
 func groupSchema() schema.Schema {
 	s := schema.CoreGroupSchema()
 	text := func(name, description string, m schema.AttributeMutability, canonical ...string) schema.SimpleParams {
@@ -144,11 +145,11 @@ func groupSchema() schema.Schema {
 			text("display", "Accepted and ignored.", schema.AttributeMutabilityReadOnly()),
 		},
 	})
-	for i, a := range s.Attributes {
-		if a.Name() == members.Name() {
-			s.Attributes[i] = members
-		}
-	}
+	name := schema.SimpleCoreAttribute(schema.SimpleStringParams(schema.StringParams{
+		Name: "displayName", Description: optional.NewString("The name of the group, unique in its source."), Required: true,
+		Uniqueness: schema.AttributeUniquenessServer(),
+	}))
+	s.Attributes = schema.Attributes{name, members}
 	return s
 }
 

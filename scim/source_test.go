@@ -59,7 +59,7 @@ func testNamesAcrossSources(t *testing.T) {
 func TestSourceDeclaresSchemas(t *testing.T) {
 	s := start(t)
 	s.addSource("corp", `{"schemas":[{"id":"urn:corp:My_App:2.0:User","name":"App","description":"","attributes":[
-		{"name":"badge","type":"string","multiValued":false,"mutability":"immutable","returned":"default","uniqueness":"none"}]}]}`)
+		{"name":"badge","type":"string","multiValued":false,"mutability":"immutable","returned":"default","uniqueness":"server"}]}]}`)
 	uid := fmt.Sprint(s.as("corp", "POST", "/Users", `{"schemas":[],"userName":"b","urn:corp:my_app:2.0:USER":{"badge":"7"}}`).want(t, "POST", 201).at("id"))
 	r := s.as("corp", "GET", "/Users?filter=urn:corp:My_App:2.0:User:badge%20eq%20%227%22", "").want(t, "filter", 200)
 	if r.at("Resources/0/id") != uid || r.at("Resources/0/schemas/1") != "urn:corp:My_App:2.0:User" {
@@ -69,7 +69,14 @@ func TestSourceDeclaresSchemas(t *testing.T) {
 	if r.at("scimType") != "mutability" {
 		t.Errorf("scimType %v, want mutability", r.at("scimType"))
 	}
-	s.as("corp", "GET", "/Schemas/urn:corp:My_App:2.0:User", "").want(t, "discovery", 200)
+	r = s.as("corp", "GET", "/Schemas/urn:corp:My_App:2.0:User", "").want(t, "discovery", 200)
+	if r.at("attributes/0/uniqueness") != "none" {
+		t.Errorf("uniqueness %v, want none: nothing holds a source's own attributes to it", r.at("attributes/0/uniqueness"))
+	}
+	r = s.as("corp", "GET", "/Schemas/"+groupURN, "").want(t, "discovery", 200)
+	if r.at("attributes/0/name") != "displayName" || r.at("attributes/0/uniqueness") != "server" {
+		t.Errorf("the name of a group is %v, want it to be unique", r.at("attributes/0"))
+	}
 	s.as("okta", "GET", "/Schemas/urn:corp:My_App:2.0:User", "").want(t, "discovery of another source", 404)
 	if r := s.as("corp", "GET", "/Schemas", ""); strings.Contains(r.raw, `:""`) {
 		t.Errorf("an empty string in %.2000s", r.raw)
