@@ -22,6 +22,8 @@ import (
 func (c *Console) auditPages() {
 	c.page("GET /audit", c.audit)
 	c.page("POST /audit/verify", c.verifyAudit)
+	c.page("POST /audit/views", c.saveAuditView)
+	c.page("POST /audit/views/forget", c.forgetAuditView)
 	c.page("GET /audit/{revision}", c.auditRecord)
 }
 
@@ -61,6 +63,8 @@ var auditActions = []Option{
 	{"source", "sources"},
 	{"token", "tokens"},
 	{"identity", "identities"},
+	{"webhook", "webhooks"},
+	{"export", "exports"},
 }
 
 // vias are how people call the way that an actor came.
@@ -92,7 +96,6 @@ func (c *Console) audit(req request) (templ.Component, error) {
 		return nil, err
 	}
 	if l.CSV || req.URL.Query().Get("format") == "jsonl" {
-		c.Log.Info("the audit log is exported", zap.String("actor", string(req.viewer.ID)), zap.String("request_id", req.by.Request))
 		return nil, c.exportAudit(req, l, q)
 	}
 	page, err := c.Service.FindAudit(req.Context(), q)
@@ -106,6 +109,11 @@ func (c *Console) audit(req request) (templ.Component, error) {
 		l.Next = strconv.FormatInt(int64(page.Next), 10)
 	}
 	l.Actions = auditActionsTemplate(l.With("format", "jsonl"))
+	saved, err := c.views(req, l)
+	if err != nil {
+		return nil, err
+	}
+	l.Above = auditAbove(saved, c.retention())
 	return c.list(req, l)
 }
 
@@ -231,6 +239,9 @@ func (c *Console) exportAudit(req request, l List, q admin.AuditQuery) error {
 		})
 		return nil
 	}
+	if err := c.noteExport(req, l); err != nil {
+		return err
+	}
 	h := req.w.Header()
 	h.Set("Content-Type", "application/jsonl; charset=utf-8")
 	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="audit-%s.jsonl"`, c.Now().UTC().Format("20060102-1504")))
@@ -269,6 +280,8 @@ type recordView struct {
 	Raw    string
 	Access []contrast
 	Past   bool // what it meant is older than history is kept
+
+	From, FromHref string // what it came out of: a run, or a request of a provider
 }
 
 // A contrast is what somebody could do before and after.
@@ -293,6 +306,13 @@ func (c *Console) auditRecord(req request) (templ.Component, error) {
 		return nil, err
 	}
 	v := recordView{auditRow: c.auditRows(req.Context(), []directory.AuditRecord{r})[0], Hash: fmt.Sprintf("%x", r.Hash), Raw: indented(r.Changes)}
+	switch source := string(r.Actor.Source); {
+	case source == "" || r.Actor.Request == "":
+	case r.Actor.Kind == directory.ActorLDAP && req.viewer.Can(admin.ReadSources):
+		v.From, v.FromHref = "the run of "+source, "/runs/"+r.Actor.Request+"?"+queryOf("source", source)
+	case r.Actor.Kind == directory.ActorSCIM && req.viewer.Can(admin.ReadSources):
+		v.From, v.FromHref = "the request of "+source, "/sources/"+source+"/requests/"+r.Actor.Request
+	}
 	named := c.targetNamer(req.Context())
 	var people []string
 	for _, change := range changes {

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,6 +14,10 @@ import (
 
 // csv streams rows as they come, in constant memory.
 func (c *Console) csv(req request, l List, rows iter.Seq2[Row, error]) {
+	if err := c.noteExport(req, l); err != nil {
+		c.fail(req.w, req.Request, req.viewer, err)
+		return
+	}
 	h := req.w.Header()
 	h.Set("Content-Type", "text/csv; charset=utf-8")
 	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s.csv"`, l.Name, c.Now().UTC().Format("20060102-1504")))
@@ -48,6 +53,16 @@ func (c *Console) csv(req request, l List, rows iter.Seq2[Row, error]) {
 	if err := out.Error(); err != nil {
 		c.Log.Debug("writing CSV", zap.Error(err))
 	}
+}
+
+// noteExport leaves an audit record of a list that is read as a whole: who,
+// which, and the names of the filters.
+func (c *Console) noteExport(req request, l List) error {
+	filters := slices.Sorted(maps.Keys(l.Filter))
+	if l.Q != "" {
+		filters = append(filters, "q")
+	}
+	return c.Service.NoteExport(req.Context(), req.by, strings.TrimPrefix(l.Path, "/"), filters...)
 }
 
 // inert keeps spreadsheets from taking a name for a formula.

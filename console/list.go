@@ -154,6 +154,7 @@ type List struct {
 	Empty   templ.Component
 	Actions templ.Component // beside the title
 	Beside  templ.Component // a second pane that the same search narrows
+	Above   templ.Component // between the title and the search
 	Asof    time.Time
 }
 

@@ -28,6 +28,10 @@ func (c *Console) mappingPages() {
 	c.page("POST /mappings/{name}/delete", c.deleteMapping)
 	c.page("GET /mappings/{name}/confirm", c.askConfirmMapping)
 	c.page("POST /mappings/{name}/confirm", c.confirmMapping)
+	c.page("GET /mappings/{name}/enable", c.askSwitchMapping(true))
+	c.page("POST /mappings/{name}/enable", c.switchMapping(true))
+	c.page("GET /mappings/{name}/disable", c.askSwitchMapping(false))
+	c.page("POST /mappings/{name}/disable", c.switchMapping(false))
 }
 
 var mappingList = ListSpec{
@@ -37,13 +41,14 @@ var mappingList = ListSpec{
 		{Key: "if", Title: "If in", Default: true},
 		{Key: "then", Title: "Then", Default: true},
 		{Key: "matches", Title: "Matches now", Default: true},
+		{Key: "enabled", Title: "Enabled", Default: true},
 		{Key: "managed", Title: "Managed by", Default: true},
 		{Key: "updated", Title: "Updated", Default: true},
 		{Key: "note", Title: "Note"},
 	},
 	Filters: []Filter{
 		{Key: "source", Title: "Source", Options: []Option{{"", "any"}}},
-		{Key: "state", Title: "State", Options: []Option{{"none", "matches nothing"}, {"suspended", "suspended"}}},
+		{Key: "state", Title: "State", Options: []Option{{"none", "matches nothing"}, {"suspended", "suspended"}, {"disabled", "disabled"}}},
 	},
 }
 
@@ -120,6 +125,8 @@ func mappingStateIs(m admin.ListedMapping, state string) bool {
 		return len(m.Groups) == 0
 	case "suspended":
 		return suspended(m) > 0
+	case "disabled":
+		return m.Disabled
 	}
 	return true
 }
@@ -172,8 +179,13 @@ func mappingRow(m admin.ListedMapping, head mappingHead, updated time.Time, proj
 	if waiting > 0 {
 		matches = append(matches, Badge(fmt.Sprintf("%d suspended", waiting), Warn))
 	}
+	enabled := Badge("Enabled", Good)
+	if m.Disabled {
+		enabled = Badge("Disabled", Neutral)
+	}
 	return Row{ID: m.Name, Label: m.Name, Cells: map[string]Cell{
-		"name": Link(m.Name, mappingPath(m.Name)), "if": Text(whenText(m.When)), "then": Cells(then...), "matches": Cells(matches...),
+		"enabled": enabled,
+		"name":    Link(m.Name, mappingPath(m.Name)), "if": Text(whenText(m.When)), "then": Cells(then...), "matches": Cells(matches...),
 		"managed": Text(cmp.Or(head.Managed, "here")), "updated": Time(updated), "note": Text(m.Note),
 	}}
 }

@@ -229,5 +229,5 @@ func (machine) Facts(context.Context) []console.Fact {
 
 // Settings implements [console.Machine].
 func (machine) Settings() []console.Setting {
-	return []console.Setting{{Key: "history.keep", Value: "400d", Origin: "default"}, {Key: "max_staleness", Value: "10s", Origin: "/etc/usherd.yaml:3:1"}}
+	return []console.Setting{{Key: "history.keep", Value: "400d", Origin: "default"}, {Key: "audit.retention", Value: "400d", Origin: "default"}, {Key: "max_staleness", Value: "10s", Origin: "/etc/usherd.yaml:3:1"}}
 }

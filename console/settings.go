@@ -163,6 +163,7 @@ var generalKeys = []struct{ key, title, about string }{
 	{"url", "Address", "where clients reach the public listener"},
 	{"max_staleness", "Longest staleness", "oldest answer that a check gives; beyond it, 503"},
 	{"history.keep", "History", "how long a past revision can be explained"},
+	{"audit.retention", "Audit log", "how long its records are kept; 0s is for ever"},
 	{"policy.file", "Policy file", "what it manages is read-only here"},
 	{"listen", "Public listener", ""},
 	{"store.url", "Database", ""},

@@ -108,6 +108,7 @@ func TestAuditLogFindsShowsAndExports(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	owner := h.user("owner@example.com", directory.RoleOwner)
+	h.console.Machine = machine{}
 	h.policy("features: [{key: part-list, title: Part list}]\n")
 	ana := h.user("ana@example.com", directory.RoleViewer)
 	by := directory.Actor{Kind: directory.ActorUser, Name: string(owner)}
@@ -120,6 +121,14 @@ func TestAuditLogFindsShowsAndExports(t *testing.T) {
 	b.look("audit")
 	b.open("/audit?actor=" + url.QueryEscape("owner@example.com"))
 	b.until(`document.querySelectorAll("tbody tr").length === 1`, "the one record of the owner")
+	b.fill("#view-name", "what the owner did")
+	b.press("Save")
+	b.sees("Saved the view what the owner did.")
+	b.open("/audit")
+	b.press("what the owner did")
+	b.until(`document.querySelectorAll("tbody tr").length === 1`, "the saved view")
+	b.sees("Records are kept for 400d.")
+	b.look("audit-view")
 	eval[bool](b, `(document.querySelector('td[data-label=Action] a').click(), true)`)
 	b.sees("What it meant")
 	b.sees("part-list")
@@ -143,6 +152,16 @@ func TestAuditLogFindsShowsAndExports(t *testing.T) {
 	}
 	if n != 3 {
 		t.Errorf("the export of grants has %d lines; want 3", n)
+	}
+	page, err := h.FindAudit(admin.WithPrincipal(t.Context(), root), admin.AuditQuery{Action: "export.read", Target: "audit"})
+	if err != nil || len(page.Items) != 2 || page.Items[0].Actor.Name != string(owner) {
+		t.Errorf("the two exports left the records %+v, %v", page.Items, err)
+	}
+	b.open("/audit")
+	b.press("Forget it")
+	b.sees("Forgot the view.")
+	if eval[bool](b, `!!document.querySelector("#forget")`) {
+		t.Error("a view that was forgotten is still offered")
 	}
 	h.body(h.signedIn(ana), "/audit", http.StatusForbidden)
 	h.body(h.signedIn(ana), "/audit?format=csv", http.StatusForbidden)
