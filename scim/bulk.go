@@ -19,10 +19,13 @@ type bulkOp struct {
 	method, path, bulkID, version string
 	data                          any
 
-	done    bool
-	failed  bool
-	id      string // of the resource, once it is known
-	later   []any  // PATCH operations that end a circle after its creation
+	done   bool
+	failed bool
+	id     string // of the resource, once it is known
+	later  []any  // PATCH operations that end a circle after its creation
+
+	needs   []string // bulkIds that it refers to; those in front that have an id are taken off
+	rigid   bool     // no circle can be broken here
 	outcome map[string]any
 }
 
@@ -43,6 +46,9 @@ func (c *call) bulk() (answer, error) {
 			}
 			b.byID[o.bulkID] = o
 		}
+	}
+	for _, o := range ops {
+		o.needs = bulkIDs(o.path, o.data)
 	}
 	b.run()
 	outcomes := []any{}
@@ -133,11 +139,11 @@ func (b *bulkRun) pass() bool {
 		if o.done || b.stopped() {
 			continue
 		}
-		open, lost := b.waitsFor(o)
+		waits, lost := b.waits(o)
 		switch {
 		case lost:
 			b.fail(o, errNoBulkID())
-		case len(open) > 0:
+		case waits:
 			continue
 		default:
 			b.perform(o)
@@ -147,20 +153,18 @@ func (b *bulkRun) pass() bool {
 	return progress
 }
 
-// waitsFor lists the bulkIds that o needs and that have no id yet. Lost tells
-// that one of them is nobody's.
-func (b *bulkRun) waitsFor(o *bulkOp) (open []string, lost bool) {
-	replaceBulkIDs([]any{o.path, o.data}, func(id string) (string, bool) {
-		other := b.byID[id]
-		switch {
-		case other == nil:
-			lost = true
-		case other.id == "":
-			open = append(open, id)
+// waits tells whether o needs a bulkId that has no id yet. Lost tells that it is
+// nobody's. What has an id is not looked at again: a chain of a thousand
+// operations takes a thousand passes.
+func (b *bulkRun) waits(o *bulkOp) (waits, lost bool) {
+	for len(o.needs) > 0 {
+		other := b.byID[o.needs[0]]
+		if other == nil || other.id == "" {
+			return other != nil, other == nil
 		}
-		return "", false
-	})
-	return open, lost
+		o.needs = o.needs[1:]
+	}
+	return false, false
 }
 
 // breakCircle takes what holds up the first waiting resource out of it, to be
@@ -168,28 +172,45 @@ func (b *bulkRun) waitsFor(o *bulkOp) (open []string, lost bool) {
 func (b *bulkRun) breakCircle() bool {
 	for _, o := range b.ops {
 		data, ok := o.data.(map[string]any)
-		if o.done || !ok || o.method != http.MethodPost {
+		if o.done || o.rigid || !ok || o.method != http.MethodPost {
 			continue
 		}
-		open, _ := b.waitsFor(o)
 		waits := func(v any) bool {
 			obj, ok := v.(map[string]any)
 			if ok {
 				v = lookup(obj, "value")
 			}
 			id, ok := strings.CutPrefix(text(v), "bulkId:")
-			return ok && slices.Contains(open, id) && !b.byID[id].failed
+			other := b.byID[id]
+			return ok && other != nil && other.id == "" && !other.failed
 		}
+		split := withoutManager
 		if strings.Trim(o.path, "/") == b.c.model.group.endpoint {
-			o.data, o.later = withoutMembers(data, waits)
-		} else {
-			o.data, o.later = withoutManager(data, waits)
+			split = withoutMembers
 		}
-		if len(o.later) > 0 {
-			return true
+		o.rigid = true // less and less waits
+		rest, later := split(data, waits)
+		if len(later) == 0 {
+			continue
 		}
+		o.data, o.later, o.needs = rest, later, bulkIDs(o.path, rest)
+		return true
 	}
 	return false
+}
+
+// bulkIDs lists the bulkIds that values refer to, each once.
+func bulkIDs(values ...any) []string {
+	var ids []string
+	seen := map[string]bool{}
+	replaceBulkIDs(values, func(id string) (string, bool) {
+		if !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+		return "", false
+	})
+	return ids
 }
 
 // withoutMembers takes the members that wait out of a group, and returns the
