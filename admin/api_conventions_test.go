@@ -179,6 +179,35 @@ func TestEveryListHasPagesAndALink(t *testing.T) {
 			t.Errorf("%s has %q on %d pages", list.path, got.String(), pages)
 		}
 	}
+	for i := range 5 {
+		err := w.store.LogRequests(t.Context(), directory.Request{ID: string(rune('a' + i)), Source: directory.Local, Time: w.now.Add(-time.Duration(i/2) * time.Second), Method: "POST", Status: 201})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.policy("projects: [{key: a}, {key: b}, {key: c}, {key: d}, {key: e}]\nintegrations: [{key: aws}]\nfeatures: [{key: part-list}]")
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		w.grantUser(name, admin.GrantSpec{Access: []string{"part-list"}, Integration: map[string]string{"aws": "viewer"}})
+	}
+	for path, member := range map[string]string{
+		"/api/v1/sources/local/log": "id", "/api/v1/holders?action=access&resource=feature/part-list": "userName", "/api/v1/integrations/aws/access": "userName",
+	} {
+		seen, pages := map[string]bool{}, 0
+		sep := map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")]
+		for next := path + sep + "limit=2"; next != ""; pages++ {
+			a := call(t, srv, "GET", next, "")
+			for _, item := range a.body["items"].([]any) {
+				seen[item.(map[string]any)[member].(string)] = true
+			}
+			next, _, _ = strings.Cut(strings.TrimPrefix(a.header.Get("Link"), "<"), `>; rel="next"`)
+		}
+		if len(seen) != 5 || pages != 3 {
+			t.Errorf("%s has %v on %d pages", path, seen, pages)
+		}
+		if status, _, text := send(t, srv, "GET", path+sep+"format=csv", ""); status != 200 || strings.Count(text, "\n") != 6 {
+			t.Errorf("%s as CSV = %d %s", path, status, text)
+		}
+	}
 	if a := call(t, srv, "GET", "/api/v1/projects?cursor=AAAA", ""); a.status != 400 {
 		t.Errorf("a made-up cursor = %d", a.status)
 	}

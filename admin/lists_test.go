@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/usherd/usherd/admin"
 	"github.com/usherd/usherd/directory"
@@ -133,6 +134,37 @@ func TestListsFollow(t *testing.T) {
 	}
 }
 
+// TestLastLoginsFollow notes sign-ins after a list was read: they are in no feed.
+func TestLastLoginsFollow(t *testing.T) {
+	w := newWorld(t)
+	ann, _ := w.user("ann"), w.user("ben")
+	list := func(f admin.UserFilter) string {
+		t.Helper()
+		l, err := w.Users(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names(l)
+	}
+	if got := list(admin.UserFilter{Login: "never"}); got != "ann ben" {
+		t.Errorf("never signed in: %q, want both", got)
+	}
+	if err := w.store.NoteLogins(t.Context(), map[directory.UserID]time.Time{ann: w.now}); err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(time.Minute)
+	if got := list(admin.UserFilter{Login: "never"}); got != "ben" {
+		t.Errorf("after ann signed in: %q, want ben", got)
+	}
+	if got := list(admin.UserFilter{Sort: "-lastLogin"}); got != "ann ben" {
+		t.Errorf("by the last login: %q, want ann first", got)
+	}
+	w.now = w.now.AddDate(0, 0, 91)
+	if got := list(admin.UserFilter{Login: "90d"}); got != "ann ben" {
+		t.Errorf("not for 90 days: %q, want both", got)
+	}
+}
+
 // TestPagesAreWhole reads lists in pages of several sizes: every one once, in
 // order.
 func TestPagesAreWhole(t *testing.T) {
@@ -214,65 +246,4 @@ func TestGroupsShowWhatTheyGive(t *testing.T) {
 		!slices.Equal(g.Mappings, []string{"planners"}) {
 		t.Errorf("the group gives %d %d %d %d, Roles %v, mappings %v", g.Access, g.Role, g.Output, g.Integration, g.Roles, g.Mappings)
 	}
-}
-
-// BenchmarkLists reads pages of lists of 100,000 users and 5,000 groups.
-func BenchmarkLists(b *testing.B) {
-	const people, groups = 100_000, 5_000
-	w := newWorld(b)
-	w.policy(listPolicy)
-	ids := make([]directory.GroupID, groups)
-	var changes []directory.Change
-	for i := range ids {
-		ids[i] = directory.GroupID(directory.NewID())
-		changes = append(changes, directory.CreateGroup{ID: ids[i], Source: directory.Local, Name: fmt.Sprintf("group %04d", i)})
-	}
-	w.apply(changes...)
-	for from := 0; from < people; from += 10_000 {
-		changes = nil
-		members := map[directory.GroupID][]string{}
-		for i := from; i < from+10_000; i++ {
-			id := directory.UserID(directory.NewID())
-			changes = append(changes, directory.CreateUser{ID: id, Source: directory.Local, Profile: directory.Profile{
-				UserName: fmt.Sprintf("user%06d@example.com", i), DisplayName: fmt.Sprintf("User %06d", i), Active: true,
-			}})
-			for k := range 3 {
-				g := ids[(i*7+k*1013)%groups]
-				members[g] = append(members[g], string(id))
-			}
-		}
-		w.apply(changes...)
-		changes = nil
-		for g, values := range members {
-			changes = append(changes, directory.AddMembers{Group: g, Source: directory.Local, Values: values})
-		}
-		w.apply(changes...)
-	}
-	if _, err := w.GrantToGroup(b.Context(), by, "local/group 0001", admin.GrantSpec{Roles: []directory.RoleName{"reader"}}); err != nil {
-		b.Fatal(err)
-	}
-	// The first list reads everybody.
-	if l, err := w.Users(b.Context(), admin.UserFilter{}); err != nil || l.Total != people {
-		b.Fatalf("Users = %d, %v", l.Total, err)
-	}
-	users := map[string]admin.UserFilter{
-		"all": {}, "by name": {Sort: "name"}, "the last page": {Sort: "name", Offset: people - 10}, "search": {Q: "user 09999", Sort: "name"},
-		"no match": {Q: "nobody at all"}, "by Role": {Role: "reader", Sort: "name"}, "by group": {Group: "local/group 0001"}, "last login": {Sort: "-lastLogin"},
-	}
-	for name, f := range users {
-		repeat(b, "users/"+name, func() error { _, err := w.Users(b.Context(), f); return err })
-	}
-	for name, f := range map[string]admin.GroupFilter{"all": {}, "by members": {Sort: "-members"}, "search": {Q: "0042"}, "by Role": {Role: "reader"}} {
-		repeat(b, "groups/"+name, func() error { _, err := w.Groups(b.Context(), f); return err })
-	}
-}
-
-func repeat(b *testing.B, name string, do func() error) {
-	b.Run(name, func(b *testing.B) {
-		for b.Loop() {
-			if err := do(); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
 }

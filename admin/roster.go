@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ type roster struct {
 	orders map[string][]ordered
 	// first has the first members of groups by name; see firstMembersOf.
 	first map[directory.GroupNum][]ordered
+	// logins is when last logins were read: they are no facts, and in no feed.
+	logins time.Time
 }
 
 // A person is one user of the roster.
@@ -151,7 +154,7 @@ func (s *Service) readRoster(ctx context.Context) (roster, error) {
 	if err != nil {
 		return roster{}, fmt.Errorf("reading everybody: %w", err)
 	}
-	r := roster{at: head.Stamp, by: make(map[directory.UserID]*person, len(rows)), orders: map[string][]ordered{}}
+	r := roster{at: head.Stamp, logins: s.Now(), by: make(map[directory.UserID]*person, len(rows)), orders: map[string][]ordered{}}
 	for _, p := range people(rows, subjects) {
 		r.by[p.row.ID] = p
 	}
@@ -196,6 +199,35 @@ func (s *Service) follow(ctx context.Context, r *roster) error {
 		}
 		r.at = stretch.Records[len(stretch.Records)-1].Stamp
 	}
+}
+
+// loginsAge is how old last logins may be that are filtered or sorted by.
+const loginsAge = 30 * time.Second
+
+// followLogins brings the last logins up to date.
+func (s *Service) followLogins(ctx context.Context) error {
+	var failed error
+	err := s.withRoster(ctx, func(r *roster) {
+		if now := s.Now(); now.Sub(r.logins) < loginsAge && !now.Before(r.logins) {
+			return
+		}
+		var logins map[directory.UserID]time.Time
+		if logins, failed = s.Store.LastLogins(ctx); failed != nil {
+			return
+		}
+		var ids []directory.UserID
+		var people []*person
+		for id, at := range logins {
+			if p := r.by[id]; p != nil && !p.row.LastLogin.Equal(at) {
+				other := *p
+				other.row.LastLogin = at
+				ids, people = append(ids, id), append(people, &other)
+			}
+		}
+		r.replace(ids, people)
+		r.logins = s.Now()
+	})
+	return cmp.Or(err, failed)
 }
 
 // refresh reads some people again.

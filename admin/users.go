@@ -179,6 +179,11 @@ func (s *Service) Users(ctx context.Context, f UserFilter) (Listing[ListedUser],
 	if _, ok := userOrders[order]; !ok {
 		return Listing[ListedUser]{}, invalid("sort %q is not one of created, name, userName, email, company, source, type, status, lastLogin, groups", f.Sort)
 	}
+	if f.Login != "" || order == "lastLogin" {
+		if err := s.followLogins(ctx); err != nil {
+			return Listing[ListedUser]{}, err
+		}
+	}
 	everybody, err := s.peopleBy(ctx, order)
 	if err != nil {
 		return Listing[ListedUser]{}, err

@@ -39,4 +39,8 @@ type Lister interface {
 	// by id: those that one of the ids names, the user's or an identity's; with
 	// no id at all everybody.
 	PersonRows(ctx context.Context, ids ...UserID) ([]PersonRow, error)
+
+	// LastLogins returns when those living users were last known to sign in of
+	// whom that is known: what no revision tells.
+	LastLogins(ctx context.Context) (map[UserID]time.Time, error)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/usherd/usherd/directory"
 )
@@ -49,6 +50,25 @@ func (s *Store) PersonRows(ctx context.Context, ids ...directory.UserID) ([]dire
 		return nil, fmt.Errorf("listing people: %w", err)
 	}
 	return gather(lines), nil
+}
+
+// LastLogins returns when people were last known to sign in.
+func (s *Store) LastLogins(ctx context.Context) (map[directory.UserID]time.Time, error) {
+	type login struct {
+		user directory.UserID
+		at   int64
+	}
+	all, err := collect(ctx, s.read, func(row scanner) (l login, err error) {
+		return l, row.Scan(&l.user, &l.at)
+	}, `SELECT id, last_login FROM users WHERE last_login > 0 AND deleted = 0`)
+	if err != nil {
+		return nil, fmt.Errorf("reading last logins: %w", err)
+	}
+	out := make(map[directory.UserID]time.Time, len(all))
+	for _, l := range all {
+		out[l.user] = fromMS(l.at)
+	}
+	return out, nil
 }
 
 // gather makes one row of all lines of a user.

@@ -306,6 +306,9 @@ func testLogins(t *testing.T, s directory.Store) {
 	if got := login(ann); !got.Equal(later) {
 		t.Errorf("last login by two identities = %v, want the later one, %v", got, later)
 	}
+	if all, err := s.LastLogins(t.Context()); err != nil || len(all) != 1 || !all[ann].Equal(later) {
+		t.Errorf("LastLogins = %v, %v; want ann's alone, %v", all, err, later)
+	}
 	if got := login(bob); !got.IsZero() {
 		t.Errorf("last login of somebody else = %v, want none", got)
 	}
