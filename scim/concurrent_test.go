@@ -103,6 +103,12 @@ func TestBigGroups(t *testing.T) {
 	if r.raw != "" || r.header.Get("ETag") == "" || r.header.Get("Usherd-Revision") == "" {
 		t.Errorf("204 with headers %v and body %q", r.header, r.raw)
 	}
+	for _, names := range []string{"members", "displayName,members.value"} {
+		r = s.do("PATCH", path+"?attributes="+names, `{"Operations":[{"op":"add","path":"members","value":["one-more"]}]}`).want(t, "a PATCH that asks for "+names, 200)
+		if list, _ := r.at("members").([]any); len(list) <= smallGroup {
+			t.Errorf("a PATCH that asks for %s is answered with %d members", names, len(list))
+		}
+	}
 	s.do("PATCH", path+"?excludedAttributes=members", `{"Operations":[{"op":"add","path":"members","value":["another"]}]}`).want(t, "without its members", 200)
 	if r = s.do("GET", path, ""); len(r.at("members").([]any)) != 1002 {
 		t.Errorf("%d members, want 1002", len(r.at("members").([]any)))

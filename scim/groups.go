@@ -11,7 +11,8 @@ import (
 )
 
 // smallGroup is up to how many members a PATCH is answered with the whole
-// group: 200 with a body below, 204 above.
+// group: 200 with a body below, 204 above, unless attributes are asked for (RFC
+// 7644, section 3.5.2).
 const smallGroup = 100
 
 // createGroup is POST /Groups.
@@ -101,7 +102,7 @@ func (c *call) patchGroup() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if want.returns("members") && g.Members+g.Pending > smallGroup {
+	if want.only == nil && want.returns("members") && g.Members+g.Pending > smallGroup {
 		return answer{status: http.StatusNoContent, etag: etag(g.Version), stamp: c.stamp}, nil
 	}
 	return c.groupAnswer(c.groupID(), http.StatusOK)
