@@ -15,13 +15,16 @@ type prepared struct {
 	db      *sql.DB
 	kept    map[string]*sql.Stmt
 	missing []string // asked for, to be prepared when the connection is free
+	// used are the statements of the transaction; nil is one that was asked for
+	// once. The transaction's end closes them.
+	used map[string]*sql.Stmt
 }
 
 func newPrepared(db *sql.DB, d dialect) *prepared {
 	if d.engine != sqlite {
 		return nil
 	}
-	return &prepared{db: db, kept: map[string]*sql.Stmt{}}
+	return &prepared{db: db, kept: map[string]*sql.Stmt{}, used: map[string]*sql.Stmt{}}
 }
 
 // prepare prepares what was missing. What does not prepare, such as a statement
@@ -30,6 +33,7 @@ func (p *prepared) prepare(ctx context.Context) {
 	if p == nil {
 		return
 	}
+	clear(p.used)
 	for _, query := range p.missing {
 		if _, again := p.kept[query]; again || len(p.kept) == keptStatements {
 			continue
@@ -58,16 +62,25 @@ type session struct {
 	kept *prepared // nil: none
 }
 
+// statement returns the prepared form of a query, if there is one: what comes
+// again in a transaction, as in a change of many, is prepared there and then.
 func (s session) statement(ctx context.Context, query string) *sql.Stmt {
 	if s.kept == nil {
 		return nil
 	}
-	stmt, found := s.kept.kept[query]
-	if !found {
-		s.kept.missing = append(s.kept.missing, query)
-		return nil
+	stmt, again := s.kept.used[query]
+	if stmt != nil {
+		return stmt
 	}
-	return s.tx.StmtContext(ctx, stmt)
+	if kept, found := s.kept.kept[query]; found {
+		stmt = s.tx.StmtContext(ctx, kept)
+	} else if !again {
+		s.kept.missing = append(s.kept.missing, query)
+	} else if own, err := s.tx.PrepareContext(ctx, query); err == nil { //nolint:sqlclosecheck // the transaction's end closes it
+		stmt = own
+	}
+	s.kept.used[query] = stmt
+	return stmt
 }
 
 // ExecContext runs a statement.
