@@ -82,7 +82,37 @@ func (s *Service) revertOf(ctx context.Context, by directory.Actor, id string) (
 	for _, aspect := range slices.Backward(w.order) {
 		steps = append(steps, w.step(aspect))
 	}
-	return steps, nil
+	return steps, s.nameSteps(ctx, steps)
+}
+
+// nameSteps calls users and groups by the names that people use, where an id
+// stands.
+func (s *Service) nameSteps(ctx context.Context, steps []revertStep) error {
+	ids := make([]directory.UserID, len(steps))
+	for i, step := range steps {
+		ids[i] = directory.UserID(step.name)
+	}
+	rows, err := s.Store.PersonRows(ctx, ids...)
+	if err != nil {
+		return fmt.Errorf("reading names: %w", err)
+	}
+	view, err := s.present(ctx)
+	if err != nil {
+		return err
+	}
+	names := make(map[string]string, len(rows))
+	for _, row := range rows {
+		for _, i := range row.Identities {
+			names[string(i.ID)] = i.UserName
+		}
+	}
+	for g := range view.Groups() {
+		names[string(g.ID)] = string(g.Source) + "/" + g.Name
+	}
+	for i := range steps {
+		steps[i].name = cmp.Or(names[steps[i].name], steps[i].name)
+	}
+	return nil
 }
 
 // reverting is the audit trail since a job began, by what each change is about.

@@ -104,7 +104,7 @@ func TestWhatCannotBeRevertedSaysWhy(t *testing.T) {
 	job := w.did(admin.Bulk{Do: "block", Users: []string{"ann", "bob"}})
 	w.apply(directory.SetBlock{User: ann}, directory.SetBlock{User: ann, Blocked: true, Reason: "for another reason"})
 	p, err := w.PreviewRevert(t.Context(), by, job.ID)
-	if err != nil || len(p.Items) != 2 || p.Failed != 1 || p.Items[1].Code != "irreversible" || !strings.Contains(p.Items[1].Error, "changed again at revision") {
+	if err != nil || len(p.Items) != 2 || p.Failed != 1 || p.Items[1].Code != "irreversible" || p.Items[0].Name != "bob" || p.Items[1].Name != "ann" || !strings.Contains(p.Items[1].Error, "changed again at revision") {
 		t.Errorf("PreviewRevert = %+v, %v; want ann left alone, since somebody else blocked her later", p, err)
 	}
 	job = w.did(admin.Bulk{Do: "delete", Groups: []string{"local/gone"}})
