@@ -211,6 +211,9 @@ func (t target) readOnly() bool {
 }
 
 func (p *patchReader) resolve(path string) (target, error) {
+	if ext := p.rt.def.Extension(path); ext != nil { // http://… is no path by the grammar
+		return target{ref: filter.Ref{Extension: ext.URN}}, nil
+	}
 	parsed, err := filter.ParsePath(path)
 	if err != nil {
 		return target{}, badPath("path %q: %v", clip(path), err)

@@ -44,12 +44,8 @@ func (rt *resourceType) refs(names []string) []filter.Ref {
 	var refs []filter.Ref
 	seen := make(map[string]bool, len(names))
 	for _, name := range names {
-		path, err := filter.ParsePath(name)
-		if err != nil || path.Filter != nil {
-			continue
-		}
-		ref, err := rt.def.Resolve(path.Attr)
-		if err != nil {
+		ref, ok := rt.ref(name)
+		if !ok {
 			continue
 		}
 		if name := refName(ref); !seen[name] {
@@ -58,6 +54,19 @@ func (rt *resourceType) refs(names []string) []filter.Ref {
 		}
 	}
 	return refs
+}
+
+// ref resolves the name of an attribute, or of an extension as a whole.
+func (rt *resourceType) ref(name string) (filter.Ref, bool) {
+	if ext := rt.def.Extension(name); ext != nil {
+		return filter.Ref{Extension: ext.URN}, true
+	}
+	path, err := filter.ParsePath(name)
+	if err != nil || path.Filter != nil {
+		return filter.Ref{}, false
+	}
+	ref, err := rt.def.Resolve(path.Attr)
+	return ref, err == nil
 }
 
 // words splits a list parameter.

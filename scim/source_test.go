@@ -83,6 +83,31 @@ func TestSourceDeclaresSchemas(t *testing.T) {
 	}
 }
 
+// A schema may be named by an address, which is no path by the grammar.
+func TestSchemasNamedByAddresses(t *testing.T) {
+	s := start(t)
+	const uri = "http://schemas.corp.test/App_1"
+	s.addSource("corp", `{"schemas":[{"id":"`+uri+`","name":"App","attributes":[
+		{"name":"badge","type":"string","multiValued":false,"mutability":"readWrite","returned":"default","uniqueness":"none"}]}]}`)
+	path := "/Users/" + fmt.Sprint(s.as("corp", "POST", "/Users", `{"schemas":[],"userName":"b","`+uri+`":{"badge":"7"}}`).want(t, "POST", 201).at("id"))
+	badge := func(r reply) string {
+		doc, _ := r.doc.(map[string]any)
+		return fmt.Sprint(doc[uri])
+	}
+	for _, c := range []struct{ claim, query, op, want string }{
+		{"its attribute is replaced", "", `{"op":"replace","path":"` + uri + `:badge","value":"8"}`, "map[badge:8]"},
+		{"it is asked for", "?attributes=" + uri, `{"op":"replace","path":"title","value":"T"}`, "map[badge:8]"},
+		{"it is left out", "?excludedAttributes=" + uri, `{"op":"replace","path":"title","value":"U"}`, "<nil>"},
+		{"it is added as a whole", "", `{"op":"add","path":"` + uri + `","value":{"badge":"9"}}`, "map[badge:9]"},
+		{"it is removed as a whole", "", `{"op":"remove","path":"` + uri + `"}`, "<nil>"},
+	} {
+		r := s.as("corp", "PATCH", path+c.query, `{"Operations":[`+c.op+`]}`).want(t, c.claim, 200)
+		if got := badge(r); got != c.want {
+			t.Errorf("%s: %s, want %s", c.claim, got, c.want)
+		}
+	}
+}
+
 // TestReturnedIsKept: each attribute comes when its definition says (RFC 7643,
 // section 2.2), whatever is asked for.
 func TestReturnedIsKept(t *testing.T) {
