@@ -26,6 +26,10 @@ const (
 	hostileLimit = 256 << 20
 	hostileKept  = 32 << 20
 	hostileMany  = 64 // attackers at a time
+
+	// What the daemon may work for two refusals, with a token and without. It is counted, not waited for:
+	// other programs on the machine do not matter.
+	hostileWork = 25 * time.Millisecond
 )
 
 // A process is a daemon of its own, built without the race detector, whose
@@ -118,6 +122,25 @@ func (p *process) memory(line string) int64 {
 		p.t.Fatal(err)
 	}
 	return kib << 10
+}
+
+// work returns the time that the daemon has had of the processors, in all.
+func (p *process) work() time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
+	if err != nil {
+		p.t.Fatalf("the daemon is gone: %v", err)
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	const tick = 10 * time.Millisecond // USER_HZ is 100 everywhere
+	var sum time.Duration
+	for _, field := range strings.Fields(rest)[11:13] { // utime and stime
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		sum += time.Duration(n) * tick
+	}
+	return sum
 }
 
 // An attack is one hostile request, and how the answer may begin.
@@ -271,11 +294,17 @@ func TestHostileRequests(t *testing.T) {
 	for _, a := range attacks() {
 		alone := p.refuse(a, "", []int{401, 431}, 1)
 		aloneKnown := p.refuse(a, p.token, a.want, 1)
+		begun := p.work()
 		together := p.refuse(a, "", []int{401, 431}, hostileMany)
+		between := p.work()
 		togetherKnown := p.refuse(a, p.token, a.want, hostileMany)
-		t.Logf("%-32s alone %v, with token %v; %d at a time %v, with token %v; %d MiB", a.claim,
+		t.Logf("%-32s alone %v, with token %v; %d at a time %v, with token %v; each takes %v, with token %v; %d MiB", a.claim,
 			alone.Round(time.Millisecond), aloneKnown.Round(time.Millisecond), hostileMany,
-			together.Round(time.Millisecond), togetherKnown.Round(time.Millisecond), p.memory("VmRSS")>>20)
+			together.Round(time.Millisecond), togetherKnown.Round(time.Millisecond),
+			(between-begun)/hostileMany, (p.work()-between)/hostileMany, p.memory("VmRSS")>>20)
+		if each := (p.work() - begun) / hostileMany; each > hostileWork {
+			t.Errorf("%s: two refusals take %v of work, want at most %v", a.claim, each, hostileWork)
+		}
 	}
 	p.refuse(attack{claim: "somebody quiet, afterwards", method: "GET", path: "/Users", want: []int{200}}, p.token, []int{200}, 1)
 	if peak := p.memory("VmHWM"); peak > hostileLimit {
