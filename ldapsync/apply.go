@@ -16,12 +16,13 @@ type Sink interface {
 
 const (
 	batchMost   = 500  // changes in one Apply
-	batchLeast  = 50   // however long they take
+	batchLeast  = 100  // however long they take
 	memberChunk = 1000 // members in one change
 
-	// An Apply keeps every other writer waiting, so batches grow while one takes
-	// less than half of this, and shrink when one takes more.
-	batchTime = time.Second
+	// An Apply keeps every other writer waiting, the renewal of the lease as well:
+	// batches shrink when one takes longer than this, and grow when one takes less
+	// than half. What a commit costs by itself is far below it.
+	batchTime = 5 * time.Second
 )
 
 // An applier performs what passed the gate, in bounded batches. Each batch
