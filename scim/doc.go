@@ -6,7 +6,9 @@
 // same way: authenticate; source and limits; body bytes; strict JSON;
 // normalise what identity providers really send; the endpoint; projection, ETag
 // and, for every error, one table. Nothing of a body is read before the token
-// is known to be good.
+// is known to be good, and what passes a limit of shape (depth, strings, values,
+// entries of a list) is refused when the byte that passes it arrives: the answer
+// goes out first, and the rest of the body is thrown away behind it.
 //
 // # Writing
 //

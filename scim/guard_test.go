@@ -174,7 +174,7 @@ func TestARefusalIsHeardBeforeTheBodyEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp.Body.Close()
+	defer resp.Body.Close()
 	if resp.StatusCode != 400 || !resp.Close {
 		t.Errorf("status %d, connection closes %t; want 400 and the end of the connection", resp.StatusCode, resp.Close)
 	}
