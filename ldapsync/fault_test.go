@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"testing"
 	"time"
 
@@ -129,6 +130,26 @@ func checkFault(t *testing.T, fake *ldaptest.Fake, s Settings, store *mapStore, 
 		}
 	default:
 		t.Errorf("%+v: run %s: %s", fault, run.Result, run.Message)
+	}
+}
+
+// TestAHostileAnswerCostsLittle: neither depth nor a size that is claimed makes
+// the reader take memory. It is not parallel, so that what it counts is its own.
+func TestAHostileAnswerCostsLittle(t *testing.T) {
+	fake := ldaptest.StartFake(t, ldaptest.FakeConfig{Entries: fakeEntries(3), Contexts: []string{fakeBase}})
+	s := fakeSettings(t, fake.URL)
+	for _, harm := range []ldaptest.Harm{ldaptest.Deep, ldaptest.Huge, ldaptest.Endless} {
+		fake.SetFault(ldaptest.Fault{At: 5, Harm: harm})
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		begun := time.Now()
+		_, err := Collect(t.Context(), s, time.Now(), nil)
+		took := time.Since(begun)
+		runtime.ReadMemStats(&after)
+		const most = 32 << 20
+		if used := after.TotalAlloc - before.TotalAlloc; err == nil || used > most || took > time.Duration(s.RequestTimeout) {
+			t.Errorf("%s: %v after %v and %d KB; want an error, sooner and with less", harm, err, took, used>>10)
+		}
 	}
 }
 

@@ -31,20 +31,21 @@ const (
 	Reference         // send a continuation reference before it
 	Twice             // send it two times
 	NoAttributes      // if it is an entry, send it with its DN alone
+	Deep              // send an entry that is nested 100,000 deep
 )
 
 // String names the harm.
 func (h Harm) String() string {
 	return [...]string{
 		"none", "hang up", "break", "silence", "truncate", "answer", "no control", "same cookie", "empty answer", "wrong id", "text id",
-		"wrong operation", "garbage", "huge", "endless", "notice", "reference", "twice", "no attributes",
+		"wrong operation", "garbage", "huge", "endless", "notice", "reference", "twice", "no attributes", "deep",
 	}[h]
 }
 
 // Harms lists every kind of harm.
 func Harms() []Harm {
 	var all []Harm
-	for h := HangUp; h <= NoAttributes; h++ {
+	for h := HangUp; h <= Deep; h++ {
 		all = append(all, h)
 	}
 	return all
@@ -152,11 +153,26 @@ func (c *client) harm(fault Fault, op *ber.Packet, control ldap.Control) bool {
 			return c.write(message(c.id, bare, nil))
 		}
 		return c.write(plain)
+	case Deep:
+		return c.write(deep(c.id))
 	case WrongID:
 		return c.write(message(c.id+1000, op, control))
 	case None, TextID, WrongOp, Garbage, Huge, Endless:
 	}
 	return c.write(spoil(fault.Harm, plain))
+}
+
+// deep is an entry of nothing but sequences, each inside of the one before.
+func deep(id int64) []byte {
+	const depth, head = 100_000, 5
+	header := func(tag byte, n int) []byte { return []byte{tag, 0x83, byte(n >> 16), byte(n >> 8), byte(n)} }
+	messageID := ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, id, "messageID").Bytes()
+	out := append(header(0x30, len(messageID)+head*(depth+1)), messageID...)
+	out = append(out, header(0x64, head*depth)...)
+	for i := range depth {
+		out = append(out, header(0x30, head*(depth-1-i))...)
+	}
+	return out
 }
 
 // spoil alters the head of a message.
