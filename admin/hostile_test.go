@@ -72,9 +72,18 @@ mappings: [{name: owners, allow_admin: true, when: {source: okta, group: {name: 
 			}
 		})
 	}
+	if owned, err := w.Owned(t.Context()); err != nil || !owned {
+		t.Errorf("Owned = %t, %v", owned, err)
+	}
 	job := w.did(admin.Bulk{Do: "block", Users: []string{"ann"}})
 	if items, err := w.JobItems(t.Context(), job.ID); err != nil || len(items) != 1 || items[0].Code != "last-owner" {
 		t.Errorf("a job that blocks the last owner = %+v, %v", items, err)
+	}
+	// The directory itself is obeyed, and it shows.
+	idp := directory.Actor{Kind: "scim", Name: "okta", Source: "okta"}
+	_, err := w.store.Apply(t.Context(), idp, directory.ReplaceUser{ID: ann, Source: "okta", Profile: directory.Profile{UserName: "ann", ExternalID: "1"}})
+	if owned, oerr := w.Owned(t.Context()); err != nil || oerr != nil || owned {
+		t.Errorf("after the source deactivated the owner: Owned = %t, %v, %v", owned, oerr, err)
 	}
 }
 

@@ -128,6 +128,20 @@ func (s *Service) ownedNow(ctx context.Context, f *future) (found bool, err erro
 	return found, err
 }
 
+// Owned reports whether somebody active owns the organization. Directories are
+// obeyed, even if they take the last owner away: then somebody must be told.
+func (s *Service) Owned(ctx context.Context) (found bool, err error) {
+	view, err := s.present(ctx)
+	if err != nil {
+		return false, err
+	}
+	err = s.pages(ctx, view.RightCandidates(directory.OrganizationOwn, ""), view.At(), ownerPage, func(sub *directory.Subject) bool {
+		found = owns(view, *sub)
+		return !found
+	})
+	return found, err
+}
+
 // madeUp is somebody who is in one group and no more.
 func madeUp(num directory.GroupNum) directory.Subject {
 	return directory.Subject{

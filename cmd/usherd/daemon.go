@@ -315,6 +315,7 @@ func (d *daemon) start(ctx, work context.Context) error {
 	d.background.Go(func() { d.countSeats(work) })
 	d.background.Go(func() { d.watchTokens(work) })
 	d.background.Go(func() { d.sendWebhooks(work) })
+	d.background.Go(func() { d.watchOwners(work) })
 	d.background.Go(func() {
 		if err := d.service.WarmLists(work); err != nil && work.Err() == nil {
 			d.log.Warn("reading everybody for lists", zap.Error(err))
