@@ -199,7 +199,7 @@ func (c *call) takeBody(r *http.Request, path []string) (func(), error) {
 	}
 	raw, err := readBody(r, limit, newGuard(c.limits.Depth, c.limits.Members))
 	if err != nil {
-		c.trace.unread = true
+		c.trace.unread = toError(err).Err == nil // nothing more comes of a body that broke off
 		done()
 		return nil, err
 	}
