@@ -27,6 +27,7 @@ type app struct {
 	tokenFile  string
 	reason     string
 	format     string
+	plain      bool // no colours
 }
 
 // run parses the arguments, runs the command and returns the exit code.
@@ -86,6 +87,7 @@ there, on the store itself; with --server, on a daemon elsewhere.`,
 	)
 	a.addQuestions(root)
 	usageErrors(root)
+	a.completions(root)
 	return root
 }
 
@@ -102,7 +104,7 @@ func (a *app) persistentFlags(root *cobra.Command) {
 	// --output too, where it does not mean the output that is granted.
 	f.StringVar(&a.format, "output", "table", "same as --format")
 	_ = f.MarkHidden("output") // it is there
-	f.Bool("no-color", false, "print without colours (nothing is coloured yet)")
+	f.BoolVar(&a.plain, "no-color", false, "print without bold titles, as with $NO_COLOR")
 }
 
 func (a *app) getenv(name string) string {

@@ -15,10 +15,11 @@ func (a *app) benchCommand() *cobra.Command {
 	check := &cobra.Command{
 		Use:   "check",
 		Short: "Load the check endpoint and compare it with a handler that does nothing",
-		Long: `Load the check endpoint of a daemon in this process and, in turns, a bare handler
-that reads the body and answers {"decision":true}. Every answer is verified. The
-figures are medians over the rounds; what counts is the ratio, because both run
-in the same process and moment, with the load generator beside them.`,
+		Long: `Load the check endpoint of a daemon in this process and, in turns, a bare
+handler that reads the body and answers {"decision":true}. Every answer is
+verified. The figures are medians over the rounds; what counts is the ratio,
+because both run in the same process and moment, with the load generator beside
+them.`,
 		Example: "  usherd bench check\n  usherd bench check --users 10000 --rounds 7 -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

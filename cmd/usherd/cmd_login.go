@@ -15,8 +15,9 @@ func (a *app) loginCommand() *cobra.Command {
 		Use:   "login [USER]",
 		Short: "Make a link that signs a user in to the web console",
 		Long: `Make a link that signs a user in to the web console, once, within ten minutes.
-It is made by the daemon on this machine, through its socket: whoever reaches that
-may sign in as anybody, and it is written to the audit trail of what they do.
+It is made by the daemon on this machine, through its socket: whoever reaches
+that may sign in as anybody, and it is written to the audit trail of what they
+do.
 
 Without USER, in an organization that nobody owns yet, the link makes whoever
 opens it the first owner.`,

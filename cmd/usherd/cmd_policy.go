@@ -76,9 +76,10 @@ func (a *app) policyApply() *cobra.Command {
 sections that it contains: what it lacks there is removed. Nothing changes if
 anything is wrong with the file (exit code 3). FILE may be - for standard input.
 
-With --plan, what was reviewed is applied and nothing else: the apply is refused,
-with the difference, if the file is another one, if the policy has changed since
-the plan, or if somebody would gain something that the plan did not show.`,
+With --plan, what was reviewed is applied and nothing else: the apply is
+refused, with the difference, if the file is another one, if the policy has
+changed since the plan, or if somebody would gain something that the plan did
+not show.`,
 		Example: "  usherd policy apply policy.yaml\n  usherd policy plan policy.yaml -o json > plan.json\n" +
 			"  usherd policy apply policy.yaml --plan plan.json",
 		Args: cobra.ExactArgs(1),

@@ -76,9 +76,9 @@ func (a *app) sourceSet() *cobra.Command {
 	return &cobra.Command{
 		Use:   "set NAME KEY=VALUE…",
 		Short: "Alter settings of a source",
-		Long: `Alter settings of a source. A value is JSON, or else text; @FILE reads JSON from a
-file, but for @every 15m, @hourly and the like, which are schedules; nothing after
-the = takes the setting away. A dot leads into an object.
+		Long: `Alter settings of a source. A value is JSON, or else text; @FILE reads JSON from
+a file, but for @every 15m, @hourly and the like, which are schedules; nothing
+after the = takes the setting away. A dot leads into an object.
 
 Of a scim source: profile, link (with, by, domains) and schemas, a list of
 extension schemas in the form of RFC 7643, section 7. Of an ldap source: what

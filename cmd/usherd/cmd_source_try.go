@@ -20,9 +20,9 @@ func (a *app) sourceTest() *cobra.Command {
 		Use:   "test NAME",
 		Short: "Connect to an LDAP source and say what is found, or play an identity provider",
 		Long: `Connect to an LDAP source and say what is found. Of a scim source, play what an
-identity provider will do: its conversation is held with a sandbox, a source with
-the same settings that is made for it and removed after it, over the network as
-the provider would. Nobody real is touched.`,
+identity provider will do: its conversation is held with a sandbox, a source
+with the same settings that is made for it and removed after it, over the
+network as the provider would. Nobody real is touched.`,
 		Example: "  usherd source test corp\n  usherd source test okta --as okta\n  usherd source test entra --as entra -o json", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if as != "" {

@@ -167,27 +167,6 @@ func rows(text json.RawMessage) ([]map[string]any, error) {
 	return []map[string]any{one}, decodeNumbers(text, &one)
 }
 
-func (a *app) printTable(items json.RawMessage, cols []column) error {
-	list, err := rows(items)
-	if err != nil {
-		return err
-	}
-	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
-	titles := make([]string, len(cols))
-	for i, c := range cols {
-		titles[i] = c.title
-	}
-	fmt.Fprintln(w, strings.Join(titles, "\t"))
-	for _, row := range list {
-		fields := cells(row, cols)
-		for i, c := range cols {
-			fields[i] = cmp.Or(fields[i], c.never())
-		}
-		fmt.Fprintln(w, strings.Join(fields, "\t"))
-	}
-	return w.Flush()
-}
-
 // printPairs prints one object, a member a line, columns first.
 func (a *app) printPairs(text json.RawMessage, cols []column) error {
 	list, err := rows(text)

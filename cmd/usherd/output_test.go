@@ -14,7 +14,7 @@ func TestPrint(t *testing.T) {
 		{"json", list, `[{"name":"a","n":12345678901234567,"tags":["x","y"]},{"name":"=1+1","n":2,"tags":null}]` + "\n"},
 		{"json", `{"decision":true}`, `{"decision":true}` + "\n"},
 		{"csv", list, "name,n,tags\na,12345678901234567,\"x, y\"\n'=1+1,2,\n"},
-		{"table", list, "NAME  N                  TAGS\na     12345678901234567  x, y\n=1+1  2                  \n"},
+		{"table", list, "NAME  N                  TAGS\na     12345678901234567  x, y\n=1+1  2\n"},
 		{"table", `{"name":"a","n":1}`, "name  a\nn     1\n"},
 		{"yaml", list, "name: a"},
 		{"table", `{"items":[{"name":"red\u001b[31m"}]}`, `"red\x1b[31m"`},
