@@ -76,7 +76,7 @@ func (s session) statement(ctx context.Context, query string) *sql.Stmt {
 		stmt = s.tx.StmtContext(ctx, kept)
 	} else if !again {
 		s.kept.missing = append(s.kept.missing, query)
-	} else if own, err := s.tx.PrepareContext(ctx, query); err == nil { //nolint:sqlclosecheck // the transaction's end closes it
+	} else if own, err := s.tx.PrepareContext(ctx, query); err == nil {
 		stmt = own
 	}
 	s.kept.used[query] = stmt
