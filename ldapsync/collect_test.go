@@ -229,7 +229,7 @@ func TestTLS(t *testing.T) {
 		}, ""},
 		{"an unknown authority is refused", func(s *Settings) { s.URLs, s.CAFile = []string{server.TLSURL}, "" }, CauseTLS},
 		{"another name is refused", func(s *Settings) { s.StartTLS, s.ServerName = true, "ldap.example.com" }, CauseTLS},
-		{"ldaps to a port without TLS", func(s *Settings) { s.URLs = []string{"ldaps" + strings.TrimPrefix(server.URL, "ldap")} }, CauseTLS},
+		{"ldaps to a port without TLS", func(s *Settings) { s.URLs = []string{"ldaps" + strings.TrimPrefix(server.URL, "ldap")} }, CauseConnect},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := base

@@ -241,7 +241,7 @@ func TestTryTellsHowFarItCame(t *testing.T) {
 	}
 	s.PasswordFile = secretFile(t, "wrong")
 	bad := Try(t.Context(), s, time.Now())
-	if bad.OK() || len(bad.Steps) != 2 || !strings.Contains(bad.Steps[1].Error, "bind refused") {
+	if bad.OK() || len(bad.Steps) != 3 || !strings.Contains(bad.Steps[2].Error, "bind refused") {
 		t.Errorf("Try with a wrong password = %+v", bad)
 	}
 }
