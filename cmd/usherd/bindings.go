@@ -78,7 +78,7 @@ func (b *bindings) listen(ctx context.Context, cfg *config.Config, certs *certif
 		return nil
 	}
 	if b.grpcNet, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.GRPC.Listen); err != nil {
-		return fmt.Errorf("listening on %s: %w", cfg.GRPC.Listen, err)
+		return cannotListen("grpc.listen", cfg.GRPC.Listen, err)
 	}
 	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(extauthz.MaxMessage), grpc.MaxSendMsgSize(extauthz.MaxMessage), grpc.MaxHeaderListSize(maxHeader),

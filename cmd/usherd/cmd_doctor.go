@@ -176,30 +176,30 @@ func (a *app) diagnoseDaemon(ctx context.Context, cfg *config.Config) (running b
 // diagnoseStore asks what the store holds that an administrator should see to.
 func (a *app) diagnoseStore(ctx context.Context, c *client) []diagnosis {
 	var list []diagnosis
-	ask := func(path string, into any) bool {
+	ask := func(what, path string, into any) bool {
 		text, err := c.call(ctx, http.MethodGet, path, nil)
 		if err == nil {
 			err = json.Unmarshal(text, into)
 		}
 		if err != nil {
-			list = append(list, diagnosis{"store", failure, path + ": " + err.Error(), "see the daemon's log"})
+			list = append(list, diagnosis{what, failure, err.Error(), "see the daemon's log"})
 		}
 		return err == nil
 	}
 	var audited admin.Verification
-	if ask("/api/v1/audit/verify", &audited) {
+	if ask("audit chain", "/api/v1/audit/verify", &audited) {
 		list = append(list, diagnoseAudit(audited))
 	}
 	var tokens struct{ Items []admin.ListedToken }
-	if ask("/api/v1/tokens", &tokens) {
+	if ask("tokens", "/api/v1/tokens", &tokens) {
 		list = append(list, diagnoseTokens(tokens.Items)...)
 	}
 	var sources struct{ Items []admin.ListedSource }
-	if ask("/api/v1/sources", &sources) {
+	if ask("sources", "/api/v1/sources", &sources) {
 		list = append(list, diagnoseSources(sources.Items, tokens.Items)...)
 	}
 	var runs struct{ Items []admin.SyncStatus }
-	if ask("/api/v1/sync?"+url.Values{"runs": {"1"}}.Encode(), &runs) {
+	if ask("synchronisation", "/api/v1/sync?"+url.Values{"runs": {"1"}}.Encode(), &runs) {
 		list = append(list, diagnoseRuns(runs.Items)...)
 	}
 	return list

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/usherd/usherd/config"
@@ -49,7 +50,7 @@ func (l *listening) serve() error {
 func publicListener(ctx context.Context, cfg *config.Config, certs *certificate) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("listening on %s: %w", cfg.Listen, err)
+		return nil, cannotListen("listen", cfg.Listen, err)
 	}
 	if cfg.TLS.Enabled() {
 		l = tls.NewListener(l, &tls.Config{
@@ -57,6 +58,22 @@ func publicListener(ctx context.Context, cfg *config.Config, certs *certificate)
 		})
 	}
 	return l, nil
+}
+
+// cannotListen says why an address can't be listened on, and what to do.
+func cannotListen(key, addr string, err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err // it names the address, as we do
+	}
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s: another process listens on %s; stop it, or set another address", key, addr)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%s: this user may not listen on %s; choose a port above 1023, or give the process CAP_NET_BIND_SERVICE", key, addr)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%s: %s is no address of this machine", key, addr)
+	}
+	return fmt.Errorf("%s: listening on %s: %w", key, addr, err)
 }
 
 // A certificate is read again when the configuration is reloaded.

@@ -21,7 +21,7 @@ import (
 func opsListener(ctx context.Context, cfg *config.Config) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.OpsListen)
 	if err != nil {
-		return nil, fmt.Errorf("listening on %s: %w", cfg.OpsListen, err)
+		return nil, cannotListen("ops_listen", cfg.OpsListen, err)
 	}
 	return l, nil
 }

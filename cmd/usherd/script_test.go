@@ -76,7 +76,8 @@ func eventually(ts *testscript.TestScript, limit time.Duration, what string, ask
 }
 
 // cmdReady waits until the daemon on a data folder is ready, and sets the
-// variables PREFIX_URL, PREFIX_OPS and PREFIX_PID: ready DATA [PREFIX].
+// variables PREFIX_URL, PREFIX_LISTEN, PREFIX_OPS and PREFIX_PID: ready DATA
+// [PREFIX].
 func cmdReady(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 1 || len(args) > 2 {
 		ts.Fatalf("usage: ready DATA [PREFIX]")
@@ -105,6 +106,7 @@ func cmdReady(ts *testscript.TestScript, _ bool, args []string) {
 		return nil
 	})
 	ts.Setenv(prefix+"URL", at.URL)
+	ts.Setenv(prefix+"LISTEN", at.Listen)
 	ts.Setenv(prefix+"OPS", "http://"+at.OpsListen)
 	ts.Setenv(prefix+"PID", strconv.Itoa(at.PID))
 }

@@ -22,7 +22,7 @@ import (
 const databaseName = "usherd.db"
 
 // errLocked says that another process has the embedded database.
-var errLocked = errors.New("another process has the database open")
+var errLocked = errors.New("a daemon or another command uses this data folder")
 
 // storeConfig translates what the configuration says of the store.
 func storeConfig(cfg *config.Config, log *zap.Logger) (store.Config, error) {
@@ -53,7 +53,7 @@ func openStore(ctx context.Context, cfg *config.Config, log *zap.Logger) (*store
 	}
 	st, err := store.Open(ctx, c)
 	if err != nil && cfg.Store.SQLite() && isLocked(filepath.Join(cfg.Data, databaseName+".lock")) {
-		err = fmt.Errorf("%w: %w", errLocked, err)
+		err = fmt.Errorf("%w: %s; stop it first, name another folder with --data, or use PostgreSQL to run several daemons", errLocked, cfg.Data)
 	}
 	return st, err
 }
