@@ -220,6 +220,10 @@ func (w *reverting) inverses(c AuditedChange) map[string]revertStep {
 		return one("life", "restore; memberships and grants stay ended", func(ctx context.Context, s *Service, by directory.Actor) (Outcome, error) {
 			return s.RestoreUser(ctx, by, c.Target)
 		})
+	case "user.created":
+		return one("life", "delete", func(ctx context.Context, s *Service, by directory.Actor) (Outcome, error) {
+			return s.DeleteUser(ctx, by, c.Target, 0, false)
+		})
 	case "group.deleted":
 		return one("life", "a deleted group stays deleted", refusing(fmt.Errorf("%w: a deleted group does not come back; make it anew", errIrreversible)))
 	case "group.status":

@@ -1,18 +1,15 @@
 package main
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/usherd/usherd/admin"
-	"github.com/usherd/usherd/directory"
 )
 
 func (a *app) exportCommand() *cobra.Command {
@@ -67,9 +64,6 @@ func (a *app) exportList(kind, short, example, cols string, flags [][2]string) *
 	return cmd
 }
 
-// importColumns are what a file of users may hold.
-var importColumns = []string{"userName", "name", "email", "company", "type", "groups"}
-
 func (a *app) importCommand() *cobra.Command {
 	return parent("import", "Make local users from a file", a.importUsers())
 }
@@ -86,7 +80,7 @@ says what would happen and makes nobody.`,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if template {
-				_, err := io.WriteString(a.stdout, strings.Join(importColumns, ",")+"\nann@example.com,Ann Smith,ann@example.com,Example Ltd,standard,local/Planners\n")
+				_, err := io.WriteString(a.stdout, admin.UserTemplate())
 				return err
 			}
 			if len(args) != 1 {
@@ -96,7 +90,7 @@ says what would happen and makes nobody.`,
 			if err != nil {
 				return err
 			}
-			people, err := readPeople(args[0], text)
+			people, err := admin.ReadUsers(args[0], text)
 			if err != nil {
 				return &exitError{exitInvalid, err}
 			}
@@ -108,63 +102,6 @@ says what would happen and makes nobody.`,
 	return cmd
 }
 
-// readPeople reads a CSV file of users. Errors name the line.
-func readPeople(name, text string) ([]admin.NewUser, error) {
-	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\ufeff")))
-	head, err := r.Read()
-	if err != nil {
-		return nil, fmt.Errorf("%s: the first line must name the columns: %s", name, strings.Join(importColumns, ", "))
-	}
-	for i, title := range head {
-		known := false
-		for _, c := range importColumns {
-			if strings.EqualFold(strings.TrimSpace(title), c) {
-				head[i], known = c, true
-			}
-		}
-		if !known {
-			return nil, fmt.Errorf("%s:1: unknown column %q; there are %s", name, title, strings.Join(importColumns, ", "))
-		}
-	}
-	var people []admin.NewUser
-	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return people, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		people = append(people, newUser(head, row))
-	}
-}
-
-func newUser(head, row []string) admin.NewUser {
-	var n admin.NewUser
-	for i, value := range row {
-		value = strings.TrimSpace(strings.TrimPrefix(value, "'")) // as exports write what looks like a formula
-		switch head[i] {
-		case "userName":
-			n.UserName = value
-		case "name":
-			n.Name = value
-		case "email":
-			n.Email = value
-		case "company":
-			n.Company = value
-		case "type":
-			n.Type = directory.UserType(value)
-		case "groups":
-			for g := range strings.SplitSeq(value, ";") {
-				if g = strings.TrimSpace(g); g != "" {
-					n.Groups = append(n.Groups, g)
-				}
-			}
-		}
-	}
-	return n
-}
-
 // An imported is what came of one line of a file.
 type imported struct {
 	Line     int    `json:"line"`
@@ -174,7 +111,7 @@ type imported struct {
 }
 
 // makePeople makes a user of each line and prints what came of it.
-func (a *app) makePeople(cmd *cobra.Command, people []admin.NewUser, dry bool) (err error) {
+func (a *app) makePeople(cmd *cobra.Command, people []admin.UserLine, dry bool) (err error) {
 	if err := a.checkFormat(); err != nil {
 		return err
 	}
@@ -184,12 +121,12 @@ func (a *app) makePeople(cmd *cobra.Command, people []admin.NewUser, dry bool) (
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
 	out, failed := []imported{}, 0
-	for i, n := range people {
-		line := imported{Line: i + 2, UserName: n.UserName, Result: "made"}
+	for _, n := range people {
+		line := imported{Line: n.Line, UserName: n.UserName, Result: "made"}
 		if dry {
 			line.Result = "would be made"
 		}
-		text, err := c.call(cmd.Context(), http.MethodPost, tried(cmd, at("users")), n)
+		text, err := c.call(cmd.Context(), http.MethodPost, tried(cmd, at("users")), n.NewUser)
 		if p, refused := errors.AsType[*admin.Problem](err); refused {
 			line.Result, line.Note = "failed", p.Error()
 			failed++
