@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,6 +19,8 @@ type bulkView struct {
 	Groups                               []Option
 	Choose                               bool // a group has to be chosen first
 	Failed                               []admin.BulkItem
+	Refused                              int    // how many failed, of which Failed are some
+	Text                                 string // of a file
 	NoOwner                              bool
 	Preview                              effectsView
 	Selection                            string
@@ -99,10 +100,20 @@ func (c *Console) showBulk(req request, v bulkView, b admin.Bulk) (templ.Compone
 	if err != nil {
 		return nil, err
 	}
+	return c.showPreview(req, v, preview)
+}
+
+// showPreview asks whether many things that were previewed are to be done.
+func (c *Console) showPreview(req request, v bulkView, preview admin.BulkPreview) (templ.Component, error) {
 	v.NoOwner = preview.NoOwner
 	v.Failed = slices.DeleteFunc(preview.Items, func(i admin.BulkItem) bool { return i.OK })
+	v.Refused = len(v.Failed)
+	v.Failed = v.Failed[:min(shownFailures, len(v.Failed))]
 	v.Preview = c.effects(req.Context(), preview.Difference, nil)
 	v.Preview.Ask, v.Preview.Count = v.Preview.Ask || v.N > askAbove, v.N
+	if v.Text != "" {
+		v.Preview.People = nil // they are new and have no page yet
+	}
 	for i := range v.Failed {
 		v.Failed[i].Name = c.nameFor(req, v.Failed[i].Name)
 	}
@@ -143,15 +154,25 @@ func (c *Console) runBulk(req request, b admin.Bulk, says jobWords, n int) (temp
 	if err != nil {
 		return nil, err
 	}
+	if err := c.confirmed(req, preview, n); err != nil {
+		return nil, err
+	}
+	job, err := c.Service.StartBulk(req.Context(), req.by, b)
+	if err != nil {
+		return nil, err
+	}
+	return c.started(req, job, says)
+}
+
+// confirmed refuses what touches so much that its number has to be typed, unless
+// it was.
+func (c *Console) confirmed(req request, preview admin.BulkPreview, n int) error {
 	v := c.effects(req.Context(), preview.Difference, nil)
 	v.Ask, v.Count = v.Ask || n > askAbove, n
 	if !v.confirmed(req) {
-		return nil, errCount(n)
+		return errCount(n)
 	}
-	return c.start(req, says, n, func(ctx context.Context, each func(admin.BulkItem)) error {
-		_, err := c.Service.RunBulk(ctx, req.by, b, each)
-		return err
-	})
+	return nil
 }
 
 func errCount(n int) error {

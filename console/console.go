@@ -17,7 +17,7 @@ import (
 )
 
 // Config is what a [Console] is made of. All fields but Environment, OIDC, Revision,
-// Machine, NextRuns and Now are required.
+// Machine, NextRuns, CheckMinutes and Now are required.
 type Config struct {
 	Service *admin.Service
 	Keeper  directory.Keeper // sessions, login links, preferences
@@ -40,7 +40,9 @@ type Config struct {
 	Machine Machine
 	// NextRuns tells when a source is read. Nil leaves that out.
 	NextRuns NextRuns
-	Now      func() time.Time // default time.Now
+	// CheckMinutes tells of the checks of the last hour. Nil leaves that out.
+	CheckMinutes CheckMinutes
+	Now          func() time.Time // default time.Now
 }
 
 // A Console serves the pages.

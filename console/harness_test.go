@@ -63,6 +63,7 @@ func newHouse(t testing.TB) *house {
 		FirstOwner: h.firstOwner, Revision: h.revision,
 	})
 	must(t, err)
+	h.runJobs()
 	server := httptest.NewServer(h.console.Handler())
 	t.Cleanup(server.Close)
 	h.url = server.URL
@@ -91,6 +92,14 @@ func (h *house) follow() {
 	_, err = c.Wait(h.t.Context(), directory.Stamp{})
 	must(h.t, err)
 	h.cache = c
+}
+
+// runJobs runs jobs until the test ends.
+func (h *house) runJobs() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { h.RunJobs(ctx, func(err error) { h.t.Error(err) }) })
+	h.t.Cleanup(func() { cancel(); done.Wait() })
 }
 
 func (h *house) revision() directory.Revision {

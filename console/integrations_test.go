@@ -6,6 +6,37 @@ import (
 	"github.com/usherd/usherd/directory"
 )
 
+func TestRowD4CreatingASyncNeedsBothHalves(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	b := s.browse()
+	s.enter(b, s.owner)
+	asks := func(project, want string) {
+		b.open("/explain?user=ben%40example.com&what=create_sync+integration%2Faws-prod&project=" + project)
+		b.sees(want)
+	}
+	asks("alpha", "Ben Ode may not")
+	b.open("/integrations/aws-prod/add?q=ben")
+	b.click("#found input[name=pick]")
+	b.choose("#level", "consumer")
+	b.press("Add")
+	b.sees("1 added as Consumer.")
+	asks("alpha", "Ben Ode may not") // half of it
+	b.look("create-sync-half")
+	b.open("/users/" + string(s.ben))
+	b.press("Edit permissions")
+	b.choose("#scope", "Alpha tower")
+	b.press("Show")
+	b.until(`document.querySelector("input[name=scope]").value === "alpha"`, "the scope")
+	eval[bool](b, `(document.querySelector('input[name="g"][value="roles:project-collaborator"]').click(), true)`)
+	b.press("Preview")
+	b.press("Apply")
+	b.sees("Permissions of 1 user were replaced.")
+	asks("alpha", "Ben Ode may create a sync")
+	b.look("create-sync")
+	asks("", "may not")
+}
+
 func TestRowsD1D2D3MemberAccessOfAnIntegration(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

@@ -2,172 +2,201 @@ package console
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/a-h/templ"
 	"github.com/usherd/usherd/admin"
 	"github.com/usherd/usherd/directory"
-	"go.uber.org/zap"
 )
 
+// How long a browser waits before it sees the progress of a job, and how often
+// the job is looked at meanwhile.
 const (
-	spaceJob = "console-job"
-	jobLife  = 24 * time.Hour
-	jobNote  = 500 * time.Millisecond // how often progress is kept
-	jobLost  = 30 * time.Second       // without progress for so long, nobody works on it
-	jobWait  = 2 * time.Second        // how long a browser waits before it sees progress
+	jobWait = 2 * time.Second
+	jobLook = 20 * time.Millisecond
 )
 
 var errTyped = fmt.Errorf("%w: the number typed is another", directory.ErrInvalid)
 
 // jobWords are what the page of a job says: "37 users disabled".
-type jobWords struct {
-	Noun string `json:"noun"`
-	Done string `json:"done"`
-	Back string `json:"back"` // where to go on
-}
+type jobWords struct{ Noun, Done, Back string }
 
-// A job is something done with many, while it runs and for a day after. It is
-// kept, so that every replica can show it.
-type job struct {
-	By       directory.UserID `json:"by"`
-	Says     jobWords         `json:"says"`
-	Total    int              `json:"total"`
-	Done     int              `json:"done"`
-	Failed   []admin.BulkItem `json:"failed,omitempty"`
-	Ended    bool             `json:"ended"`
-	Error    string           `json:"error,omitempty"`
-	Modified time.Time        `json:"-"`
-}
-
-// maxFailures is how many single failures the page of a job has.
-const maxFailures = 1000
-
-// start begins a job and goes on to where it leads if it is done soon, else to
-// its page. It runs on if the browser leaves.
-func (c *Console) start(req request, says jobWords, total int, work func(ctx context.Context, each func(admin.BulkItem)) error) (templ.Component, error) {
-	key := newSecret()
-	run := &running{job: job{By: req.viewer.ID, Says: says, Total: total}, kept: directory.Kept{Space: spaceJob, Key: key}, c: c}
-	ctx := context.WithoutCancel(req.Context())
-	if err := run.note(ctx); err != nil {
-		return nil, err
-	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		run.work(ctx, work)
-	}()
-	select {
-	case <-ended:
-		if j := run.now(); len(j.Failed) == 0 && j.Error == "" {
-			return c.redirect(req, says.Back, fmt.Sprintf("%s %s %s.", thousands(j.Done), plural(j.Done, says.Noun[:len(says.Noun)-1], says.Noun), says.Done))
+// wordsOf are what is said of a job that did something to users or groups.
+func wordsOf(do, of string) jobWords {
+	w := jobWords{Noun: "users", Done: "changed", Back: "/users"}
+	switch do {
+	case "import":
+		w.Done = "added"
+	case "revert":
+		w = jobWords{Noun: "changes", Done: "taken back", Back: "/jobs/" + of}
+	case "assign":
+		w.Done = "added"
+	case "unassign":
+		w.Done = "taken out"
+	default:
+		if says, ok := bulkWords[do]; ok {
+			w.Done = says.done
 		}
-	case <-time.After(jobWait):
 	}
-	http.Redirect(req.w, req.Request, "/jobs/"+key, http.StatusSeeOther)
+	return w
+}
+
+// A jobView is a job, with what failed.
+type jobView struct {
+	admin.Job
+	Path   string
+	Says   jobWords
+	Failed []admin.BulkItem
+	Ended  bool
+	Mine   bool // the viewer may cancel it
+	Revert bool // what it did can be looked at to be taken back
+	Broken string
+}
+
+// started goes on from a job that was started: to where it leads if it is done
+// soon, else to its page. It runs on if the browser leaves.
+func (c *Console) started(req request, job admin.Job, says jobWords) (templ.Component, error) {
+	ctx, cancel := context.WithTimeout(req.Context(), jobWait)
+	defer cancel()
+	look := time.NewTicker(jobLook)
+	defer look.Stop()
+	for ctx.Err() == nil && !over(job) {
+		select {
+		case <-ctx.Done():
+		case <-look.C:
+			now, err := c.Service.Job(req.Context(), job.ID)
+			if err != nil {
+				return nil, err
+			}
+			job = now
+		}
+	}
+	if job.State == admin.JobDone && job.Failed == 0 {
+		return c.redirect(req, says.Back, fmt.Sprintf("%s %s %s.", thousands(job.Done), plural(job.Done, says.Noun[:len(says.Noun)-1], says.Noun), says.Done))
+	}
+	http.Redirect(req.w, req.Request, "/jobs/"+job.ID+"?"+queryOf("of", says.Noun), http.StatusSeeOther)
 	return nil, nil //nolint:nilnil // the browser goes on
 }
 
-// running is a job that this process works on.
-type running struct {
-	c    *Console
-	mu   sync.Mutex
-	job  job
-	kept directory.Kept
-	last time.Time
-}
+func over(j admin.Job) bool { return j.State != admin.JobQueued && j.State != admin.JobRunning }
 
-func (r *running) now() job {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.job
-}
-
-func (r *running) work(ctx context.Context, work func(context.Context, func(admin.BulkItem)) error) {
-	err := work(ctx, func(item admin.BulkItem) {
-		r.mu.Lock()
-		if item.OK {
-			r.job.Done++
-		} else if len(r.job.Failed) < maxFailures {
-			r.job.Failed = append(r.job.Failed, item)
+// jobOf reads the job that an address names.
+func (c *Console) jobOf(req request) (jobView, error) {
+	job, err := c.Service.Job(req.Context(), req.PathValue("job"))
+	if err != nil {
+		return jobView{}, err
+	}
+	v := jobView{Job: job, Path: "/jobs/" + job.ID, Says: wordsOf(job.Do, job.Of), Ended: over(job)}
+	if req.URL.Query().Get("of") == "groups" {
+		v.Says.Noun, v.Says.Back = "groups", "/groups"
+		if says, ok := groupBulkWords[job.Do]; ok {
+			v.Says.Done = says.done
 		}
-		r.mu.Unlock()
-		if time.Since(r.last) > jobNote {
-			r.last = time.Now()
-			if err := r.note(ctx); err != nil {
-				r.c.Log.Warn("keeping the progress of a job", zap.Error(err))
-			}
-		}
-	})
-	r.mu.Lock()
-	r.job.Ended = true
-	if err != nil {
-		r.job.Error = admin.ProblemOf(err).Error()
+		v.Path += "?of=groups"
 	}
-	r.mu.Unlock()
-	if err := r.note(ctx); err != nil {
-		r.c.Log.Warn("keeping the end of a job", zap.Error(err))
+	v.Mine = !v.Ended && job.By == req.by.Kind+":"+req.by.Name
+	v.Revert = v.Ended && job.Done > 0 && job.Do != "revert"
+	switch job.State {
+	case admin.JobInterrupted:
+		v.Broken = "It was interrupted. What was done stays; do it again for the rest."
+	case admin.JobCancelled:
+		v.Broken = "It was cancelled. What was done stays."
+	case admin.JobFailed:
+		v.Broken = "It broke off: " + job.Error
 	}
+	if job.Failed == 0 {
+		return v, nil
+	}
+	items, err := c.Service.JobItems(req.Context(), job.ID)
+	v.Failed = slices.DeleteFunc(items, func(i admin.BulkItem) bool { return i.OK })
+	return v, err
 }
 
-// note keeps how far a job is.
-func (r *running) note(ctx context.Context) error {
-	value, err := json.Marshal(r.now())
-	if err != nil {
-		return fmt.Errorf("keeping a job: %w", err)
-	}
-	r.kept.Value, r.kept.Expires = value, r.c.Now().Add(jobLife)
-	r.kept, err = r.c.Keeper.PutKept(ctx, r.kept)
-	if err != nil {
-		return fmt.Errorf("keeping a job: %w", err)
-	}
-	return nil
-}
+// shownFailures is how many failures a page lists; the CSV has all.
+const shownFailures = 200
 
-// jobPage shows a job of the viewer, or its failures as CSV.
+// jobPage shows a job, or its failures as CSV.
 func (c *Console) jobPage(req request) (templ.Component, error) {
-	kept, err := c.Keeper.Kept(req.Context(), spaceJob, req.PathValue("job"))
-	if errors.Is(err, directory.ErrNotFound) {
-		return nil, errNoPage
-	}
+	v, err := c.jobOf(req)
 	if err != nil {
-		return nil, fmt.Errorf("looking up a job: %w", err)
-	}
-	var j job
-	if err := json.Unmarshal(kept.Value, &j); err != nil || j.By != req.viewer.ID {
-		return nil, errNoPage
-	}
-	j.Modified = kept.Modified
-	if !j.Ended && c.Now().Sub(j.Modified) > jobLost {
-		j.Ended, j.Error = true, "It was interrupted. What was done stays; do it again for the rest."
-	}
-	for i := range j.Failed {
-		j.Failed[i].Name = c.nameFor(req, j.Failed[i].Name)
+		return nil, err
 	}
 	if req.URL.Query().Get("format") == "csv" {
 		l := List{ListSpec: failureList, State: c.state(req, failureList)}
 		var rows []Row
-		for _, f := range j.Failed {
-			rows = append(rows, Row{Cells: map[string]Cell{"name": Text(f.Name), "error": Text(f.Error)}})
+		for _, f := range v.Failed {
+			rows = append(rows, Row{Cells: map[string]Cell{"name": Text(c.nameFor(req, f.Name)), "error": Text(f.Error)}})
 		}
 		c.csv(req, l, rowSeq(rows))
 		return nil, nil //nolint:nilnil // the file is sent
 	}
-	return c.frame(req, "Progress", jobTemplate(req.URL.Path, j)), nil
+	v.Failed = v.Failed[:min(shownFailures, len(v.Failed))]
+	for i := range v.Failed {
+		v.Failed[i].Name = c.nameFor(req, v.Failed[i].Name)
+	}
+	return c.frame(req, "Progress", jobTemplate(v)), nil
 }
 
 var failureList = ListSpec{Name: "failures", Columns: []Column{{Key: "name", Title: "Name", Default: true}, {Key: "error", Title: "Why", Default: true}}}
 
 // text says how far a job is.
-func (j job) text() string {
-	text := fmt.Sprintf("%s of %s %s %s", thousands(j.Done), thousands(j.Total), j.Says.Noun, j.Says.Done)
-	if len(j.Failed) > 0 {
-		text += fmt.Sprintf(", %s failed", thousands(len(j.Failed)))
+func (v jobView) text() string {
+	text := fmt.Sprintf("%s of %s %s %s", thousands(v.Job.Done), thousands(v.Total), v.Says.Noun, v.Says.Done)
+	if v.Job.Failed > 0 {
+		text += fmt.Sprintf(", %s failed", thousands(v.Job.Failed))
 	}
 	return text
+}
+
+// csvPath is where the failures are as CSV.
+func (v jobView) csvPath() string {
+	return "/jobs/" + v.ID + "?" + queryOf("format", "csv") + "&" + queryOf("of", v.Says.Noun)
+}
+
+// cancelJob stops a job after what it is at.
+func (c *Console) cancelJob(req request) (templ.Component, error) {
+	job, err := c.Service.CancelJob(req.Context(), req.PathValue("job"))
+	if err != nil {
+		return nil, err
+	}
+	return c.redirect(req, "/jobs/"+job.ID, "")
+}
+
+// revertPage shows what taking back what a job did would lead to.
+func (c *Console) revertPage(req request) (templ.Component, error) {
+	job, err := c.Service.Job(req.Context(), req.PathValue("job"))
+	if err != nil {
+		return nil, err
+	}
+	preview, err := c.Service.PreviewRevert(req.Context(), req.by, job.ID)
+	if err != nil {
+		return nil, err
+	}
+	n := len(preview.Items) - preview.Failed
+	v := bulkView{
+		Title: fmt.Sprintf("Take back %s %s", thousands(n), plural(n, "change", "changes")), N: n, Button: "Take back",
+		Action: "/jobs/" + job.ID + "/revert", Back: "/jobs/" + job.ID,
+		Warning: "Each change is taken back by itself, unless somebody changed it again since.",
+	}
+	return c.showPreview(req, v, preview)
+}
+
+func (c *Console) revertJob(req request) (templ.Component, error) {
+	id := req.PathValue("job")
+	preview, err := c.Service.PreviewRevert(req.Context(), req.by, id)
+	if err != nil {
+		return nil, err
+	}
+	n := len(preview.Items) - preview.Failed
+	if err := c.confirmed(req, preview, n); err != nil {
+		return nil, err
+	}
+	job, err := c.Service.StartRevert(req.Context(), req.by, id)
+	if err != nil {
+		return nil, err
+	}
+	return c.started(req, job, wordsOf("revert", id))
 }

@@ -5,10 +5,8 @@ package console
 
 //lint:file-ignore SA4006 This context is only used if a nested component is present.
 
-import (
-	"github.com/a-h/templ"
-	templruntime "github.com/a-h/templ/runtime"
-)
+import "github.com/a-h/templ"
+import templruntime "github.com/a-h/templ/runtime"
 
 import (
 	"fmt"
@@ -88,7 +86,7 @@ func oneCell(c Cell) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else if c.Tone != "" {
-			templ_7745c5c3_Var3 := []any{"badge", string(c.Tone)}
+			var templ_7745c5c3_Var3 = []any{"badge", string(c.Tone)}
 			templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var3...)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -597,7 +595,7 @@ func listBody(l List) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Var30 := []any{"list", templ.KV("beside", l.Beside != nil)}
+		var templ_7745c5c3_Var30 = []any{"list", templ.KV("beside", l.Beside != nil)}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var30...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -874,7 +872,7 @@ func listBody(l List) templ.Component {
 				}
 			}
 			for _, col := range l.columns() {
-				templ_7745c5c3_Var46 := []any{templ.KV("num", col.Number)}
+				var templ_7745c5c3_Var46 = []any{templ.KV("num", col.Number)}
 				templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var46...)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -998,7 +996,7 @@ func listBody(l List) templ.Component {
 					}
 				}
 				for _, col := range l.columns() {
-					templ_7745c5c3_Var54 := []any{templ.KV("num", col.Number)}
+					var templ_7745c5c3_Var54 = []any{templ.KV("num", col.Number)}
 					templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var54...)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -1076,7 +1074,7 @@ func listBody(l List) templ.Component {
 					}
 				}
 				for _, b := range l.Bulk {
-					templ_7745c5c3_Var58 := []any{templ.KV("danger", b.Danger)}
+					var templ_7745c5c3_Var58 = []any{templ.KV("danger", b.Danger)}
 					templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var58...)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err

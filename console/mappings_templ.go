@@ -5,15 +5,12 @@ package console
 
 //lint:file-ignore SA4006 This context is only used if a nested component is present.
 
-import (
-	"github.com/a-h/templ"
-	templruntime "github.com/a-h/templ/runtime"
-)
+import "github.com/a-h/templ"
+import templruntime "github.com/a-h/templ/runtime"
 
 import (
-	"strconv"
-
 	"github.com/usherd/usherd/directory"
+	"strconv"
 )
 
 func managedBanner(h mappingHead) templ.Component {
@@ -126,7 +123,7 @@ func gated(href, title, reason string, primary bool) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if reason == "" {
-			templ_7745c5c3_Var5 := []any{"button", templ.KV("primary", primary)}
+			var templ_7745c5c3_Var5 = []any{"button", templ.KV("primary", primary)}
 			templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var5...)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -1288,7 +1285,7 @@ func mappingAskTemplate(v mappingAsk) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if v.reason() == "" {
-			templ_7745c5c3_Var54 := []any{templ.KV("danger", v.Danger), templ.KV("primary", !v.Danger)}
+			var templ_7745c5c3_Var54 = []any{templ.KV("danger", v.Danger), templ.KV("primary", !v.Danger)}
 			templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var54...)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

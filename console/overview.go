@@ -32,18 +32,32 @@ type stepView struct {
 type overviewView struct {
 	First  bool // no source is connected
 	Tiles  []tileView
+	Charts []chartView
+	Trends []trendView
 	Steps  []stepView // none when all are done
 	Recent []activityRow
 	Audit  bool
 	Nobody bool // the viewer may see nothing of this
+
+	NoChecks bool // nobody asked any yet, in this process
+	Tokens   bool // the viewer may make the token that asks
 }
+
+// A trendView is how the last runs of a source went.
+type trendView struct {
+	Source directory.SourceName
+	Spark  sparkView
+}
+
+// maxSeatCharts is of how many features the first page draws the seats.
+const maxSeatCharts = 4
 
 // soon is how long before its end a token is told of.
 const soon = 30 * 24 * time.Hour
 
 func (c *Console) overview(req request) (templ.Component, error) {
-	v := overviewView{Audit: req.viewer.Can(admin.ReadAudit), Nobody: !req.viewer.Anywhere(admin.ReadDirectory)}
-	for _, add := range []func(request, *overviewView) error{c.tilesOfPeople, c.tilesOfSources, c.tilesOfTokens, c.tilesOfSeats, c.steps} {
+	v := overviewView{Audit: req.viewer.Can(admin.ReadAudit), Nobody: !req.viewer.Anywhere(admin.ReadDirectory), Tokens: req.viewer.Can(admin.WriteTokens)}
+	for _, add := range []func(request, *overviewView) error{c.tilesOfPeople, c.tilesOfChecks, c.tilesOfSources, c.tilesOfTokens, c.tilesOfSeats, c.steps} {
 		if err := add(req, &v); err != nil {
 			return nil, err
 		}
@@ -78,7 +92,7 @@ func (c *Console) tilesOfSources(req request, v *overviewView) error {
 	if err != nil {
 		return err
 	}
-	runs, err := c.Service.SyncStatus(req.Context(), "", 1)
+	runs, err := c.Service.SyncStatus(req.Context(), "", sparkRuns)
 	if err != nil {
 		return err
 	}
@@ -86,6 +100,9 @@ func (c *Console) tilesOfSources(req request, v *overviewView) error {
 	for _, s := range runs {
 		if s.Last != nil {
 			last[s.Source] = *s.Last
+		}
+		if spark := sparkOf(s.Runs); len(spark.Bars) > 0 {
+			v.Trends = append(v.Trends, trendView{s.Source, spark})
 		}
 	}
 	v.First = true
@@ -139,7 +156,17 @@ func (c *Console) tilesOfSeats(req request, v *overviewView) error {
 	for _, f := range bill.Features {
 		v.Tiles = append(v.Tiles, tileView{Number: thousands(f.Seats), Words: "seats of " + cmp.Or(f.Title, f.Key), Href: "/billing"})
 	}
-	return err
+	if err != nil || len(bill.Features) == 0 {
+		return err
+	}
+	trend, err := c.Service.BillTrend(req.Context(), trendOver, trendPoints)
+	if err != nil {
+		return err
+	}
+	for _, f := range bill.Features[:min(maxSeatCharts, len(bill.Features))] {
+		v.Charts = append(v.Charts, chartOf("Seats of "+titleFor(f.Title, f.Key), f.Key, trend))
+	}
+	return nil
 }
 
 // steps are what is left of setting up, in order. Whoever can't do it is not

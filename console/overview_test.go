@@ -1,8 +1,13 @@
 package console_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/usherd/usherd/console"
+	"github.com/usherd/usherd/directory"
 )
 
 func TestTheFirstPageTellsWhatToDoNext(t *testing.T) {
@@ -15,6 +20,37 @@ func TestTheFirstPageTellsWhatToDoNext(t *testing.T) {
 	b.sees("Connect a source")
 	b.sees("Say what there is")
 	b.look("overview-first")
+}
+
+func TestTheFirstPageDrawsTheChecksOfAnHour(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.policy("tests: []\n")
+	asked := false
+	s.console.CheckMinutes = func() (out []console.CheckMinute) {
+		begin := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+		for i := range 60 {
+			m := console.CheckMinute{Ended: begin.Add(time.Duration(i) * time.Minute), Span: time.Minute}
+			if asked {
+				m.Checks, m.Memory, m.P99 = 60*(i+1), 57*(i+1), time.Duration(i+1)*time.Microsecond
+			}
+			out = append(out, m)
+		}
+		return out
+	}
+	s.user("second@example.com", directory.RoleOwner)
+	b := s.browse()
+	s.enter(b, s.owner)
+	b.open("/")
+	b.sees("No check was asked yet")
+	asked = true
+	b.open("/")
+	for tile, want := range map[string]string{"checks a second": "59", "99 of 100 checks within": "59 µs", "checks answered from memory": "95.0 %"} {
+		b.until(fmt.Sprintf(`[...document.querySelectorAll(".tile")].some(e => e.querySelector("dt")?.innerText === %q && e.querySelector("b").innerText.trim() === %q)`, tile, want), tile+" "+want)
+	}
+	b.until(`document.querySelectorAll("svg.chart polyline").length === 4`, "charts of checks and of seats")
+	b.until(`document.querySelector("svg.chart").getAttribute("aria-label") === "Checks a second: at most 60, now 60"`, "the same in words")
+	b.look("overview-checks")
 }
 
 func TestTheFirstPageAndTheBillCountSeats(t *testing.T) {

@@ -5,10 +5,8 @@ package console
 
 //lint:file-ignore SA4006 This context is only used if a nested component is present.
 
-import (
-	"github.com/a-h/templ"
-	templruntime "github.com/a-h/templ/runtime"
-)
+import "github.com/a-h/templ"
+import templruntime "github.com/a-h/templ/runtime"
 
 func tabsTemplate(all []tab) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
@@ -195,7 +193,7 @@ func rowMenu(id, label string, items []menuItem) templ.Component {
 			}
 			for _, item := range items {
 				if item.Post {
-					templ_7745c5c3_Var10 := []any{templ.KV("danger", item.Danger)}
+					var templ_7745c5c3_Var10 = []any{templ.KV("danger", item.Danger)}
 					templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var10...)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -244,7 +242,7 @@ func rowMenu(id, label string, items []menuItem) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Var14 := []any{templ.KV("danger", item.Danger)}
+					var templ_7745c5c3_Var14 = []any{templ.KV("danger", item.Danger)}
 					templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var14...)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -431,7 +429,7 @@ func previewTemplate(v effectsView) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if !v.Unknown {
-			templ_7745c5c3_Var24 := []any{"bill", templ.KV("up", v.RaisesBill())}
+			var templ_7745c5c3_Var24 = []any{"bill", templ.KV("up", v.RaisesBill())}
 			templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var24...)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

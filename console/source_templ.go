@@ -5,18 +5,15 @@ package console
 
 //lint:file-ignore SA4006 This context is only used if a nested component is present.
 
-import (
-	"github.com/a-h/templ"
-	templruntime "github.com/a-h/templ/runtime"
-)
+import "github.com/a-h/templ"
+import templruntime "github.com/a-h/templ/runtime"
 
 import (
+	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/directory"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/usherd/usherd/admin"
-	"github.com/usherd/usherd/directory"
 )
 
 func sourceTemplate(v sourceView) templ.Component {
@@ -70,7 +67,7 @@ func sourceTemplate(v sourceView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Var4 := []any{"badge", string(v.Tone)}
+		var templ_7745c5c3_Var4 = []any{"badge", string(v.Tone)}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var4...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -113,7 +110,7 @@ func sourceTemplate(v sourceView) templ.Component {
 		}
 		for _, t := range v.Turns {
 			if t.Preview {
-				templ_7745c5c3_Var7 := []any{"button", templ.KV("danger", t.Danger)}
+				var templ_7745c5c3_Var7 = []any{"button", templ.KV("danger", t.Danger)}
 				templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var7...)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -1045,7 +1042,7 @@ func statusBadge(status int) templ.Component {
 			templ_7745c5c3_Var47 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Var48 := []any{"badge", string(statusTone(status))}
+		var templ_7745c5c3_Var48 = []any{"badge", string(statusTone(status))}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var48...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err

@@ -22,6 +22,10 @@ func (c *Console) userPages() {
 	c.page("GET /users/bulk/{do}", c.bulkUsers)
 	c.page("GET /home", c.home)
 	c.page("GET /jobs/{job}", c.jobPage)
+	c.page("GET /jobs/{job}/revert", c.revertPage)
+	c.page("POST /jobs/{job}/revert", c.revertJob)
+	c.page("POST /jobs/{job}/cancel", c.cancelJob)
+	c.importPages()
 }
 
 var userList = ListSpec{

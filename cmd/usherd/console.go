@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/mattn/go-isatty"
 	"github.com/usherd/usherd/admin"
@@ -30,6 +31,7 @@ func (d *daemon) openConsole(root []byte) error {
 		Service: d.service, Keeper: d.store, Key: key, URL: func() string { return d.url }, Log: d.log.Named("console"),
 		Environment: settings.Environment, OIDC: oidcOf(settings.OIDC), FirstOwner: d.firstOwner, Revision: d.revision,
 		Machine: machine{d}, NextRuns: nextRuns,
+		CheckMinutes: func() []console.CheckMinute { return d.load.all(time.Now()) },
 	})
 	return err
 }

@@ -52,6 +52,7 @@ type daemon struct {
 	visible  *visibleStore
 	keys     *keyring
 	pdp      *pdp
+	load     *checkLoad
 	service  *admin.Service
 	console  *console.Console
 	embedded bool // inside a command, which says by itself how to get in
@@ -184,6 +185,7 @@ func (d *daemon) assemble(ctx context.Context, cfg *config.Config, root []byte) 
 		return err
 	}
 	d.pdp = &pdp{cache: d.cache, metrics: newCheckMetrics(d.metrics)}
+	d.load = newCheckLoad(d.pdp.metrics, time.Now())
 	if err := d.openBindings(ctx, cfg); err != nil {
 		return err
 	}
@@ -313,6 +315,7 @@ func (d *daemon) start(ctx, work context.Context) error {
 	d.background.Go(func() { d.watch(work) })
 	d.background.Go(func() { d.housekeep(work) })
 	d.background.Go(func() { d.countSeats(work) })
+	d.background.Go(func() { d.load.run(work) })
 	d.background.Go(func() { d.watchTokens(work) })
 	d.background.Go(func() { d.sendWebhooks(work) })
 	d.background.Go(func() { d.watchOwners(work) })
