@@ -74,6 +74,7 @@ func words(line string) []string {
 
 func TestEveryCommandExplainsItself(t *testing.T) {
 	t.Parallel()
+	parsed := map[string]bool{} // groups of commands repeat the examples of theirs
 	everyCommand(newRoot(), func(cmd *cobra.Command) {
 		path := cmd.CommandPath()
 		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") || len(cmd.Short) > 100 {
@@ -93,9 +94,12 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 			if line = strings.TrimSpace(line); !strings.HasPrefix(line, "usherd") {
 				continue
 			}
-			if err := parses(line); err != nil {
-				t.Errorf("%s: example %q: %v", path, line, err)
+			if !parsed[line] {
+				if err := parses(line); err != nil {
+					t.Errorf("%s: example %q: %v", path, line, err)
+				}
 			}
+			parsed[line] = true
 			named = named || strings.HasPrefix(line, path)
 		}
 		if !named && strings.TrimSpace(cmd.Example) != "" {
