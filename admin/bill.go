@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/big"
-	"slices"
 	"time"
 
 	"github.com/usherd/usherd/authz"
@@ -143,27 +142,5 @@ func (s *Service) BillTrend(ctx context.Context, over time.Duration, n int) ([]B
 // SeatHolders lists who takes a seat of a feature: a part, by name, from an
 // offset; total counts all.
 func (s *Service) SeatHolders(ctx context.Context, feature string, offset, limit int) (Listing[ListedUser], error) {
-	a, err := s.Authority(ctx)
-	if err == nil {
-		err = a.require(ReadDirectory, "")
-	}
-	if err != nil {
-		return Listing[ListedUser]{}, err
-	}
-	everybody, err := s.peopleBy(ctx, "name")
-	if err != nil {
-		return Listing[ListedUser]{}, err
-	}
-	count, disabled := a.view.SeatCounter(), disabledSources(a.view)
-	out := Listing[ListedUser]{Items: []ListedUser{}}
-	for _, p := range everybody {
-		if !slices.Contains(count(&p.sub), feature) {
-			continue
-		}
-		if out.Total >= offset && len(out.Items) < limit {
-			out.Items = append(out.Items, shownUser(&p.row, &p.sub, disabled))
-		}
-		out.Total++
-	}
-	return out, nil
+	return s.FindSeats(ctx, SeatsQuery{Feature: feature, Offset: offset, Limit: limit})
 }

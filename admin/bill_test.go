@@ -28,9 +28,20 @@ func TestTheBillCountsEachActiveStandardUserOnce(t *testing.T) {
 	if len(bill.Money) != 2 || bill.Money[0] != (admin.BilledMoney{Currency: "EUR", Amount: "8.20"}) {
 		t.Errorf("money = %+v", bill.Money)
 	}
+	if err := w.store.NoteLogins(t.Context(), map[directory.UserID]time.Time{ana: w.now}); err != nil {
+		t.Fatal(err)
+	}
 	holders, err := w.SeatHolders(t.Context(), "part-list", 1, 1)
 	if err != nil || holders.Total != 2 || len(holders.Items) != 1 || holders.Items[0].ID != ben {
 		t.Errorf("SeatHolders = %+v, %v", holders, err)
+	}
+	idle, err := w.IdleSeats(t.Context())
+	if err != nil || idle["part-list"] != 1 {
+		t.Errorf("IdleSeats = %v, %v; want the one who never signed in", idle, err)
+	}
+	who, err := w.FindSeats(t.Context(), admin.SeatsQuery{Feature: "part-list", Login: admin.IdleLogin, Limit: 10})
+	if err != nil || who.Total != 1 || who.Items[0].ID != ben {
+		t.Errorf("FindSeats of the idle = %+v, %v; want ben", who, err)
 	}
 	w.now = w.now.Add(time.Hour)
 	w.apply(directory.SetBlock{User: ben, Blocked: true, Reason: "left"})

@@ -89,7 +89,10 @@ func TestExplainShowsThePathsOfAnAnswer(t *testing.T) {
 		b.click("form.ask button.primary")
 		b.sees("Ana Pérez may access part-list")
 		b.until(`document.querySelector(".chain.wins").innerText.includes("Engineering") && document.querySelector(".chain.wins").innerText.includes("SCIM: okta") && document.querySelector(".chain.wins").innerText.includes("engineers")`, "the winning path")
+		b.sees("same as the store")
 		b.look("explain-yes")
+		b.press("Purge from the cache")
+		b.sees("read from the store just now")
 	})
 	t.Run("a no says who can change it, and how", func(t *testing.T) {
 		b.open("/explain?user=ben%40example.com&what=access+feature%2Fpart-list")

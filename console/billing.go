@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +32,8 @@ var billList = ListSpec{
 		{Key: "monthly", Title: "A seat a month", Default: true, Number: true},
 		{Key: "cost", Title: "Cost a month", Default: true, Number: true},
 		{Key: "currency", Title: "Currency", Default: true},
+		{Key: "idle", Title: "Idle for 90 days", Default: true, Number: true},
+		{Key: "idlecost", Title: "Cost of the idle", Default: true, Number: true},
 	},
 }
 
@@ -48,10 +51,15 @@ func (c *Console) billing(req request) (templ.Component, error) {
 		return nil, err
 	}
 	l := List{ListSpec: billList, State: c.state(req, billList), Total: len(bill.Features)}
+	idle, err := c.Service.IdleSeats(req.Context())
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range bill.Features {
 		l.Rows = append(l.Rows, Row{ID: f.Key, Label: f.Key, Cells: map[string]Cell{
 			"feature": Link(titleFor(f.Title, f.Key), "/billing/"+f.Key), "seats": Number(f.Seats), "monthly": Text(f.Monthly), "cost": Text(f.Cost),
-			"currency": Text(f.Currency),
+			"currency": Text(f.Currency), "idlecost": Text(times(f.Monthly, idle[f.Key])),
+			"idle": {Text: strconv.Itoa(idle[f.Key]), Href: withQuery("/billing/"+f.Key, "login", admin.IdleLogin), kind: number},
 		}})
 	}
 	if l.CSV {
@@ -68,6 +76,15 @@ func (c *Console) billing(req request) (templ.Component, error) {
 	}
 	l.Asof = c.Now()
 	return c.frame(req, l.Title, billingTemplate(l, bill, charts)), nil
+}
+
+// times is an amount so many times.
+func times(amount string, n int) string {
+	price, ok := new(big.Rat).SetString(amount)
+	if !ok {
+		return ""
+	}
+	return price.Mul(price, new(big.Rat).SetInt64(int64(n))).FloatString(2)
 }
 
 // chartOf draws the seats of a feature over time, 300 by 60.
@@ -96,7 +113,8 @@ func chartOf(title, key string, trend []admin.BillPoint) chartView {
 		said = append(said, fmt.Sprintf("%s: %d", trend[i].Time.UTC().Format("2 Jan"), n))
 	}
 	if len(points) == 1 {
-		points = append([]string{"0,58"}, points...)
+		_, y, _ := strings.Cut(points[0], ",")
+		points = append([]string{"0," + y}, points...) // nothing is known of before
 	}
 	v.Points, v.Words, v.Most = strings.Join(points, " "), strings.Join(said, ", "), strconv.Itoa(slices.Max(seats))
 	v.First, v.Last = begin.UTC().Format("2 Jan"), trend[len(trend)-1].Time.UTC().Format("2 Jan")
@@ -111,6 +129,7 @@ var seatList = ListSpec{
 		{Key: "login", Title: "Last login", Default: true},
 		{Key: "why", Title: "Why", Default: true},
 	},
+	Filters: []Filter{{Key: "login", Title: "Last login", Options: []Option{{admin.IdleLogin, "not for 90 days, or never"}, {"never", "never"}}}},
 }
 
 // seatHolders lists who takes a seat of a feature, each with the way to see why.
@@ -126,7 +145,7 @@ func (c *Console) seatHolders(req request) (templ.Component, error) {
 	if l.CSV {
 		offset, limit = 0, 1_000_000
 	}
-	found, err := c.Service.SeatHolders(req.Context(), key, offset, limit)
+	found, err := c.Service.FindSeats(req.Context(), admin.SeatsQuery{Feature: key, Login: l.Filter["login"], Offset: offset, Limit: limit})
 	if err != nil {
 		return nil, err
 	}

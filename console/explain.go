@@ -17,6 +17,7 @@ import (
 // explainPages answer why somebody may do something, or may not.
 func (c *Console) explainPages() {
 	c.page("GET /explain", c.explain)
+	c.page("POST /explain/forget", c.forgetCached)
 }
 
 // suggested is how many people and things a search offers.
@@ -29,6 +30,7 @@ type explainView struct {
 	People, Things          []Option // that the texts may mean
 	Problem                 string
 	Answer                  *answerView
+	Fresh                   *freshView
 	Link, JSON              string
 }
 
@@ -86,6 +88,9 @@ func (c *Console) explain(req request) (templ.Component, error) {
 				kinds[s.Name] = s.Kind
 			}
 			v.Answer = answerOf(*asked, chainer{req.viewer, kinds, choices.Projects}, v)
+			if v.Fresh, err = c.freshness(req, asked.User); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if err := c.suggest(req, &v); err != nil {

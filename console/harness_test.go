@@ -152,6 +152,24 @@ func (d decider) Look(ctx context.Context, key directory.SubjectKey) (admin.Look
 	return admin.Look{Snapshot: view.Snapshot, Subject: sub, Stamp: view.Stamp}, nil
 }
 
+// Held implements [admin.Mirror].
+func (d decider) Held(key directory.SubjectKey) (*directory.Subject, error) {
+	view, err := d.View()
+	if err != nil {
+		return nil, err
+	}
+	return d.Cache.Held(view, key), nil
+}
+
+// Forget implements [admin.Mirror].
+func (d decider) Forget(key directory.SubjectKey) error {
+	view, err := d.View()
+	if err == nil {
+		d.Cache.Forget(view, key)
+	}
+	return err
+}
+
 // apply performs changes that must succeed.
 func (h *house) apply(changes ...directory.Change) {
 	h.t.Helper()
