@@ -130,6 +130,7 @@ func TestTheCommonTasksNeedNoMouse(t *testing.T) {
 	})
 	t.Run("read the shortcuts and close them", func(t *testing.T) {
 		b := on(t)
+		b.until(`document.readyState === "complete"`, "the whole page, with its keys")
 		b.keys("?")
 		b.until(`document.querySelector("#shortcuts").open`, "the shortcuts")
 		b.keys(kb.Escape)
