@@ -84,7 +84,7 @@ func fileOf(req request) (string, error) {
 	if err != nil {
 		return req.PostForm.Get("text"), nil //nolint:nilerr // no file was chosen
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	text, err := io.ReadAll(file)
 	if err != nil {
 		return "", errForm

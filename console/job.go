@@ -144,7 +144,7 @@ var failureList = ListSpec{Name: "failures", Columns: []Column{{Key: "name", Tit
 
 // text says how far a job is.
 func (v jobView) text() string {
-	text := fmt.Sprintf("%s of %s %s %s", thousands(v.Job.Done), thousands(v.Total), v.Says.Noun, v.Says.Done)
+	text := fmt.Sprintf("%s of %s %s %s", thousands(v.Done), thousands(v.Total), v.Says.Noun, v.Says.Done)
 	if v.Job.Failed > 0 {
 		text += fmt.Sprintf(", %s failed", thousands(v.Job.Failed))
 	}

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ func TestTheSupportBundleHoldsNoSecretsAndNobody(t *testing.T) {
 	var names []string
 	for archive := tar.NewReader(zipped); ; {
 		head, err := archive.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
