@@ -35,7 +35,7 @@ type overviewView struct {
 	Charts []chartView
 	Trends []trendView
 	Steps  []stepView // none when all are done
-	Recent []activityRow
+	Recent []auditRow
 	Audit  bool
 	Nobody bool // the viewer may see nothing of this
 
@@ -62,10 +62,14 @@ func (c *Console) overview(req request) (templ.Component, error) {
 			return nil, err
 		}
 	}
-	var err error
-	v.Recent, err = c.activity(req, admin.AuditQuery{}, func(admin.AuditedChange) bool { return true })
-	v.Recent = v.Recent[:min(10, len(v.Recent))]
-	return c.frame(req, "Overview", overviewTemplate(v)), err
+	if v.Audit {
+		page, err := c.Service.FindAudit(req.Context(), admin.AuditQuery{Limit: 10})
+		if err != nil {
+			return nil, err
+		}
+		v.Recent = c.auditRows(req.Context(), page.Items)
+	}
+	return c.frame(req, "Overview", overviewTemplate(v)), nil
 }
 
 func (c *Console) tilesOfPeople(req request, v *overviewView) error {

@@ -14,5 +14,5 @@ func (c *Console) recent(req request, target string) (templ.Component, error) {
 	if err != nil {
 		return nil, err
 	}
-	return recentTemplate(c.auditRows(req.Context(), page.Items), withQuery("/audit", "target", target)), nil
+	return recentTemplate(c.auditRows(req.Context(), page.Items), withQuery("/audit", "target", target), false), nil
 }
