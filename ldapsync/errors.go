@@ -95,8 +95,7 @@ var adBindReasons = map[string]string{
 
 // bindError explains a failed bind.
 func bindError(err error) *IncompleteError {
-	const check = "Check bindDN and the password. So that the account is not locked, the schedule tries it again only after a quarter of an hour, " +
-		"and then more seldom, or with another password"
+	const check = "Check bindDN and the password"
 	var le *ldap.Error
 	if !errors.As(err, &le) {
 		return requestError("bind", err)

@@ -1,6 +1,7 @@
 package ldapsync
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -107,10 +108,18 @@ func TestARefusedBindIsTriedSeldom(t *testing.T) {
 	if n := binds(); n < 5 || n > 10 {
 		t.Errorf("%d binds in a day, want a few", n)
 	}
-	before := binds()
-	runs(t, p, directory.RunIncomplete)
-	if binds() != before+1 {
-		t.Error("a run that somebody asks for does not try the bind")
+	other, err := New(Config{Source: "corp", Settings: p.cfg.Settings, Store: store, Now: func() time.Time { return now.Add(-48 * time.Hour) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.cfg.Now = p.cfg.Now // a replica that has been there all the time
+	if _, err := other.runUnless(t.Context(), now.Add(time.Second), false); !errors.Is(err, ErrBusy) || other.rest.refused != p.rest.refused {
+		t.Errorf("a replica does not rest with the one that was refused: %v", err)
+	}
+	before, refused := binds(), p.rest.refused
+	if run := runs(t, p, directory.RunIncomplete); binds() != before+1 || p.rest.refused != refused ||
+		!strings.Contains(run.Message, p.rest.until.UTC().Format("2006-01-02 15:04")) {
+		t.Errorf("a run that somebody asks for: %d binds, %d refused, want 1 and %d; message %q", binds()-before, p.rest.refused, refused, run.Message)
 	}
 	p.cfg.Settings.PasswordFile = secretFile(t, "another")
 	if !due() || p.rest.refused != 0 {

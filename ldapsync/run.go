@@ -78,7 +78,8 @@ type Config struct {
 type Poller struct {
 	cfg  Config
 	turn chan struct{} // full while a run of this poller is under way
-	rest rest          // belongs to that run
+	made time.Time
+	rest rest // belongs to that run
 }
 
 // ErrBusy says that a run of this source is under way, here or elsewhere, and
@@ -116,7 +117,7 @@ func New(c Config) (*Poller, error) {
 		c.Log = zap.NewNop()
 	}
 	c.Log = c.Log.With(zap.String("source", string(c.Source)))
-	return &Poller{cfg: c, turn: make(chan struct{}, 1)}, nil
+	return &Poller{cfg: c, turn: make(chan struct{}, 1), made: c.Now()}, nil
 }
 
 // Settings returns the settings of the source, with defaults.
@@ -155,14 +156,16 @@ func (p *Poller) runUnless(ctx context.Context, since time.Time, full bool) (dir
 	if err != nil {
 		return directory.Run{}, err
 	}
-	if !since.IsZero() && (!last.Started.Before(since) || !p.rest.over(p.cfg.Settings, p.cfg.Now())) {
+	p.rest.learn(last, p.cfg.Settings, p.made)
+	asked := since.IsZero()
+	if !asked && (!last.Started.Before(since) || !p.rest.over(p.cfg.Settings, p.cfg.Now())) {
 		return directory.Run{}, ErrBusy
 	}
 	run := directory.Run{ID: directory.NewID(), Source: p.cfg.Source, Started: p.cfg.Now(), Result: directory.RunRunning}
 	if err := p.cfg.Store.PutRun(ctx, run); err != nil {
 		return run, fmt.Errorf("keeping the run: %w", err)
 	}
-	p.run(ctx, &run, guard, request{full: full, last: last.Result, told: p.progress(ctx, run)})
+	p.run(ctx, &run, guard, request{full: full, asked: asked, last: last.Result, told: p.progress(ctx, run)})
 	run.Ended = p.cfg.Now()
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
@@ -203,9 +206,11 @@ var errRunTimeout = errors.New("the run took longer than runTimeout")
 // run does the work and writes what became of it into r.
 func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Change, q request) {
 	report, err := p.look(ctx, q)
-	p.rest.note(err, p.cfg.Settings, p.cfg.Now())
 	if err != nil {
 		r.Result, r.Message = resultOf(err), err.Error()
+	}
+	p.rest.note(r, err, p.cfg.Settings, q.asked, p.cfg.Now())
+	if err != nil {
 		return
 	}
 	defer report.Close()
@@ -309,9 +314,10 @@ func (p *Poller) Plan(ctx context.Context) (*Report, error) {
 
 // A request says how a run is to read.
 type request struct {
-	full bool                           // everything, not only what changed
-	last directory.RunResult            // of the run before
-	told func(kind string, entries int) // of progress; may be nil
+	full  bool                           // everything, not only what changed
+	asked bool                           // by somebody, not by the schedule
+	last  directory.RunResult            // of the run before
+	told  func(kind string, entries int) // of progress; may be nil
 }
 
 // progressEvery is how often the progress of a run is kept.
