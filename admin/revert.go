@@ -71,8 +71,14 @@ func (s *Service) revertOf(ctx context.Context, by directory.Actor, id string) (
 	if _, err := s.authority(ctx, by); err != nil {
 		return nil, err
 	}
-	w := &reverting{service: s, newest: map[string]directory.Revision{}, steps: map[string]revertStep{}}
-	if err := w.read(ctx, job); err != nil {
+	w := &reverting{
+		service: s, request: job.Actor.Request,
+		steps: map[string]revertStep{}, last: map[string]directory.Revision{}, newest: map[string]directory.Revision{},
+	}
+	if w.at, err = s.Store.RevisionAt(ctx, job.Created.Add(-time.Millisecond)); err != nil {
+		return nil, fmt.Errorf("finding the revision: %w", err)
+	}
+	if err := w.read(ctx, ""); err != nil {
 		return nil, err
 	}
 	if len(w.order) == 0 {
@@ -118,7 +124,9 @@ func (s *Service) nameSteps(ctx context.Context, steps []revertStep) error {
 // reverting is the audit trail since a job began, by what each change is about.
 type reverting struct {
 	service *Service
-	before  directory.Facts // as the job found them
+	request string             // of the job
+	at      directory.Revision // how far it is read
+	before  directory.Facts    // as the job found them
 	first   directory.Revision
 	order   []string                      // what the job changed, in its order
 	steps   map[string]revertStep         // how to take that back
@@ -126,22 +134,18 @@ type reverting struct {
 	newest  map[string]directory.Revision // when anybody did
 }
 
-// read goes through the trail from the beginning of the job to now.
-func (w *reverting) read(ctx context.Context, job keptJob) error {
-	at, err := w.service.Store.RevisionAt(ctx, job.Created.Add(-time.Millisecond))
-	if err != nil {
-		return fmt.Errorf("finding the revision: %w", err)
-	}
-	w.last = map[string]directory.Revision{}
+// read goes through the trail from where it stands to now, but for what a
+// request did: the revert, which takes back one thing after the other.
+func (w *reverting) read(ctx context.Context, except string) error {
 	for {
-		records, err := w.service.Store.Audit(ctx, at, maxPage)
+		records, err := w.service.Store.Audit(ctx, w.at, maxPage)
 		if err != nil {
 			return fmt.Errorf("reading audit records: %w", err)
 		}
 		for _, r := range records {
-			at = r.Revision
-			mine := r.Actor.Request == job.Actor.Request
-			if !mine && w.first == 0 {
+			w.at = r.Revision
+			mine := r.Actor.Request == w.request
+			if !mine && (w.first == 0 || except != "" && r.Actor.Request == except) {
 				continue
 			}
 			if err := w.take(ctx, r, mine); err != nil {
@@ -186,11 +190,19 @@ func (w *reverting) take(ctx context.Context, r directory.AuditRecord, mine bool
 	return nil
 }
 
-// step is how to take back what the job did, or why that is not done.
+// step is how to take back what the job did, or why that is not done. It looks
+// again when its turn comes: a revert may wait for other jobs, and for itself.
 func (w *reverting) step(aspect string) revertStep {
 	step := w.steps[aspect]
-	if since := w.newest[aspect]; since > w.last[aspect] {
-		step.do = refusing(fmt.Errorf("%w: it changed again at revision %d", errIrreversible, since))
+	do := step.do
+	step.do = func(ctx context.Context, s *Service, by directory.Actor) (Outcome, error) {
+		if err := w.read(ctx, by.Request); err != nil {
+			return Outcome{}, err
+		}
+		if since := w.newest[aspect]; since > w.last[aspect] {
+			return Outcome{}, fmt.Errorf("%w: it changed again at revision %d", errIrreversible, since)
+		}
+		return do(ctx, s, by)
 	}
 	return step
 }
@@ -206,6 +218,9 @@ func (w *reverting) inverses(c AuditedChange) map[string]revertStep {
 	}
 	switch c.Type {
 	case "user.blocked", "user.unblocked":
+		if slices.Contains(c.Attributes, "reason") {
+			return one("block", "leave blocked", refusing(fmt.Errorf("%w: the user was blocked before, and the reason is not kept", errIrreversible)))
+		}
 		block, note := c.Type == "user.unblocked", "unblock"
 		if block {
 			note = "block again; the reason is not kept"

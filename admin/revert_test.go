@@ -119,6 +119,33 @@ func TestWhatCannotBeRevertedSaysWhy(t *testing.T) {
 	wantErr(t, "PreviewRevert of no job", err, directory.ErrNotFound)
 }
 
+func TestARevertLetsNobodyInWhomSomebodyElseBlocked(t *testing.T) {
+	w := newWorld(t)
+	w.policy(catalogue)
+	ann := w.user("ann")
+	w.apply(directory.SetBlock{User: w.user("bob"), Blocked: true, Reason: "before"})
+	w.runJobs()
+	job := w.did(admin.Bulk{Do: "block", Users: []string{"ann", "bob"}, Reason: "moved"})
+	p, err := w.PreviewRevert(t.Context(), by, job.ID)
+	if err != nil || p.Failed != 1 || p.Items[0].Name != "bob" || p.Items[0].Code != "irreversible" {
+		t.Errorf("PreviewRevert = %+v, %v; want bob left alone, who was blocked before the job", p, err)
+	}
+	names := make([]string, 1_000) // keeps the revert waiting
+	for i := range names {
+		names[i] = fmt.Sprintf("nobody%d", i)
+	}
+	w.start(admin.Bulk{Do: "unblock", Users: names})
+	revert, err := w.StartRevert(t.Context(), by, job.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.apply(directory.SetBlock{User: ann, Blocked: true, Reason: "meanwhile"})
+	w.until(revert.ID, over)
+	if got, want := w.standings("ann", "bob"), "ann blocked ; bob blocked "; got != want {
+		t.Errorf("after the revert: %s, want %s", got, want)
+	}
+}
+
 // TestARevertNeedsTheRightsOfWhatItDoes lets an auditor, who sees the job, try.
 func TestARevertNeedsTheRightsOfWhatItDoes(t *testing.T) {
 	w := newWorld(t)

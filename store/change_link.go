@@ -103,7 +103,8 @@ func (e *edit) linkedTo(ctx context.Context, source directory.SourceName, p prof
 }
 
 // remembered returns the deleted identity of a living user that has the
-// externalId of a new one.
+// externalId of a new one. What a source of the same name left behind that was
+// removed since is not remembered: the new one may be about other people.
 func (e *edit) remembered(ctx context.Context, source directory.SourceName, p profile) (r identityRow, found bool, err error) {
 	if p.externalID == "" {
 		return r, false, nil
@@ -111,6 +112,7 @@ func (e *edit) remembered(ctx context.Context, source directory.SourceName, p pr
 	found, err = e.find(ctx, r.dest(), `SELECT `+identityColumns+` FROM identity i
 		WHERE source = $1 AND external_id = $2 AND presence = 'deleted'
 		AND EXISTS (SELECT 1 FROM users u WHERE u.id = i.user_id AND u.deleted = 0)
+		AND EXISTS (SELECT 1 FROM source s WHERE s.name = i.source AND s.created <= i.gone_since)
 		ORDER BY modified DESC, id LIMIT 1`, string(source), p.externalID)
 	if err != nil {
 		return r, false, fmt.Errorf("reading deleted identities of source %s: %w", source, err)

@@ -52,7 +52,7 @@ func (e *edit) restoreIdentities(ctx context.Context, user string, deleted int64
 		}
 	}
 	before, err := e.identitiesWhere(ctx, `user_id = $1 AND presence = 'deleted'
-		AND source IN (SELECT name FROM source WHERE state <> 'removed')`, user)
+		AND source IN (SELECT name FROM source WHERE state <> 'removed' AND created <= gone_since)`, user)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,8 @@ func (e *edit) identitiesWhere(ctx context.Context, where string, args ...any) (
 
 func (e *edit) restoreIdentity(ctx context.Context, r identityRow) error {
 	var there int64
-	found, err := e.find(ctx, []any{&there}, `SELECT 1 FROM source WHERE name = $1 AND state <> 'removed'`, r.source)
+	found, err := e.find(ctx, []any{&there}, `SELECT 1 FROM source WHERE name = $1 AND state <> 'removed'
+		AND created <= (SELECT gone_since FROM identity WHERE id = $2)`, r.source, r.id)
 	if err != nil {
 		return fmt.Errorf("reading source %s: %w", r.source, err)
 	}

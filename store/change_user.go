@@ -289,11 +289,14 @@ func (o setBlock) run(ctx context.Context, e *edit) error {
 		}
 	}
 	e.touchUser(string(o.user))
-	what := "user.unblocked"
+	f := effect{Type: "user.unblocked", Target: string(o.user)}
 	if o.blocked {
-		what = "user.blocked"
+		f.Type = "user.blocked"
 	}
-	return e.note(effect{Type: what, Target: string(o.user)}, []any{o.user, o.blocked, o.reason})
+	if blocked == flag(o.blocked) {
+		f.Attributes = []string{"reason"} // the block itself is as it was
+	}
+	return e.note(f, []any{o.user, o.blocked, o.reason})
 }
 
 type deleteUser struct {

@@ -40,6 +40,38 @@ func TestNobodyIsRestoredAfterThirtyDays(t *testing.T) {
 	}
 }
 
+// A source that is made under the name of one that was removed may be another
+// provider, whose externalIds name other people.
+func TestASourceRemembersNobodyOfOneThatWasRemoved(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := openWithClock(t, filepath.Join(t.TempDir(), "usherd.db"), func() time.Time { return now })
+	defer s.Close()
+	okta, kim, joined, gone := directory.SourceName("okta"), directory.UserID(directory.NewID()), directory.UserID(directory.NewID()), directory.UserID(directory.NewID())
+	profile := func(name, external string) directory.Profile {
+		return directory.Profile{UserName: name, ExternalID: external, Active: true}
+	}
+	source := directory.PutSource{Source: directory.Source{Name: okta, Kind: directory.KindSCIM}}
+	apply(t, s, source)
+	apply(t, s, directory.CreateUser{ID: kim, Source: directory.Local, Profile: profile("kim", "")})
+	apply(t, s, directory.CreateUser{ID: joined, Source: okta, User: kim, Profile: profile("kim@okta", "1001")})
+	apply(t, s, directory.CreateUser{ID: gone, Source: okta, Profile: profile("lee", "1002")})
+	apply(t, s, directory.DeleteUser{ID: joined, Source: okta})
+	now = now.Add(time.Hour)
+	apply(t, s, directory.SetSourceState{Source: okta, State: directory.SourceDisabled}, directory.RemoveSource{Source: okta})
+	now = now.Add(time.Hour)
+	apply(t, s, source)
+	apply(t, s, directory.CreateUser{ID: directory.UserID(directory.NewID()), Source: okta, Profile: profile("mallory", "1001")})
+	sub, err := s.Subject(t.Context(), directory.SubjectKey{Kind: directory.KeyUserName, Value: "mallory"}, directory.Stamp{})
+	if err != nil || sub.Found != directory.One || sub.ID == kim {
+		t.Errorf("mallory is %+v, %v; want a new user, not kim %s", sub, err, kim)
+	}
+	apply(t, s, directory.RestoreUser{User: gone})
+	u, err := s.User(t.Context(), gone)
+	if err != nil || len(u.Identities) != 1 || u.Identities[0].Source != directory.Local {
+		t.Errorf("restored as %+v, %v; want lee as a local user", u, err)
+	}
+}
+
 // What erasing leaves is the feed, which caches need for two days and which is
 // pruned then, and free pages, which VACUUM rewrites.
 func TestErasedPeopleAreNotInTheFile(t *testing.T) {
