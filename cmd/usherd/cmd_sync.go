@@ -20,29 +20,29 @@ func (a *app) syncCommand() *cobra.Command {
 
 // runAnswer prints a run. A run that failed is a failure of the command; one
 // that is held or incomplete changed nothing it should not have, and says so.
-func (a *app) runAnswer(cmd *cobra.Command, source string, q question) error {
+func (a *app) runAnswer(cmd *cobra.Command, source string, q question) (run directory.Run, err error) {
 	text, err := a.watched(cmd.Context(), source, q)
 	if err != nil {
-		return err
+		return run, err
 	}
 	if err := a.print(text, columns(q.cols)); err != nil {
-		return err
+		return run, err
 	}
-	var run directory.Run
 	if err := json.Unmarshal(text, &run); err != nil {
-		return err
+		return run, err
 	}
 	if run.Result == directory.RunFailed {
-		return &exitError{exitFailed, errors.New(run.Message)}
+		return run, &exitError{exitFailed, errors.New(run.Message)}
 	}
-	return nil
+	return run, nil
 }
 
 func (a *app) syncRun() *cobra.Command {
 	return &cobra.Command{
 		Use: "run SOURCE", Short: "Read a source now and apply what changed", Example: "  usherd sync run corp -o json", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.runAnswer(cmd, args[0], question{http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/sync", nil, runColumns, false})
+			_, err := a.runAnswer(cmd, args[0], question{http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/sync", nil, runColumns, false})
+			return err
 		},
 	}
 }
@@ -156,6 +156,9 @@ func (a *app) holdSettle(verb, short string) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body := map[string]any{}
 			if len(args) == 2 {
+				if args[1] == "" { // of a script that found none; it would mean any
+					return usage("HASH is empty: usherd hold show %s tells it", args[0])
+				}
 				body["hash"] = args[1]
 			}
 			q := question{http.MethodPost, "/api/v1/holds/" + url.PathEscape(args[0]) + "/" + verb, body, runColumns, false}
@@ -163,7 +166,22 @@ func (a *app) holdSettle(verb, short string) *cobra.Command {
 				q.cols = "SOURCE=source DISCARDED=discarded"
 				return a.ask(cmd.Context(), q)
 			}
-			return a.runAnswer(cmd, args[0], q)
+			return a.approved(cmd, args[0], q)
 		},
 	}
+}
+
+// approved prints the run that an approval led to. Where it did not apply what
+// was approved, the command fails.
+func (a *app) approved(cmd *cobra.Command, source string, q question) error {
+	run, err := a.runAnswer(cmd, source, q)
+	switch {
+	case err != nil:
+		return err
+	case run.Result == directory.RunHeld:
+		return &exitError{exitFailed, fmt.Errorf("not applied: the directory asks for something else by now; look at it again (usherd hold show %s)", source)}
+	case run.Result == directory.RunIncomplete:
+		return &exitError{exitFailed, errors.New("not applied yet: the approval stands for a day, and the next complete read that says the same applies it")}
+	}
+	return nil
 }
