@@ -107,7 +107,7 @@ func TestAScheduleCatchesUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	schedule.Start()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -304,7 +304,7 @@ func TestWhoAsksFirstIsToldBeforeSending(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(conn, "POST /scim/okta/v2/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token-okta\r\nContent-Type: application/scim+json\r\n"+

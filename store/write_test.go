@@ -388,7 +388,7 @@ func TestLostDatabaseAnswersSoon(t *testing.T) {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for {
 		a, err := s.Apply(ctx, system, createLocal("after"))
