@@ -116,8 +116,8 @@ func TestARefusedBindIsTriedSeldom(t *testing.T) {
 	if _, err := other.runUnless(t.Context(), now.Add(time.Second), false); !errors.Is(err, ErrBusy) || other.rest.refused != p.rest.refused {
 		t.Errorf("a replica does not rest with the one that was refused: %v", err)
 	}
-	before, refused := binds(), p.rest.refused
-	if run := runs(t, p, directory.RunIncomplete); binds() != before+1 || p.rest.refused != refused ||
+	before, refused, until := binds(), p.rest.refused, p.rest.until
+	if run := runs(t, p, directory.RunIncomplete); binds() != before+1 || p.rest.refused != refused || p.rest.until.After(until) ||
 		!strings.Contains(run.Message, p.rest.until.UTC().Format("2006-01-02 15:04")) {
 		t.Errorf("a run that somebody asks for: %d binds, %d refused, want 1 and %d; message %q", binds()-before, p.rest.refused, refused, run.Message)
 	}

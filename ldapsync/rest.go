@@ -58,12 +58,15 @@ func (r *rest) note(run *directory.Run, err error, s Settings, asked bool, now t
 	}
 	secrets := secretsOf(s)
 	if secrets != r.secrets { // the former refusals were of others
-		r.refused = 0
+		*r = rest{}
 	}
 	if !asked || r.refused == 0 {
 		r.refused++
+		r.until = now.Add(restAfter(r.refused))
+	} else if soon := now.Add(restFirst); r.until.Before(soon) {
+		r.until = soon
 	}
-	r.run, r.until, r.secrets = run.ID, now.Add(restAfter(r.refused)), secrets
+	r.run, r.secrets = run.ID, secrets
 	run.Counts = map[string]int64{refusedCount: r.refused}
 	run.Message += fmt.Sprintf(". So that the account is not locked, the schedule tries it again only at %s UTC, "+
 		"or once the file with the password or key is altered; a run that you ask for tries it at once", r.until.UTC().Format("2006-01-02 15:04"))

@@ -189,7 +189,7 @@ func (p *Poller) settleRuns(ctx context.Context) (directory.Run, error) {
 			continue
 		}
 		run.Result, run.Ended = directory.RunFailed, p.cfg.Now()
-		run.Message = "the daemon stopped in the middle of it; what it had not applied, a later run applies"
+		run.Message = "the daemon stopped, or lost its database, in the middle of it; what it had not applied, a later run applies"
 		if err := p.cfg.Store.PutRun(ctx, run); err != nil {
 			return directory.Run{}, fmt.Errorf("keeping the run: %w", err)
 		}
