@@ -24,6 +24,8 @@ type (
 
 	// RemoveSource ends a disabled source. Its people are deleted, or stay as
 	// local users if KeepPeople is set; its groups are deleted, or become local.
+	// Memberships that an override hides then end, as local ones do when it is
+	// set.
 	RemoveSource struct {
 		Source     SourceName
 		KeepPeople bool

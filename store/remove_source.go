@@ -75,8 +75,9 @@ func (e *edit) removeAll(ctx context.Context, people []identityRow, groups []gro
 	return e.deleteIdentities(ctx, people)
 }
 
-// makeLocal gives people and groups of a source to the local one. Nobody loses
-// or gains a membership, but it can be removed here from now on.
+// makeLocal gives people and groups of a source to the local one. Nobody gains
+// a membership, or loses one but by an override, but it can be removed here from
+// now on.
 func (e *edit) makeLocal(ctx context.Context, from directory.SourceName, people []identityRow, groups []groupRow) error {
 	for _, r := range people {
 		e.touchUser(r.user)
@@ -93,6 +94,9 @@ func (e *edit) makeLocal(ctx context.Context, from directory.SourceName, people 
 	if err := e.moveIdentities(ctx, from); err != nil {
 		return err
 	}
+	if err := e.endOverridden(ctx, from); err != nil {
+		return err
+	}
 	if err := e.moveMemberships(ctx, from); err != nil {
 		return err
 	}
@@ -103,6 +107,18 @@ func (e *edit) makeLocal(ctx context.Context, from directory.SourceName, people 
 		}
 	}
 	return nil
+}
+
+// endOverridden takes away the memberships that overrides hide because a
+// directory owns them. An override takes away those that are local, as these
+// would have been; if they became so and stayed, nothing would hide them.
+func (e *edit) endOverridden(ctx context.Context, from directory.SourceName) error {
+	edges, err := e.edgesWhere(ctx, `kind = 'user' AND source = $1 AND EXISTS (SELECT 1 FROM overrides o, groups g
+		WHERE o.user_id = membership.member_id AND o.`+isOpen+` AND g.id = membership.group_id AND g.project = o.project)`, string(from))
+	if err != nil {
+		return err
+	}
+	return e.closeEdges(ctx, edges)
 }
 
 // moveIdentities moves all identities of a source at once.

@@ -10,6 +10,7 @@ var applySourceCases = []testCase{
 	{"a source is put, paused, disabled and active again", testSourceStates},
 	{"a removed source takes its people and groups along", testRemoveSource},
 	{"a removed source may leave its people and groups as local", testKeepPeople},
+	{"people are kept without the memberships that an override hides", testKeepOverridden},
 	{"people are not kept where names collide", testKeepPeopleCollides},
 	{"a name may be given to another source after removal", testSourceNameAgain},
 }
@@ -127,6 +128,19 @@ func testKeepPeople(t *testing.T, s directory.Store) {
 			t.Errorf("Facts has the group %+v, want it local", g)
 		}
 	}
+}
+
+func testKeepOverridden(t *testing.T, s directory.Store) {
+	f := fill(t, s)
+	ann, bob := f.user(okta, "ann"), f.user(okta, "bob")
+	eng, own := f.group(okta, "eng", ann, bob), f.group(okta, "own", ann)
+	f.apply(directory.SetPolicy{Sections: []directory.Section{directory.SectionProjects}, Policy: directory.Policy{Projects: []directory.Project{{Key: "alpha"}}}},
+		directory.SetGroupScope{Group: own, Project: "alpha"},
+		directory.SetOverride{User: ann}, directory.SetOverride{User: bob, Project: "alpha"},
+		directory.SetSourceState{Source: okta, State: directory.SourceDisabled},
+		directory.RemoveSource{Source: okta, KeepPeople: true})
+	f.hasMembers(eng, "user "+string(bob)) // nothing hides it there, and in alpha it is hidden as before
+	f.hasMembers(own, "user "+string(ann))
 }
 
 func testKeepPeopleCollides(t *testing.T, s directory.Store) {
