@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -26,7 +27,7 @@ type Settings struct {
 	BindDN             string   `json:"bindDN,omitempty"`             // for a simple bind; Active Directory also takes user@domain
 	PasswordFile       string   `json:"passwordFile,omitempty"`       // read at each connection, so that a new password needs no restart
 	External           bool     `json:"external,omitempty"`           // SASL EXTERNAL by the client certificate, instead of a simple bind
-	AllowPlaintextBind bool     `json:"allowPlaintextBind,omitempty"` // send the password without TLS
+	AllowPlaintextBind bool     `json:"allowPlaintextBind,omitempty"` // send the password without TLS to another machine
 
 	Template    string   `json:"template"`              // required: "openldap", "active-directory" or "389ds"
 	Base        []string `json:"base,omitempty"`        // search bases of people and groups
@@ -159,6 +160,13 @@ func (s Settings) connectionFaults() (errs []error) {
 	return errs
 }
 
+// onThisMachine reports whether what is sent to the server of u crosses no
+// network.
+func onThisMachine(u *url.URL) bool {
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Scheme == "ldap" && (strings.EqualFold(u.Hostname(), "localhost") || err == nil && ip.Unmap().IsLoopback())
+}
+
 func (s Settings) urlFaults(text string) (errs []error) {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -166,7 +174,7 @@ func (s Settings) urlFaults(text string) (errs []error) {
 	}
 	switch u.Scheme {
 	case "ldap", "ldap+srv":
-		if !s.StartTLS && !s.AllowPlaintextBind && !s.External {
+		if !s.StartTLS && !s.AllowPlaintextBind && !s.External && !onThisMachine(u) {
 			errs = append(errs, fmt.Errorf("urls: %s would send the password in the clear: use ldaps://, or startTLS, or say allowPlaintextBind", u.Redacted()))
 		}
 		if !s.StartTLS && s.External {

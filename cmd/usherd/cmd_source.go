@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -67,8 +66,6 @@ func (l *ldapFlags) object() (json.RawMessage, error) {
 		}
 		*file = abs
 	}
-	// A password that stays on this machine crosses no network.
-	s.AllowPlaintextBind = s.AllowPlaintextBind || !s.StartTLS && allLoopback(s.URLs)
 	text, err := json.Marshal(s)
 	if err != nil {
 		return nil, usage("settings: %w", err)
@@ -112,21 +109,6 @@ func (a *app) missingFile(l *ldapFlags) error {
 		}
 	}
 	return nil
-}
-
-func allLoopback(urls []string) bool {
-	for _, text := range urls {
-		u, err := url.Parse(text)
-		if err != nil {
-			return false
-		}
-		host := u.Hostname()
-		ip, err := netip.ParseAddr(host)
-		if u.Scheme != "ldap" || !strings.EqualFold(host, "localhost") && (err != nil || !ip.Unmap().IsLoopback()) {
-			return false
-		}
-	}
-	return len(urls) > 0
 }
 
 func (a *app) sourceAdd() *cobra.Command {
