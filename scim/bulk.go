@@ -67,6 +67,9 @@ func (c *call) bulkOps() (ops []*bulkOp, failOnErrors int, err error) {
 	if !ok {
 		return nil, 0, badSyntax("the body must be a JSON object")
 	}
+	if err := checkNames(msg); err != nil {
+		return nil, 0, err
+	}
 	if schemas, _ := lookup(msg, "schemas").([]any); !containsFold(schemas, bulkURN) {
 		c.bend("BulkRequest without its schema")
 	}
@@ -86,6 +89,9 @@ func (c *call) bulkOps() (ops []*bulkOp, failOnErrors int, err error) {
 		obj, ok := e.(map[string]any)
 		if !ok {
 			return nil, 0, badSyntax("an operation must be an object")
+		}
+		if err := checkNames(obj); err != nil {
+			return nil, 0, err
 		}
 		o := &bulkOp{data: lookup(obj, "data")}
 		for name, to := range map[string]*string{"method": &o.method, "path": &o.path, "bulkId": &o.bulkID, "version": &o.version} {

@@ -32,6 +32,16 @@ func TestALongChainOfReferences(t *testing.T) {
 	}
 }
 
+func TestABulkSaysWhatItMeansOnce(t *testing.T) {
+	s := start(t)
+	for _, body := range []string{
+		`{"Operations":[],"operations":[{"method":"DELETE","path":"/Users/x"}]}`,
+		`{"Operations":[{"method":"DELETE","Method":"GET","path":"/Users/x"}]}`,
+	} {
+		s.do("POST", "/Bulk", body).want(t, "POST "+body, 400)
+	}
+}
+
 // BenchmarkWaiting is what references cost that are to be looked at again and
 // again: a thousand groups, each of which refers to all that come after it.
 func BenchmarkWaiting(b *testing.B) {

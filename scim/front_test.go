@@ -226,6 +226,20 @@ func TestScanIsLimited(t *testing.T) {
 	s.do("GET", "/Users?filter=userName%20eq%20%22scan1%22", "").want(t, "an indexed filter", 200)
 }
 
+func TestSelectionsOfMembersAreLimited(t *testing.T) {
+	s := start(t)
+	group := s.do("POST", "/Groups", `{"displayName":"eng","members":[{"value":"later"}]}`).want(t, "a group", 201).at("id").(string)
+	ops := func(n int) string {
+		one := `{"op":"remove","path":"members[display eq \"nobody\"]"}`
+		return `{"Operations":[` + strings.TrimSuffix(strings.Repeat(one+",", n), ",") + `]}`
+	}
+	s.do("PATCH", "/Groups/"+group, ops(maxSelections)).want(t, "as many as may be", 200)
+	s.do("PATCH", "/Groups/"+group, ops(maxSelections+1)).want(t, "one more", 413)
+	late := `{"Operations":[{"op":"add","path":"members","value":[{"value":"a"}]},{"op":"remove","path":"members[%s]"}]}`
+	s.do("PATCH", "/Groups/"+group, fmt.Sprintf(late, `value sw \"a\"`)).want(t, "of a value that the request adds", 200)
+	s.do("PATCH", "/Groups/"+group, fmt.Sprintf(late, `type eq \"User\"`)).want(t, "of who is not known yet", 400)
+}
+
 func TestBodyCutShortIsNoBody(t *testing.T) {
 	s := start(t)
 	body := `{"schemas":[],"userName":"cut"}`

@@ -38,6 +38,11 @@ func (c *call) createGroup() (answer, error) {
 	return c.groupAnswer(id, http.StatusCreated)
 }
 
+// maxSelections is how many operations of a PATCH may select members by a filter
+// that does not name their values: each of them reads the member list and keeps
+// what it finds.
+const maxSelections = 10
+
 // getGroup is GET /Groups/{id}.
 func (c *call) getGroup() (answer, error) { return c.groupAnswer(c.groupID(), http.StatusOK) }
 
@@ -76,6 +81,9 @@ func (c *call) patchGroup() (answer, error) {
 	c.body = nil
 	if n := countMembers(ops); n > c.limits.Members {
 		return answer{}, tooLarge("%d members; the limit is %d", n, c.limits.Members)
+	}
+	if err := checkSelections(ops); err != nil {
+		return answer{}, err
 	}
 	c.trace.normal = logged(ops)
 	members, err := memberChanges(c.groupID(), c.source(), ops, func(o operation) ([]string, error) {
@@ -186,6 +194,9 @@ func (c *call) groupChanges(old directory.Group, change func(map[string]any) (ma
 // values, such as members[type eq "Group"], and finds what it selects there
 // and among those that earlier operations of the request name.
 func (c *call) selectedMembers(o operation, ops []operation) ([]string, error) {
+	if _, err := c.read.Group(c.ctx, c.source(), c.groupID()); err != nil {
+		return nil, err // of another source nothing is read
+	}
 	var values []string
 	for _, earlier := range ops {
 		if earlier.onMembers() && earlier.op != opRemove {

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/usherd/usherd/directory"
@@ -174,6 +175,49 @@ func countMembers(ops []operation) int {
 		n += len(o.members)
 	}
 	return n
+}
+
+// checkSelections refuses more filters than may look for members, and one that
+// would have to know of a member that the same request adds what only the
+// directory knows: the member would stay though the filter means it.
+func checkSelections(ops []operation) error {
+	n, added := 0, false
+	for _, o := range ops {
+		switch {
+		case !o.onMembers():
+		case o.match == nil:
+			added = added || o.op != opRemove && len(o.members) > 0
+		case added && !onlyOfValue(o.where):
+			return fault(400, "noTarget", "members that the same request adds can be selected by their values only")
+		default:
+			n++
+		}
+	}
+	if n > maxSelections {
+		return tooLarge("%d operations select members by other than their values; the limit is %d", n, maxSelections)
+	}
+	return nil
+}
+
+// onlyOfValue tells whether a filter asks for nothing but the value.
+func onlyOfValue(x filter.Expr) bool {
+	all := func(terms []filter.Expr) bool {
+		return !slices.ContainsFunc(terms, func(t filter.Expr) bool { return !onlyOfValue(t) })
+	}
+	switch x := x.(type) {
+	case filter.And:
+		return all(x)
+	case filter.Or:
+		return all(x)
+	case filter.Not:
+		return onlyOfValue(x.X)
+	case filter.Compare:
+		return foldEqual(x.Attr.Name, "value")
+	case filter.Present:
+		return foldEqual(x.Attr.Name, "value")
+	case filter.Has:
+	}
+	return false
 }
 
 // memberChanges turns operations on members into changes, in order. Neighbours

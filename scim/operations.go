@@ -104,15 +104,16 @@ func (p *patchReader) operation(e any) error {
 		return badValue("%s needs a value", op)
 	}
 	if path == "" {
-		return p.withoutPath(op, value)
+		return p.withoutPath(op, value, map[string]bool{})
 	}
 	return p.withPath(op, path, value)
 }
 
 // withoutPath takes an object of attributes, whose names may be paths
 // themselves: dotted, with a URN, with a value filter. What is read-only or
-// unknown in it is ignored, since clients send whole resources this way.
-func (p *patchReader) withoutPath(op string, value any) error {
+// unknown in it is ignored, since clients send whole resources this way. Seen
+// are the targets that the operation has named: in two ways is twice.
+func (p *patchReader) withoutPath(op string, value any, seen map[string]bool) error {
 	if op == opRemove {
 		return fault(400, "noTarget", "remove needs a path")
 	}
@@ -120,13 +121,12 @@ func (p *patchReader) withoutPath(op string, value any) error {
 	if !ok {
 		return badValue("%s without path needs an object as its value", op)
 	}
-	seen := map[string]bool{}
 	for _, key := range sortedKeys(obj) {
 		switch {
 		case foldEqual(key, "schemas"):
 			continue
 		case foldEqual(key, p.rt.core.ID):
-			if err := p.wholeCore(op, obj[key]); err != nil {
+			if err := p.wholeCore(op, obj[key], seen); err != nil {
 				return err
 			}
 			continue
@@ -154,13 +154,13 @@ func (p *patchReader) withoutPath(op string, value any) error {
 
 // wholeCore takes the attributes that a client puts under the URN of the core
 // schema, as if that were an extension.
-func (p *patchReader) wholeCore(op string, value any) error {
+func (p *patchReader) wholeCore(op string, value any, seen map[string]bool) error {
 	obj, ok := value.(map[string]any)
 	if op == opRemove || !ok || lookup(obj, p.rt.core.ID) != nil {
 		return badPath("%s is the resource itself: name an attribute", p.rt.core.ID)
 	}
 	p.quirks.add("core attributes under their URN")
-	return p.withoutPath(op, obj)
+	return p.withoutPath(op, obj, seen)
 }
 
 // knowsSchemas tells whether v lists schemas of the resource type and no others.
@@ -178,7 +178,7 @@ func (p *patchReader) knowsSchemas(v any) bool {
 func (p *patchReader) withPath(op, path string, value any) error {
 	switch {
 	case foldEqual(path, p.rt.core.ID):
-		return p.wholeCore(op, value)
+		return p.wholeCore(op, value, map[string]bool{})
 	case foldEqual(path, "schemas") && op != opRemove && p.knowsSchemas(value):
 		p.quirks.add("schemas in a path ignored")
 		return nil

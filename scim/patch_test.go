@@ -120,6 +120,7 @@ func TestPatchUserRefuses(t *testing.T) {
 		{"nor by null", `{"op":"replace","value":{"userName":null}}`, "mutability"},
 		{"a type that is wrong", `{"op":"replace","path":"active","value":"maybe"}`, "invalidValue"},
 		{"a filter that describes no value", `{"op":"replace","path":"emails[type ne \"x\" and type eq \"pager\"].value","value":"x"}`, "noTarget"},
+		{"an attribute in two ways", `{"op":"replace","value":{"active":false,"` + userURN + `":{"active":true}}}`, "invalidSyntax"},
 		{"names of other languages' prototypes", `{"op":"add","path":"__proto__.x","value":1}`, "invalidPath"},
 		{"constructor", `{"op":"add","path":"constructor","value":{"a":1}}`, "invalidPath"},
 	} {
