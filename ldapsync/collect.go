@@ -85,7 +85,7 @@ func collectFrom(ctx context.Context, r reading, server string) (*Snapshot, erro
 		err = c.collect()
 	}
 	if err != nil {
-		return nil, at(server, err)
+		return nil, ses.ofRead(err)
 	}
 	c.snap.Mark = c.mark
 	return c.snap, nil

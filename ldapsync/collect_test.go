@@ -157,10 +157,10 @@ func TestIncompleteReadsSayWhatToDo(t *testing.T) {
 		cause Cause
 		says  string
 	}{
-		{"a size limit names the setting of each server", func(s *Settings) { s.BindDN = ldaptest.LimitedDN }, CauseLimit, "size.prtotal=unlimited"},
+		{"a size limit names the setting of each server", func(s *Settings) { s.BindDN = ldaptest.LimitedDN }, CauseLimit, `dn.exact="` + ldaptest.LimitedDN + `" size=unlimited size.prtotal=unlimited`},
 		{"a wrong base names what the server holds", func(s *Settings) { s.UserBase = []string{"ou=nope," + ldaptest.Base} }, CauseBase, "the server holds " + ldaptest.Base},
 		{"a base elsewhere", func(s *Settings) { s.UserBase = []string{"dc=elsewhere"} }, CauseBase, "does not exist"},
-		{"a wrong password is not tried again", func(s *Settings) { s.PasswordFile = secretFile(t, "wrong") }, CauseBind, "not locked"},
+		{"a wrong password is not tried again", func(s *Settings) { s.PasswordFile = secretFile(t, "wrong") }, CauseBind, "Check bindDN and the password"},
 		{"an empty password is never sent", func(s *Settings) { s.PasswordFile = secretFile(t, " \n") }, CauseConfig, "passwordFile"},
 		{"a missing password file", func(s *Settings) { s.PasswordFile = "/nowhere/at/all" }, CauseConfig, "passwordFile"},
 		{"a referral under the base", func(s *Settings) { s.IgnoreReferrals = nil }, CauseReferral, "ignoreReferrals"},

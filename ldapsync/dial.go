@@ -2,6 +2,7 @@ package ldapsync
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -67,7 +68,7 @@ func connect(ctx context.Context, s Settings, server string) (*session, error) {
 }
 
 // at names the server in an error, and makes one of any.
-func at(server string, err error) error {
+func at(server string, err error) *IncompleteError {
 	var in *IncompleteError
 	if !errors.As(err, &in) {
 		in = incomplete(CauseServer, "", "%w", err)
@@ -75,6 +76,15 @@ func at(server string, err error) error {
 	named := *in
 	named.Server = server
 	return &named
+}
+
+// ofRead is at for an error of a read: what it advises names the account.
+func (s *session) ofRead(err error) *IncompleteError {
+	in := at(s.server, err)
+	if account := cmp.Or(s.settings.BindDN, strings.TrimPrefix(s.who, "dn:")); account != "" {
+		in.Advice = strings.ReplaceAll(in.Advice, "<bindDN>", account)
+	}
+	return in
 }
 
 func dialRaw(ctx context.Context, s Settings, u *url.URL) (net.Conn, error) {
