@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -74,6 +75,23 @@ type scopedRole struct {
 // rolesOf lists the Roles that whoever is in one of the groups is given, through
 // groups above them too.
 func rolesOf(view *authz.Snapshot, nums ...directory.GroupNum) map[scopedRole]bool {
+	return rolesWith(view, nil, nums...)
+}
+
+// rolesAtStake is rolesOf with those that disabled mappings give when they are
+// enabled again.
+func rolesAtStake(view *authz.Snapshot, nums ...directory.GroupNum) map[scopedRole]bool {
+	var off []directory.Mapping
+	for _, m := range view.Policy().Policy.Mappings {
+		if m.Disabled {
+			off = append(off, m)
+		}
+	}
+	return rolesWith(view, off, nums...)
+}
+
+// rolesWith is rolesOf as if the mappings in off were enabled.
+func rolesWith(view *authz.Snapshot, off []directory.Mapping, nums ...directory.GroupNum) map[scopedRole]bool {
 	type step struct {
 		num   directory.GroupNum
 		scope directory.ProjectKey
@@ -104,6 +122,16 @@ func rolesOf(view *authz.Snapshot, nums ...directory.GroupNum) map[scopedRole]bo
 			}
 			held[scopedRole{given.Role, scope}] = true
 		}
+		for _, m := range off {
+			if !mappingReaches(view, m, &g) {
+				continue
+			}
+			for _, set := range m.Grants {
+				for _, role := range set.Roles {
+					held[scopedRole{role, cmp.Or(set.Project, at.scope)}] = true
+				}
+			}
+		}
 		for _, parent := range g.Parents {
 			todo = append(todo, step{parent, at.scope})
 		}
@@ -111,13 +139,24 @@ func rolesOf(view *authz.Snapshot, nums ...directory.GroupNum) map[scopedRole]bo
 	return held
 }
 
-// rolesOfUser lists the Roles that a user is given by grants and memberships.
+// mappingReaches tells whether a disabled mapping would give something to a
+// group as soon as it is enabled, or confirmed.
+func mappingReaches(view *authz.Snapshot, m directory.Mapping, g *directory.GroupFacts) bool {
+	facts := view.Policy()
+	if facts.Policy.Binds(m) {
+		return slices.ContainsFunc(facts.Bindings, func(b directory.Binding) bool { return b.Mapping == m.Name && b.Group == g.ID })
+	}
+	return m.When.Matches(g.Source, g.ExternalID, g.DN, g.NameKey)
+}
+
+// rolesOfUser lists the Roles that a user is given by grants and memberships,
+// those at stake too.
 func rolesOfUser(view *authz.Snapshot, sub *directory.Subject) map[scopedRole]bool {
 	nums := make([]directory.GroupNum, len(sub.Memberships))
 	for i, m := range sub.Memberships {
 		nums[i] = m.Group
 	}
-	held := rolesOf(view, nums...)
+	held := rolesAtStake(view, nums...)
 	for _, g := range sub.Grants {
 		if g.Role != "" {
 			held[scopedRole{g.Role, g.Project}] = true
@@ -150,7 +189,7 @@ func (a *Authority) mayChangeGroup(g directory.Group) error {
 	if a.Root() {
 		return nil
 	}
-	return a.mayChange("group "+string(g.Source)+"/"+g.Name, rolesOf(a.view, g.Num))
+	return a.mayChange("group "+string(g.Source)+"/"+g.Name, rolesAtStake(a.view, g.Num))
 }
 
 // mayChangeUser refuses a change of a user who holds a right which a lacks.

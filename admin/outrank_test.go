@@ -36,6 +36,26 @@ func TestABlockedGroupIsNoWayUp(t *testing.T) {
 	}
 }
 
+// TestADisabledMappingIsNoWayUp: nor does it matter that a mapping gives nothing
+// until it is enabled again.
+func TestADisabledMappingIsNoWayUp(t *testing.T) {
+	w := newWorld(t)
+	w.source("okta", `{"link":{"with":["local"],"by":"userName"}}`)
+	clerk := directory.Actor{Kind: directory.ActorUser, Name: string(w.user("clerk"))}
+	w.user("boss")
+	w.grantUser("boss", admin.GrantSpec{Roles: []directory.RoleName{"owner"}})
+	w.grantUser("clerk", admin.GrantSpec{Roles: []directory.RoleName{"admin"}})
+	w.group("Top", w.user("kim"))
+	w.policy("mappings: [{name: m, disabled: true, allow_admin: true, when: {source: local, group: {name: Top}}, grant: {roles: [owner]}}]\n")
+	_, err := w.AddMembers(t.Context(), clerk, "local/Top", []string{"clerk"})
+	wantErr(t, "joining a group to which a disabled mapping gives owner", err, admin.ErrForbidden)
+	_, err = w.SetBlock(t.Context(), clerk, "kim", true, "")
+	wantErr(t, "blocking who is in it", err, admin.ErrForbidden)
+	if got, err := w.LinkFor(t.Context(), "okta", directory.Profile{UserName: "kim"}); got != "" || err != nil {
+		t.Errorf("LinkFor = %q, %v; want nobody", got, err)
+	}
+}
+
 func TestWhoAsksIsKnownAndActive(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann")
