@@ -6,6 +6,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 	"github.com/usherd/usherd/config"
 	"go.uber.org/zap"
@@ -84,6 +85,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 	level := zap.NewAtomicLevel()
 	log := newLog(cfg.Log, level)
 	defer func() { _ = log.Sync() }() // stderr may be a terminal, which can't be synced
+	redis.SetLogger(redisLog{log.Named("redis")})
 	for _, name := range config.SecretVariables(os.Environ(), cfg) {
 		if err := os.Unsetenv(name); err != nil {
 			return fmt.Errorf("forgetting $%s: %w", name, err)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"time"
 
@@ -25,6 +27,15 @@ func newLog(cfg config.Log, level zap.AtomicLevel) *zap.Logger {
 		encoder = zapcore.NewConsoleEncoder(fields)
 	}
 	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(os.Stderr), level))
+}
+
+// redisLog takes what the Redis client has to say of its connections, which it
+// would write to stderr as it likes.
+type redisLog struct{ log *zap.Logger }
+
+// Printf implements the logging of package redis.
+func (l redisLog) Printf(_ context.Context, format string, args ...any) {
+	l.log.Warn(fmt.Sprintf(format, args...))
 }
 
 func levelOf(name string) zapcore.Level {
