@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/usherd/usherd/authz"
 	"github.com/usherd/usherd/directory"
@@ -21,14 +22,29 @@ func (s *Service) keepingAnOwner(ctx context.Context, by directory.Actor, change
 	}
 	s.guard.Lock()
 	defer s.guard.Unlock()
-	lost, err := s.LosesOwner(ctx, changes...)
-	if err != nil {
-		return Outcome{}, err
+	return s.keepOwner(ctx, by, changes...)
+}
+
+// keepOwner is keepingAnOwner with the guard held.
+func (s *Service) keepOwner(ctx context.Context, by directory.Actor, changes ...directory.Change) (out Outcome, err error) {
+	for range turnTries {
+		turn, err := s.takeTurn(ctx, changes)
+		if err != nil {
+			return Outcome{}, err
+		}
+		lost, err := s.LosesOwner(ctx, changes...)
+		if err != nil {
+			return Outcome{}, err
+		}
+		if lost {
+			return Outcome{}, errLastOwner()
+		}
+		if out, err = s.apply(ctx, by, append(turn, changes...)...); !errors.Is(err, directory.ErrFenced) {
+			return out, err
+		}
+		s.turn.until = time.Time{} // another replica had its turn meanwhile
 	}
-	if lost {
-		return Outcome{}, errLastOwner()
-	}
-	return s.apply(ctx, by, changes...)
+	return Outcome{}, errNoTurn
 }
 
 func errLastOwner() error {
@@ -38,18 +54,23 @@ func errLastOwner() error {
 // LosesOwner reports whether changes would leave an organization that has an
 // active owner without one.
 func (s *Service) LosesOwner(ctx context.Context, changes ...directory.Change) (bool, error) {
-	snapshot, err := s.present(ctx)
-	if err != nil {
+	if takes, err := s.mayTakeAny(ctx, changes); err != nil || !takes {
 		return false, err
-	}
-	if !slices.ContainsFunc(changes, func(c directory.Change) bool { return mayTake(snapshot, c) }) {
-		return false, nil
 	}
 	f, err := s.foresee(ctx, changes...)
 	if err != nil {
 		return false, err
 	}
 	return s.leavesNoOwner(ctx, f)
+}
+
+// mayTakeAny is mayTake of any of changes.
+func (s *Service) mayTakeAny(ctx context.Context, changes []directory.Change) (bool, error) {
+	snapshot, err := s.present(ctx)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(changes, func(c directory.Change) bool { return mayTake(snapshot, c) }), nil
 }
 
 // leavesNoOwner reports whether there is an active owner now and none then.

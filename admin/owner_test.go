@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/usherd/usherd/admin"
@@ -137,6 +138,49 @@ func TestAdminGroups(t *testing.T) {
 	for id, want := range map[directory.GroupID]bool{plain: false, above: true, inProject: true, nested: true} {
 		if got[id] != want {
 			t.Errorf("AdminGroups has %s = %t, want %t", id, got[id], want)
+		}
+	}
+}
+
+// TestReplicasLeaveAnOwner: of two owners two replicas each take another one
+// away at the same moment. One of them is refused.
+func TestReplicasLeaveAnOwner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.policy(owners)
+	other, err := admin.New(w.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := admin.GrantSpec{Roles: []directory.RoleName{directory.RoleOwner}}
+	people := map[string]*admin.Service{"ann": w.Service, "ben": other}
+	for name := range people {
+		w.user(name)
+	}
+	for round := range 4 {
+		for name := range people {
+			if _, err := w.GrantToUser(t.Context(), by, name, owner); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start, answers := make(chan struct{}), make(chan error)
+		for name, s := range people {
+			go func() {
+				<-start
+				_, err := s.RevokeFromUser(t.Context(), by, name, owner)
+				answers <- err
+			}()
+		}
+		close(start)
+		one, two := <-answers, <-answers
+		if one != nil {
+			one, two = two, one
+		}
+		if one != nil || !errors.Is(two, admin.ErrLastOwner) {
+			t.Fatalf("round %d: %v and %v; want one to be done and one to be refused", round, one, two)
+		}
+		if owned, err := w.Owned(t.Context()); err != nil || !owned {
+			t.Fatalf("round %d: owned = %v, %v", round, owned, err)
 		}
 	}
 }

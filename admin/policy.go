@@ -178,17 +178,12 @@ func (s *Service) ApplyPolicy(ctx context.Context, by directory.Actor, p PolicyF
 			return AppliedPolicy{}, err
 		}
 	}
-	change := directory.SetPolicy{Policy: d.file.Policy, Sections: d.file.Sections}
-	if lost, err := s.LosesOwner(ctx, change); err != nil {
-		return AppliedPolicy{}, err
-	} else if lost {
-		return AppliedPolicy{}, errLastOwner()
-	}
 	changes := []directory.Change{directory.RequirePolicy{Revision: d.facts.Policy.Revision}}
 	for _, c := range p.Sources {
 		changes = append(changes, c)
 	}
-	done, err := s.apply(ctx, by, append(changes, change)...)
+	changes = append(changes, directory.SetPolicy{Policy: d.file.Policy, Sections: d.file.Sections})
+	done, err := s.keepOwner(ctx, by, changes...)
 	if errors.Is(err, directory.ErrVersion) {
 		err = fmt.Errorf("%w: the policy was changed at the same time; try again", ErrStale)
 	}

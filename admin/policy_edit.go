@@ -63,12 +63,7 @@ func (s *Service) editPolicy(ctx context.Context, by directory.Actor, e policyEd
 
 // putPolicy applies a change of the policy of a revision. The guard is held.
 func (s *Service) putPolicy(ctx context.Context, by directory.Actor, at directory.Revision, change directory.SetPolicy) (Outcome, error) {
-	if lost, err := s.LosesOwner(ctx, change); err != nil {
-		return Outcome{}, err
-	} else if lost {
-		return Outcome{}, errLastOwner()
-	}
-	out, err := s.apply(ctx, by, directory.RequirePolicy{Revision: at}, change)
+	out, err := s.keepOwner(ctx, by, directory.RequirePolicy{Revision: at}, change)
 	if errors.Is(err, directory.ErrVersion) {
 		err = fmt.Errorf("%w: the policy was changed at the same time; try again", directory.ErrVersion)
 	}

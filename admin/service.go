@@ -68,6 +68,7 @@ type Service struct {
 	// guard serialises the actions that look at the whole before they change a
 	// part of it: the last owner, the number of tokens of a source.
 	guard sync.Mutex
+	turn  turn // among replicas; guarded by guard
 
 	compiled atomic.Pointer[authz.Snapshot] // see present; without a PDP
 	roster   rosterKeeper
@@ -93,7 +94,7 @@ func New(c Config) (*Service, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{Config: c}, nil
+	return &Service{Config: c, turn: turn{holder: directory.NewID()}}, nil
 }
 
 // An Outcome says what an action led to. If nothing was altered, Changed is
