@@ -322,7 +322,9 @@ func (b *browser) fill(sel, text string) {
 	b.t.Helper()
 	b.do(chromedp.WaitVisible(chromedp.CSS(sel)))
 	eval[bool](b, fmt.Sprintf(`(document.querySelector(%q).value = "", true)`, sel)) // also what was typed before
-	b.do(chromedp.SendKeys(chromedp.CSS(sel), text))
+	// Not SendKeys: it reads the node's attributes while the browser's events
+	// change them.
+	b.do(chromedp.Focus(chromedp.CSS(sel)), chromedp.KeyEvent(text))
 }
 
 // keys types keys to whatever has the focus.

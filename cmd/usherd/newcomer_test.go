@@ -394,7 +394,9 @@ func (n *newcomer) fill(sel, text string) {
 	n.t.Helper()
 	n.do(chromedp.WaitVisible(chromedp.CSS(sel)))
 	n.evaluate(fmt.Sprintf(`(document.querySelector(%q).value = "", true)`, sel))
-	n.do(chromedp.SendKeys(chromedp.CSS(sel), text))
+	// Not SendKeys: it reads the node's attributes while the browser's events
+	// change them.
+	n.do(chromedp.Focus(chromedp.CSS(sel)), chromedp.KeyEvent(text))
 }
 
 // choose picks an option of a select by its words.
