@@ -33,7 +33,7 @@ type PersonIdentity struct {
 	Version     int64      `json:"version"`
 }
 
-// A Lister reads many users at once, for lists.
+// A Lister reads many users or groups at once, for lists.
 type Lister interface {
 	// PersonRows returns users, living or deleted within [RestoreFor], ascending
 	// by id: those that one of the ids names, the user's or an identity's; with
@@ -43,4 +43,11 @@ type Lister interface {
 	// LastLogins returns when those living users were last known to sign in of
 	// whom that is known: what no revision tells.
 	LastLogins(ctx context.Context) (map[UserID]time.Time, error)
+
+	// GroupVersions returns the versions of all living groups: who keeps groups
+	// reads again those whose version is another.
+	GroupVersions(ctx context.Context) (map[GroupID]int64, error)
+
+	// GroupRows returns those of some groups that live, in no order.
+	GroupRows(ctx context.Context, ids ...GroupID) ([]Group, error)
 }

@@ -233,6 +233,7 @@ type reading struct {
 	subjects map[directory.SubjectKey]directory.Subject
 	groups   map[directory.GroupNum]directory.GroupFacts
 	policy   directory.PolicyFacts
+	rows     map[directory.GroupID]directory.Group
 }
 
 func (h *history) keys() []directory.SubjectKey {
@@ -258,9 +259,21 @@ func (h *history) read() reading {
 	if err != nil {
 		h.fail("Facts = %v", err)
 	}
-	r := reading{facts.At, map[directory.SubjectKey]directory.Subject{}, map[directory.GroupNum]directory.GroupFacts{}, facts.Policy}
+	r := reading{
+		facts.At, map[directory.SubjectKey]directory.Subject{}, map[directory.GroupNum]directory.GroupFacts{}, facts.Policy,
+		map[directory.GroupID]directory.Group{},
+	}
+	var ids []directory.GroupID
 	for _, g := range facts.Groups {
 		r.groups[g.Num] = g
+		ids = append(ids, g.ID)
+	}
+	rows, err := h.s.GroupRows(h.Context(), ids...)
+	if err != nil {
+		h.fail("GroupRows = %v", err)
+	}
+	for _, g := range rows {
+		r.rows[g.ID] = g
 	}
 	for _, k := range h.keys() {
 		sub, err := h.s.Subject(h.Context(), k, facts.At)
@@ -281,6 +294,7 @@ func (h *history) check(before, after reading, a directory.Applied, changes []di
 		}
 	} else {
 		h.checkFeed(before, after)
+		h.checkVersions(before, after)
 	}
 	h.checkRows()
 	if len(changes) == 1 {
@@ -370,6 +384,24 @@ var neverRows = map[string]string{
 		AND f.external_id = g.external_id AND f.dn = g.dn AND f.project = g.project AND f.status = g.status AND f.until = $1)`,
 	"a source without its fact": `SELECT s.name FROM source s WHERE s.state <> 'removed' AND NOT EXISTS
 		(SELECT 1 FROM source_fact f WHERE f.name = s.name AND f.state = s.state AND f.rank = s.rank AND f.until = $1)`,
+}
+
+// checkVersions checks that a group whose version stays is the same, and that
+// GroupVersions has the versions of all.
+func (h *history) checkVersions(before, after reading) {
+	h.Helper()
+	versions, err := h.s.GroupVersions(h.Context())
+	if err != nil || len(versions) != len(after.rows) {
+		h.fail("GroupVersions = %v, %v; want those of %d groups", versions, err, len(after.rows))
+	}
+	for id, now := range after.rows {
+		if versions[id] != now.Version {
+			h.fail("GroupVersions has %d of group %s, which is %+v", versions[id], id, now)
+		}
+		if was, ok := before.rows[id]; ok && was.Version == now.Version && !cmp.Equal(was, now) {
+			h.fail("a group changed and kept its version (-before +after):\n%s", cmp.Diff(was, now))
+		}
+	}
 }
 
 func (h *history) checkRows() {

@@ -9,6 +9,7 @@ import (
 
 var listingCases = []testCase{
 	{"lists show every user once, with what is shown of each identity", testPersonRows},
+	{"whoever keeps groups learns from their versions which to read again", testGroupVersions},
 	{"what becomes of newcomers is known beforehand", testClaims},
 }
 
@@ -42,5 +43,28 @@ func testPersonRows(t *testing.T, s directory.Store) {
 	some, err := s.PersonRows(t.Context(), cleo, ann, cleo, "nobody", "\xff")
 	if d := diff([]directory.PersonRow{all[0], all[3]}, some); err != nil || d != "" {
 		t.Errorf("PersonRows(cleo, ann): %v (-want +got):\n%s", err, d)
+	}
+}
+
+func testGroupVersions(t *testing.T, s directory.Store) {
+	f := fill(t, s)
+	ann, gone := f.user(okta, "ann"), f.group(okta, "gone")
+	same, other := f.group(corp, "same"), f.group(okta, "other")
+	before, err := s.GroupVersions(t.Context())
+	if err != nil || len(before) != 3 {
+		t.Fatalf("GroupVersions() = %v, %v; want three", before, err)
+	}
+	f.apply(directory.AddMembers{Group: other, Source: okta, Values: []string{string(ann), "nobody yet"}}, directory.DeleteGroup{ID: gone, Source: okta})
+	after, err := s.GroupVersions(t.Context())
+	if err != nil || len(after) != 2 || after[same] != before[same] || after[other] == before[other] {
+		t.Errorf("GroupVersions() = %v and then %v, %v; want another for %s only, and none for %s", before, after, err, other, gone)
+	}
+	rows, err := s.GroupRows(t.Context(), other, gone, "", "\xff", other)
+	if err != nil || len(rows) != 1 || rows[0].Members != 1 || rows[0].Pending != 1 || rows[0].Version != after[other] {
+		t.Errorf("GroupRows(other, gone) = %+v, %v; want the other with a member and a pending one", rows, err)
+	}
+	want, err := s.Group(t.Context(), okta, other)
+	if d := diff(want, rows[0]); err != nil || d != "" {
+		t.Errorf("GroupRows and Group, %v, differ:\n%s", err, d)
 	}
 }
