@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -13,8 +14,8 @@ import (
 
 // A groupList is all living groups of one revision.
 type groupList struct {
-	at   directory.Stamp
-	list []listable
+	at directory.Stamp
+	by map[directory.GroupID]*listable
 
 	mu     sync.Mutex
 	orders map[string][]keyed // those that were asked for
@@ -56,55 +57,112 @@ func (l *groupList) in(order string) []keyed {
 	if have, ok := l.orders[order]; ok {
 		return have
 	}
-	key, all := groupOrders[order], make([]keyed, len(l.list))
-	for i := range l.list {
-		all[i] = keyed{key(&l.list[i]), &l.list[i]}
-	}
-	slices.SortFunc(all, compareKeyed)
+	all := inOrder(order, slices.Collect(maps.Values(l.by)))
 	l.orders[order] = all
 	return all
 }
 
-// allGroups reads all living groups, once for each revision. What was folded
-// for the revision before counts for those that are the same.
+func inOrder(order string, groups []*listable) []keyed {
+	key, all := groupOrders[order], make([]keyed, len(groups))
+	for i, g := range groups {
+		all[i] = keyed{key(g), g}
+	}
+	slices.SortFunc(all, compareKeyed)
+	return all
+}
+
+// allGroups returns all living groups. For each revision those are read again
+// whose version is not what it was.
 func (s *Service) allGroups(ctx context.Context) (*groupList, error) {
-	head, err := s.Store.Head(ctx, directory.Stamp{})
+	before := s.groups.Load()
+	if before == nil {
+		before = &groupList{}
+	}
+	head, err := s.Store.Head(ctx, before.at)
 	if err != nil {
 		return nil, fmt.Errorf("reading the revision: %w", err)
 	}
-	before := s.groups.Load()
-	if before != nil && before.at == head.Stamp {
+	if before.by != nil && before.at == head.Stamp {
 		return before, nil
 	}
-	all := &groupList{at: head.Stamp, orders: map[string][]keyed{}}
+	if !head.Known {
+		before = &groupList{} // of another history, whose versions mean something else
+	}
+	versions, err := s.Store.GroupVersions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	changed := slices.DeleteFunc(slices.Collect(maps.Keys(versions)), func(id directory.GroupID) bool {
+		was := before.by[id]
+		return was != nil && was.Version == versions[id]
+	})
+	now, err := s.readGroups(ctx, changed, len(versions))
+	if err != nil {
+		return nil, err
+	}
+	gone := slices.DeleteFunc(slices.Collect(maps.Keys(before.by)), func(id directory.GroupID) bool { return versions[id] > 0 })
+	all := before.with(append(gone, changed...), now)
+	all.at = head.Stamp
+	s.groups.Store(all)
+	return all, nil
+}
+
+// readGroups reads some groups, or rather all of them if they are many.
+func (s *Service) readGroups(ctx context.Context, ids []directory.GroupID, all int) ([]*listable, error) {
+	var out []*listable
+	if len(ids) <= all/2 {
+		rows, err := s.Store.GroupRows(ctx, ids...)
+		for _, g := range rows {
+			out = append(out, newListable(g))
+		}
+		return out, err
+	}
 	for q := (directory.Query{Limit: maxPage}); ; {
 		page, err := s.Store.Groups(ctx, q)
 		if err != nil {
 			return nil, fmt.Errorf("listing groups: %w", err)
 		}
 		for _, g := range page.Items {
-			all.list = append(all.list, before.listable(g, len(all.list)))
+			out = append(out, newListable(g))
 		}
 		if len(page.Items) < maxPage {
-			break
+			return out, nil
 		}
 		last := page.Items[len(page.Items)-1]
 		q.After = &directory.Place{Created: last.Created, ID: string(last.ID)}
 	}
-	s.groups.Store(all)
-	return all, nil
 }
 
-// listable prepares a group for lists; at the same place of the list before, it
-// mostly is there already.
-func (l *groupList) listable(g directory.Group, at int) listable {
-	if l != nil && at < len(l.list) {
-		old := &l.list[at]
-		if old.ID == g.ID && old.Name == g.Name && old.Description == g.Description && old.ExternalID == g.ExternalID && old.DN == g.DN {
-			return listable{g, old.folded, old.search}
+// with is the list without some groups and with others, in the same orders.
+func (l *groupList) with(out []directory.GroupID, in []*listable) *groupList {
+	next := &groupList{by: maps.Clone(l.by), orders: map[string][]keyed{}}
+	if next.by == nil {
+		next.by = make(map[directory.GroupID]*listable, len(in))
+	}
+	for _, g := range in {
+		out = append(out, g.ID)
+	}
+	var old []*listable
+	for _, id := range out {
+		if was := next.by[id]; was != nil {
+			old = append(old, was)
+			delete(next.by, id)
 		}
 	}
+	for _, g := range in {
+		next.by[g.ID] = g
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for order, all := range l.orders {
+		next.orders[order] = rearranged(all, inOrder(order, old), inOrder(order, in), compareKeyed)
+	}
+	return next
+}
+
+// newListable prepares a group for lists.
+func newListable(g directory.Group) *listable {
 	name := folded(g.Name)
 	search := name + "\n" + folded(g.Description) + "\n" + string(g.ID) + "\n" + strings.ToLower(g.ExternalID+"\n"+g.DN)
-	return listable{g, name, search}
+	return &listable{g, name, search}
 }

@@ -50,7 +50,7 @@ func (r *roster) replace(ids []directory.UserID, now []*person) {
 		r.by[p.row.ID] = p
 	}
 	for order, all := range r.orders {
-		r.orders[order] = rearranged(all, placed(old, order), placed(now, order))
+		r.orders[order] = rearranged(all, placed(old, order), placed(now, order), compareOrdered)
 	}
 	r.replaceFirst(placed(old, "name"), placed(now, "name"))
 }
@@ -66,15 +66,15 @@ func placed(some []*person, order string) []ordered {
 }
 
 // rearranged is an order without some and with others; all three are in that order.
-func rearranged(all, out, in []ordered) []ordered {
-	next := make([]ordered, 0, len(all)-len(out)+len(in))
+func rearranged[T any](all, out, in []T, compare func(a, b T) int) []T {
+	next := make([]T, 0, max(0, len(all)-len(out)+len(in)))
 	for len(out)+len(in) > 0 {
-		leave := len(in) == 0 || len(out) > 0 && compareOrdered(out[0], in[0]) <= 0
+		leave := len(in) == 0 || len(out) > 0 && compare(out[0], in[0]) <= 0
 		at := in
 		if leave {
 			at = out
 		}
-		i, found := slices.BinarySearchFunc(all, at[0], compareOrdered)
+		i, found := slices.BinarySearchFunc(all, at[0], compare)
 		next, all = append(next, all[:i]...), all[i:]
 		if !leave {
 			next, in = append(next, in[0]), in[1:]
