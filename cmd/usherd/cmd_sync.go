@@ -18,8 +18,8 @@ func (a *app) syncCommand() *cobra.Command {
 	return parent("sync", "Read LDAP sources", a.syncRun(), a.syncPlan(), a.syncStatus())
 }
 
-// runAnswer prints a run. A run that failed is a failure of the command; one
-// that is held or incomplete changed nothing it should not have, and says so.
+// runAnswer prints a run. Whatever did not bring us in step with the directory
+// has an exit code of its own, so that a script need not read what is printed.
 func (a *app) runAnswer(cmd *cobra.Command, source string, q question) (run directory.Run, err error) {
 	text, err := a.watched(cmd.Context(), source, q)
 	if err != nil {
@@ -31,15 +31,32 @@ func (a *app) runAnswer(cmd *cobra.Command, source string, q question) (run dire
 	if err := json.Unmarshal(text, &run); err != nil {
 		return run, err
 	}
-	if run.Result == directory.RunFailed {
+	switch run.Result {
+	case directory.RunFailed:
 		return run, &exitError{exitFailed, errors.New(run.Message)}
+	case directory.RunHeld:
+		return run, &exitError{exitHeld, fmt.Errorf("held until an administrator decides: usherd hold show %s", source)}
+	case directory.RunIncomplete:
+		return run, &exitError{exitIncomplete, errors.New("incomplete: " + run.Message)}
+	case directory.RunRunning, directory.RunApplied, directory.RunUnchanged:
 	}
 	return run, nil
 }
 
+const runCodes = `The exit code says how it ended:
+  0  applied, or unchanged
+  1  failed: nothing was read, or applying broke off and goes on with the next run
+  6  held: the plan, or a part of it, waits for an administrator (usherd hold)
+  7  incomplete: the read could not be proven complete, so nobody lost anything;
+     the server may be unreachable or busy, and another run may succeed`
+
 func (a *app) syncRun() *cobra.Command {
 	return &cobra.Command{
-		Use: "run SOURCE", Short: "Read a source now and apply what changed", Example: "  usherd sync run corp -o json", Args: cobra.ExactArgs(1),
+		Use: "run SOURCE", Short: "Read a source now and apply what changed", Args: cobra.ExactArgs(1),
+		Long: "Read the whole of a source now and apply what changed.\n\n" + runCodes,
+		Example: `  usherd sync run corp
+  usherd sync run corp -o json | jq -r .result
+  usherd sync run corp || case $? in 6) usherd hold show corp ;; 7) sleep 60; usherd sync run corp ;; esac`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, err := a.runAnswer(cmd, args[0], question{http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/sync", nil, runColumns, false})
 			return err
@@ -149,9 +166,13 @@ func (a *app) holdShow() *cobra.Command {
 }
 
 func (a *app) holdSettle(verb, short string) *cobra.Command {
+	long := short + ".\n\nWith HASH, only if the plan that waits is the one that you looked at."
+	if verb == "approve" {
+		long += "\n\nThe directory is read again. " + runCodes
+	}
 	return &cobra.Command{
 		Use: verb + " SOURCE [HASH]", Short: short, Args: cobra.RangeArgs(1, 2),
-		Long:    short + ".\n\nWith HASH, only if the plan that waits is the one that you looked at.",
+		Long:    long,
 		Example: "  usherd hold " + verb + " corp 3f2a9c1e",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body := map[string]any{}
@@ -175,13 +196,12 @@ func (a *app) holdSettle(verb, short string) *cobra.Command {
 // was approved, the command fails.
 func (a *app) approved(cmd *cobra.Command, source string, q question) error {
 	run, err := a.runAnswer(cmd, source, q)
-	switch {
-	case err != nil:
-		return err
-	case run.Result == directory.RunHeld:
-		return &exitError{exitFailed, fmt.Errorf("not applied: the directory asks for something else by now; look at it again (usherd hold show %s)", source)}
-	case run.Result == directory.RunIncomplete:
-		return &exitError{exitFailed, errors.New("not applied yet: the approval stands for a day, and the next complete read that says the same applies it")}
+	switch run.Result {
+	case directory.RunHeld:
+		return &exitError{exitHeld, fmt.Errorf("not applied: the directory asks for something else by now; look at it again (usherd hold show %s)", source)}
+	case directory.RunIncomplete:
+		return &exitError{exitIncomplete, errors.New("not applied yet: the approval stands for a day, and the next complete read that says the same applies it")}
+	case directory.RunRunning, directory.RunApplied, directory.RunUnchanged, directory.RunFailed:
 	}
-	return nil
+	return err
 }

@@ -18,6 +18,8 @@ const (
 	exitInvalid     = 3 // configuration or policy
 	exitUnreachable = 4
 	exitDenied      = 5
+	exitHeld        = 6 // a plan waits for an administrator
+	exitIncomplete  = 7 // the read of a directory was not complete; trying again may help
 )
 
 // An exitError is an error with the exit code it leads to. A nil err says that

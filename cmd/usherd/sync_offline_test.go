@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -30,8 +32,9 @@ func TestARunWithoutADaemonTellsHowFarItIs(t *testing.T) {
 	var out, log bytes.Buffer
 	cmd := r.command(t.Context(), "sync", "run", "corp", "-o", "json")
 	cmd.Stdout, cmd.Stderr = &out, &log
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("%v: %s", err, &log)
+	exit, _ := errors.AsType[*exec.ExitError](cmd.Run())
+	if exit == nil || exit.ExitCode() != exitIncomplete {
+		t.Fatalf("%v: %s; want exit code %d", exit, &log, exitIncomplete)
 	}
 	if !strings.Contains(out.String(), `"result":"incomplete"`) || !strings.Contains(log.String(), " people and ") {
 		t.Errorf("it says %s and tells %q; want an incomplete run, and how far it came", &out, &log)
