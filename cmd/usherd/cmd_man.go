@@ -57,7 +57,7 @@ func manPage(cmd *cobra.Command) string {
 	if cmd.Example != "" {
 		fmt.Fprintf(&b, ".SH EXAMPLES\n.nf\n%s\n.fi\n", roff(cmd.Example))
 	}
-	b.WriteString(".SH EXIT STATUS\n0 done, 1 failed, 2 wrong usage, 3 configuration or policy not valid, 4 nobody to talk to, 5 denied (check \\-\\-exit\\-code), "+
+	b.WriteString(".SH EXIT STATUS\n0 done, 1 failed, 2 wrong usage, 3 configuration or policy not valid, 4 nobody to talk to, 5 denied (check \\-\\-exit\\-code), " +
 		"6 held until an administrator decides, 7 an incomplete read of a directory.\n")
 	var also []string
 	if cmd.HasParent() {
