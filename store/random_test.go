@@ -260,7 +260,10 @@ func (h *history) read() reading {
 		h.fail("Facts = %v", err)
 	}
 	r := reading{
-		facts.At, map[directory.SubjectKey]directory.Subject{}, map[directory.GroupNum]directory.GroupFacts{}, facts.Policy,
+		facts.At,
+		map[directory.SubjectKey]directory.Subject{},
+		map[directory.GroupNum]directory.GroupFacts{},
+		facts.Policy,
 		map[directory.GroupID]directory.Group{},
 	}
 	var ids []directory.GroupID
