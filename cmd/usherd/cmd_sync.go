@@ -18,8 +18,8 @@ func (a *app) syncCommand() *cobra.Command {
 	return parent("sync", "Read LDAP sources", a.syncRun(), a.syncPlan(), a.syncStatus())
 }
 
-// runAnswer prints a run. Whatever did not bring us in step with the directory
-// has an exit code of its own, so that a script need not read what is printed.
+// runAnswer prints a run. What did not bring us in step with the directory is
+// an error with an exit code of its own.
 func (a *app) runAnswer(cmd *cobra.Command, source string, q question) (run directory.Run, err error) {
 	text, err := a.watched(cmd.Context(), source, q)
 	if err != nil {
@@ -43,7 +43,7 @@ func (a *app) runAnswer(cmd *cobra.Command, source string, q question) (run dire
 	return run, nil
 }
 
-const runCodes = `The exit code says how it ended:
+const runCodes = `Exit codes:
   0  applied, or unchanged
   1  failed: nothing was read, or applying broke off and goes on with the next run
   6  held: the plan, or a part of it, waits for an administrator (usherd hold)
@@ -51,17 +51,28 @@ const runCodes = `The exit code says how it ended:
      the server may be unreachable or busy, and another run may succeed`
 
 func (a *app) syncRun() *cobra.Command {
-	return &cobra.Command{
+	var exitCode bool
+	cmd := &cobra.Command{
 		Use: "run SOURCE", Short: "Read a source now and apply what changed", Args: cobra.ExactArgs(1),
-		Long: "Read the whole of a source now and apply what changed.\n\n" + runCodes,
+		Long: `Read the whole of a source now and apply what changed. The result is applied,
+unchanged, held, incomplete or failed. A run that is held or incomplete did all
+that it may, so the exit code is 0 unless --exit-code is given.
+
+` + runCodes,
 		Example: `  usherd sync run corp
   usherd sync run corp -o json | jq -r .result
-  usherd sync run corp || case $? in 6) usherd hold show corp ;; 7) sleep 60; usherd sync run corp ;; esac`,
+  usherd sync run corp --exit-code || case $? in 6) usherd hold show corp ;; 7) sleep 60; usherd sync run corp ;; esac`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, err := a.runAnswer(cmd, args[0], question{http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/sync", nil, runColumns, false})
+			run, err := a.runAnswer(cmd, args[0], question{http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/sync", nil, runColumns, false})
+			if !exitCode && (run.Result == directory.RunHeld || run.Result == directory.RunIncomplete) {
+				fmt.Fprintln(a.stderr, err)
+				return nil
+			}
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 6 if something is held, with 7 if the read was incomplete")
+	return cmd
 }
 
 func (a *app) syncPlan() *cobra.Command {

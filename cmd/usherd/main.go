@@ -7,8 +7,8 @@
 // it has to say to a person goes to stderr.
 //
 // The exit codes are 0 done, 1 failed, 2 wrong usage, 3 configuration or policy
-// not valid, 4 nobody to talk to, 5 denied (check --exit-code), 6 held until an
-// administrator decides, and 7 an incomplete read of a directory.
+// not valid, 4 nobody to talk to and, where --exit-code asks for it, 5 denied, 6
+// held until an administrator decides, and 7 an incomplete read of a directory.
 //
 // The parts of the daemon meet in daemon.go only.
 package main

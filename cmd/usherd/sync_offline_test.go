@@ -30,7 +30,7 @@ func TestARunWithoutADaemonTellsHowFarItIs(t *testing.T) {
 	r.usherd("source", "set", "corp", "requestTimeout=4s", "schedule=@every 15m")
 	p.proxy.CutAfter(5_000, ldaptest.Stall)
 	var out, log bytes.Buffer
-	cmd := r.command(t.Context(), "sync", "run", "corp", "-o", "json")
+	cmd := r.command(t.Context(), "sync", "run", "corp", "--exit-code", "-o", "json")
 	cmd.Stdout, cmd.Stderr = &out, &log
 	exit, _ := errors.AsType[*exec.ExitError](cmd.Run())
 	if exit == nil || exit.ExitCode() != exitIncomplete {
