@@ -233,14 +233,14 @@ func (a *applier) last(ctx context.Context, s step) error {
 	}
 	if taken, ok := errors.AsType[*directory.TakenError](err); ok && taken.Attribute == "userName" && s.item.Op != OpCreate {
 		if again := a.underOldName(ctx, s); again == nil || !refused(again) {
-			a.issues = append(a.issues, Issue{ExternalID: s.item.ExternalID, What: explainRefusal(err)})
+			a.issues = append(a.issues, refusalOf(&s.item, err))
 			return again
 		}
 	}
 	if s.item.Op == OpCreate {
 		a.failed[s.item.ID] = true
 	}
-	a.issues = append(a.issues, Issue{ExternalID: s.item.ExternalID, What: explainRefusal(err)})
+	a.issues = append(a.issues, refusalOf(&s.item, err))
 	return nil
 }
 
@@ -268,12 +268,13 @@ func refused(err error) bool {
 	}, func(e error) bool { return errors.Is(err, e) })
 }
 
-func explainRefusal(err error) string {
-	var taken *directory.TakenError
-	if errors.As(err, &taken) {
-		return takenElsewhere(taken.Attribute, directory.UserID(taken.Holder), taken.Source)
+// refusalOf tells why the store would not have an item.
+func refusalOf(i *Item, err error) Issue {
+	issue := Issue{ExternalID: i.ExternalID, Kind: i.Kind, Name: i.Name, What: err.Error()}
+	if taken, ok := errors.AsType[*directory.TakenError](err); ok {
+		issue.Attribute, issue.What = taken.Attribute, takenElsewhere(taken.Attribute, directory.UserID(taken.Holder), taken.Source)
 	}
-	return err.Error()
+	return issue
 }
 
 // do performs steps in one Apply. If they take something away, what this run

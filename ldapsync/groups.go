@@ -1,6 +1,7 @@
 package ldapsync
 
 import (
+	"cmp"
 	"slices"
 )
 
@@ -40,7 +41,7 @@ func (d *differ) group(i int) bool {
 	g := &d.want.Groups[i]
 	item := groupItem{Item: Item{Kind: KindGroup, ExternalID: g.ID, Name: g.Name, DN: g.DN}, known: d.knownAs(g.ID)}
 	if g.Rejected != "" {
-		d.issue(g.ID, g.Rejected)
+		d.issue(Issue{ExternalID: g.ID, Kind: KindGroup, Name: cmp.Or(g.Name, g.DN), Attribute: "displayName", What: g.Rejected})
 		if item.known == nowhere {
 			return false
 		}
@@ -91,7 +92,7 @@ func (d *differ) members(i int) {
 	g := &d.want.Groups[i]
 	d.count("members.unresolved", d.edges.unresolved[i])
 	if g.unknown != "" {
-		d.issue(g.ID, "its members stay as they are: "+g.unknown)
+		d.issue(Issue{ExternalID: g.ID, Kind: KindGroup, Name: cmp.Or(g.Name, g.DN), Attribute: "members", What: "its members stay as they are: " + g.unknown})
 		return
 	}
 	wanted, unresolved := d.wantedMembers(i)

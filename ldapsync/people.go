@@ -60,7 +60,7 @@ func (d *differ) person(i int32, names nameOwners) error {
 func (d *differ) refuse(i int32) error {
 	p, err := d.want.person(i)
 	why := cmp.Or(p.Rejected, d.claims[i].why, "its userName is also that of another entry")
-	d.issue(p.Profile.ExternalID, why)
+	d.issue(Issue{ExternalID: p.Profile.ExternalID, Kind: KindUser, Name: cmp.Or(p.Profile.UserName, p.Profile.DN), Attribute: "userName", What: why})
 	return err
 }
 

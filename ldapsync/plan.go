@@ -63,6 +63,9 @@ type Ref struct {
 // removed because of one.
 type Issue struct {
 	ExternalID string `json:"externalId"`
+	Kind       string `json:"kind,omitempty"`      // KindUser or KindGroup
+	Name       string `json:"name,omitempty"`      // userName, or the group's name; the DN of an entry that has none
+	Attribute  string `json:"attribute,omitempty"` // that stands in the way, as usherd calls it
 	What       string `json:"what"`
 }
 
@@ -347,10 +350,10 @@ func (d *differ) count(name string, n int) {
 	}
 }
 
-func (d *differ) issue(id, what string) {
+func (d *differ) issue(i Issue) {
 	d.count("issues", 1)
 	if len(d.plan.Issues) < maxIssues {
-		d.plan.Issues = append(d.plan.Issues, Issue{ExternalID: id, What: what})
+		d.plan.Issues = append(d.plan.Issues, i)
 	}
 }
 

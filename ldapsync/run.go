@@ -65,6 +65,10 @@ type Config struct {
 	// Preview tells what changes would mean. Without it plans do not say.
 	Preview func(ctx context.Context, changes []directory.Change) (Effects, error)
 
+	// Issues is told after each planned read what of it could not be taken over as
+	// it is, at most 100. If complete, that is so of nothing else any more.
+	Issues func(ctx context.Context, source directory.SourceName, issues []Issue, complete bool) error
+
 	TempDir     string           // for the spool file of a run; default the system's
 	LeaseTTL    time.Duration    // how long a replica that fell silent keeps others out; default Settings.Lease
 	ApprovalFor time.Duration    // how long an approval of a held plan is good; default 24h
@@ -222,6 +226,7 @@ func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Ch
 	}
 	if report.Verdict.Whole && !hold.approved {
 		r.Result, r.Plan, r.Message = directory.RunHeld, report.Verdict.Hash, hold.message
+		p.tellIssues(ctx, report.Plan, false) // a read that is not to be believed ends nothing
 		return
 	}
 	items := report.Verdict.pass()
@@ -236,6 +241,7 @@ func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Ch
 	err = a.apply(ctx, items)
 	r.Revision = a.revision
 	report.Plan.refused(a.issues)
+	p.tellIssues(ctx, report.Plan, err == nil)
 	r.Message = join(report.passed(), report.Plan.message())
 	switch {
 	case errors.Is(err, directory.ErrPaused):
@@ -261,6 +267,17 @@ func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Ch
 		if err := p.cfg.Store.EndHold(ctx, p.cfg.Source, report.Verdict.Hash); err != nil {
 			r.Message = join(r.Message, "the hold that was applied could not be ended: "+err.Error())
 		}
+	}
+}
+
+// tellIssues hands on what could not be taken over. ended says that the plan was
+// performed as far as it may be.
+func (p *Poller) tellIssues(ctx context.Context, plan *Plan, ended bool) {
+	if p.cfg.Issues == nil {
+		return
+	}
+	if err := p.cfg.Issues(ctx, p.cfg.Source, plan.Issues, ended && !plan.want.partial); err != nil {
+		p.cfg.Log.Warn("what could not be taken over is not kept", zap.Error(err)) // the run tells of it
 	}
 }
 
