@@ -23,6 +23,7 @@ var routeNeeds = map[string]Action{
 	"POST /api/v1/users/{user}/erase":               WriteUsers,
 	"GET /api/v1/sources/{source}":                  ReadSources,
 	"PATCH /api/v1/sources/{source}":                WriteSources,
+	"GET /api/v1/sources/{source}/errors":           ReadSources,
 	"GET /api/v1/sources/{source}/log/{id}":         ReadSources,
 	"POST /api/v1/sources/{source}/log/{id}/replay": WriteSources,
 	"POST /api/v1/tokens/{id}/rotate":               WriteTokens,

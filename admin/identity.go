@@ -145,6 +145,9 @@ func (s *Service) EraseUser(ctx context.Context, by directory.Actor, id string) 
 		if out.Requests, err = s.Store.EraseRequests(ctx, ids, slices.Compact(texts)); err != nil {
 			return out, fmt.Errorf("erasing log entries: %w", err)
 		}
+		if err = s.eraseErrors(ctx, u.Identities); err != nil {
+			return out, fmt.Errorf("erasing errors of sources: %w", err)
+		}
 	}
 	out.Outcome, err = s.keepingAnOwner(ctx, by, append(changes, directory.EraseUser{User: u.ID})...)
 	return out, err

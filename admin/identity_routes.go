@@ -18,6 +18,7 @@ func (a *API) lifecycleRoutes() map[string]handler {
 		"POST /api/v1/users/{user}/erase":               a.eraseUser,
 		"GET /api/v1/sources/{source}":                  a.showSource,
 		"PATCH /api/v1/sources/{source}":                a.setSource,
+		"GET /api/v1/sources/{source}/errors":           a.sourceErrors,
 		"GET /api/v1/sources/{source}/log/{id}":         a.showRequest,
 		"POST /api/v1/sources/{source}/log/{id}/replay": a.replayRequest,
 		"POST /api/v1/tokens/{id}/rotate":               a.rotateToken,
@@ -50,6 +51,10 @@ func (a *API) eraseUser(c call) (answer, error) {
 
 func (a *API) showSource(c call) (answer, error) {
 	return outcome(a.Service.Source(c.Context(), c.source()))
+}
+
+func (a *API) sourceErrors(c call) (answer, error) {
+	return listOf(a.Service.SourceErrors(c.Context(), c.source()))
 }
 
 func (a *API) setSource(c call) (answer, error) {

@@ -283,6 +283,7 @@ func requests() []request {
 	}
 	add("GET /api/v1/sources/{source}", "okta", "/api/v1/sources/okta", "")
 	add("PATCH /api/v1/sources/{source}", "okta", "/api/v1/sources/okta", `{"settings":{"profile":"okta"}}`)
+	add("GET /api/v1/sources/{source}/errors", "okta", "/api/v1/sources/okta/errors", "")
 	add("GET /api/v1/sources/{source}/log/{id}", "unknown", "/api/v1/sources/okta/log/unknown", "")
 	add("POST /api/v1/sources/{source}/log/{id}/replay", "unknown", "/api/v1/sources/okta/log/unknown/replay", `{"trial":true}`)
 	add("POST /api/v1/tokens/{id}/rotate", "unknown", "/api/v1/tokens/unknown/rotate", "")

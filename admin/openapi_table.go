@@ -60,6 +60,7 @@ var operations = map[string]operation{
 	"GET /api/v1/sources":                           {summary: "List sources", query: listing, answer: list[ListedSource]{}, many: whole},
 	"POST /api/v1/sources":                          {summary: "Add a source", body: NewSource{}, answer: MadeSource{}, status: http.StatusCreated},
 	"GET /api/v1/sources/{source}":                  {summary: "Show a source with its settings and tallies", answer: SourcePage{}},
+	"GET /api/v1/sources/{source}/errors":           {summary: "What of a source could not be taken over", query: listing, answer: list[SourceError]{}, many: whole},
 	"PATCH /api/v1/sources/{source}":                {summary: "Change settings of a source", body: settingsBody{}, answer: Outcome{}},
 	"POST /api/v1/sources/{source}/state":           {summary: "Pause, resume, disable or enable a source", body: sourceStateBody{}, answer: Outcome{}},
 	"DELETE /api/v1/sources/{source}":               {summary: "Remove a disabled source", query: []string{"people"}, answer: Outcome{}},

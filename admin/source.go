@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -237,7 +238,7 @@ func (s *Service) RemoveSource(ctx context.Context, by directory.Actor, name dir
 	if err != nil || dryRun(ctx) {
 		return out, err
 	}
-	return out, s.dropUsage(ctx, name)
+	return out, errors.Join(s.dropUsage(ctx, name), s.dropErrors(ctx, name))
 }
 
 func (s *Service) mayChangeSource(ctx context.Context, name directory.SourceName) error {
