@@ -15,7 +15,7 @@ import (
 
 func (a *app) sourceCommand() *cobra.Command {
 	return parent("source", "Add sources and see to them",
-		a.sourceAdd(), a.sourceList(), a.sourceShow(), a.sourceSet(), a.sourceTest(), a.sourceLog(),
+		a.sourceAdd(), a.sourceList(), a.sourceShow(), a.sourceSet(), a.sourceTest(), a.sourceLog(), a.sourceErrors(),
 		a.sourceState("pause", "active", "paused", "Take nothing from a source for a while; access stays"),
 		a.sourceState("resume", "paused", "active", "Take from a paused source again"),
 		a.sourceState("disable", "", "disabled", "Let a source count for nothing"),

@@ -147,12 +147,21 @@ func (s *syncer) poller(src directory.Source) (*ldapsync.Poller, error) {
 	}
 	c := ldapsync.Config{
 		Source: src.Name, Settings: settings, Store: s.store, Holder: s.holder, Log: s.log,
-		AdminGroups: s.service.AdminGroups, Preview: s.preview, TempDir: tmp,
+		AdminGroups: s.service.AdminGroups, Preview: s.preview, Issues: s.issues, TempDir: tmp,
 	}
 	if len(settings.Link) > 0 {
 		c.Link = s.service.LinkFor
 	}
 	return ldapsync.New(c)
+}
+
+// issues keeps what of a source could not be taken over.
+func (s *syncer) issues(ctx context.Context, source directory.SourceName, issues []ldapsync.Issue, complete bool) error {
+	entries := make([]admin.SourceError, len(issues))
+	for i, issue := range issues {
+		entries[i] = admin.SourceError{ID: issue.ExternalID, Kind: issue.Kind, Object: issue.Name, Attribute: issue.Attribute, Message: issue.What}
+	}
+	return s.service.NoteErrors(ctx, source, entries, complete)
 }
 
 // preview says what a plan would mean for people.
