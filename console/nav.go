@@ -87,6 +87,7 @@ type frameView struct {
 	Revision    directory.Revision
 	HasRevision bool
 	Badges      map[string]int // what waits, by path of the menu
+	Sync        Cell           // how directories are doing that are read; empty: none is
 }
 
 // here reports whether a page of the menu is shown, or one below it.
@@ -101,6 +102,7 @@ func (c *Console) frame(req request, title string, body templ.Component) templ.C
 		Environment: c.Environment,
 	}
 	f.Badges = c.badges(req)
+	f.Sync = c.syncHealth(req, f.Badges["/holds"])
 	if c.Revision != nil {
 		f.Revision, f.HasRevision = c.Revision(), true
 	}

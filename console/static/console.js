@@ -15,10 +15,10 @@
   const themes = ["", "light", "dark"];
   const nameTheme = () => {
     const now = document.documentElement.dataset.theme || "";
-    const button = $("[data-theme-toggle]");
-    if (!button) return;
-    button.textContent = { "": "Theme: auto", light: "Theme: light", dark: "Theme: dark" }[now];
-    button.setAttribute("aria-label", button.textContent + ". Change it");
+    for (const button of $$("[data-theme-toggle]")) {
+      button.textContent = { "": "Theme: auto", light: "Theme: light", dark: "Theme: dark" }[now];
+      button.setAttribute("aria-label", button.textContent + ". Change it");
+    }
   };
   const nextTheme = () => {
     const now = document.documentElement.dataset.theme || "";
@@ -29,15 +29,40 @@
     nameTheme();
   };
 
-  // Times: "3 minutes ago", with the whole in the tooltip.
+  // Times: "3 minutes ago", with the whole in the tooltip and where the focus is;
+  // or the whole itself, as clocks here or in UTC have it.
   const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
   const units = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  const ago = (at) => {
+    const seconds = (at - Date.now()) / 1000;
+    let i = units.findIndex(([, size]) => Math.abs(seconds) >= size);
+    if (i < 0) i = units.length - 1;
+    if (i > 0 && Math.round(Math.abs(seconds) / units[i][1]) * units[i][1] >= units[i - 1][1]) i--;
+    return words.format(Math.round(seconds / units[i][1]), units[i][0]);
+  };
+  const whole = (at, zone) => new Intl.DateTimeFormat("sv-SE", {
+    year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: zone, timeZoneName: "short",
+  }).format(at);
+  const clocks = ["", "local", "utc"];
+  let clock = "";
+  try { clock = localStorage.getItem("usherd-times") || ""; } catch { /* storage may be off */ }
   const tellTimes = () => {
     for (const t of $$("time[datetime]")) {
-      const seconds = (new Date(t.dateTime) - Date.now()) / 1000;
-      const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) || units.at(-1);
-      t.textContent = words.format(Math.round(seconds / size), unit);
+      const at = new Date(t.dateTime);
+      const utc = whole(at, "UTC");
+      t.textContent = { local: whole(at), utc }[clock] || ago(at);
+      t.title = clock === "utc" ? ago(at) : utc;
+      if (!t.closest("a, button, summary, tr")) t.tabIndex = 0;
     }
+    for (const button of $$("[data-clock-toggle]")) {
+      button.textContent = { local: "Times: local", utc: "Times: UTC" }[clock] || "Times: ago";
+      button.setAttribute("aria-label", button.textContent + ". Change it");
+    }
+  };
+  const nextClock = () => {
+    clock = clocks[(clocks.indexOf(clock) + 1) % clocks.length];
+    try { localStorage.setItem("usherd-times", clock); } catch { /* storage may be off */ }
+    tellTimes();
   };
 
   // Ticked rows.
@@ -120,6 +145,7 @@
     const opener = e.target.closest("[data-open]");
     if (opener && opener.tagName === "BUTTON") open(opener.dataset.open);
     if (e.target.closest("[data-theme-toggle]")) nextTheme();
+    if (e.target.closest("[data-clock-toggle]")) nextClock();
     const copier = e.target.closest("[data-copy]");
     if (copier) copy(copier);
     const disabled = e.target.closest("[aria-disabled='true']");
