@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
 )
@@ -51,6 +52,9 @@ func Link(s, href string) Cell { return Cell{Text: s, Href: href} }
 
 // Badge is a cell that stands out; its words say what its colour does.
 func Badge(s string, tone Tone) Cell { return Cell{Text: s, Tone: tone} }
+
+// short reports whether a badge is better kept on one line than broken.
+func (c Cell) short() bool { return utf8.RuneCountInString(c.Text) <= 16 }
 
 // Time is a cell of a moment; the zero time means never.
 func Time(t time.Time) Cell { return Cell{Time: t, kind: moment} }
