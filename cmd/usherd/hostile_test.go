@@ -285,10 +285,20 @@ func (p *process) refuse(a attack, token string, want []int, many int) time.Dura
 	return longest
 }
 
+// confine lets the kernel refuse the process more memory than that. It counts
+// what is reserved for writing, which is more than what is resident.
+func (p *process) confine(limit int) {
+	p.t.Helper()
+	if out, err := exec.CommandContext(p.t.Context(), "prlimit", "--pid", strconv.Itoa(p.pid), fmt.Sprintf("--data=%d", limit)).CombinedOutput(); err != nil {
+		p.t.Fatalf("prlimit (of util-linux): %v: %s", err, out)
+	}
+}
+
 // TestHostileRequests attacks a real daemon that has 256 MiB. It refuses, does
 // not grow beyond that, answers others, and gives the memory back.
 func TestHostileRequests(t *testing.T) {
 	p := startProcess(t, fmt.Sprintf("GOMEMLIMIT=%d", hostileLimit*8/10))
+	p.confine(hostileLimit)
 	p.refuse(attack{claim: "somebody quiet", method: "GET", path: "/Users", want: []int{200}}, p.token, []int{200}, 1)
 	p.beforeBang = p.memory("VmRSS")
 	for _, a := range attacks() {
