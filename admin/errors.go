@@ -13,6 +13,8 @@ var (
 	ErrPolicy = errors.New("policy is invalid")
 	// ErrTests: a test of the policy fails.
 	ErrTests = errors.New("policy tests fail")
+	// ErrAssertions: an assertion of a draft would not hold.
+	ErrAssertions = errors.New("assertions fail")
 	// ErrStale: what was previewed is no longer what would happen.
 	ErrStale = errors.New("plan is stale")
 	// ErrUnavailable: this needs the running daemon.

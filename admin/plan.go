@@ -66,6 +66,11 @@ func (s *Service) PlanPolicy(ctx context.Context, p PolicyFile) (PolicyPlan, err
 	if err != nil {
 		return PolicyPlan{}, err
 	}
+	return s.planReadied(ctx, d, p)
+}
+
+// planReadied previews an apply of what [Service.prepare] made of a file.
+func (s *Service) planReadied(ctx context.Context, d readied, p PolicyFile) (PolicyPlan, error) {
 	f, err := s.foresee(ctx, directory.SetPolicy{Policy: d.file.Policy, Sections: d.file.Sections})
 	if err != nil {
 		return PolicyPlan{}, err

@@ -25,7 +25,7 @@ func planOf(at directory.Stamp, text string) string {
 const saidStale = 50
 
 // asPlanned refuses an apply that is not what its plan showed.
-func (s *Service) asPlanned(ctx context.Context, d draft, p PolicyFile) error {
+func (s *Service) asPlanned(ctx context.Context, d readied, p PolicyFile) error {
 	revision, _, _ := strings.Cut(p.Plan, ".")
 	at, err := directory.ParseStamp(revision)
 	if err != nil {
@@ -66,7 +66,7 @@ func policyMoved(then directory.Policy, now directory.PolicyFacts) error {
 
 // nothingMore refuses if applying now gives anybody something that applying at
 // the time of the plan did not give. Who came since was not shown.
-func (s *Service) nothingMore(ctx context.Context, d draft, then directory.Facts) error {
+func (s *Service) nothingMore(ctx context.Context, d readied, then directory.Facts) error {
 	now := authz.Compare(authz.Compile(d.facts), d.snapshot)
 	planned := authz.Compare(authz.Compile(then), authz.Compile(authz.After(then, d.file.Policy, d.file.Sections)))
 	e := &FaultsError{Kind: ErrStale}

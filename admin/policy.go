@@ -26,6 +26,10 @@ type PolicyFile struct {
 	// Sources are put in the same apply, or nothing is: a configuration may name
 	// a source and a policy that speaks of it.
 	Sources []directory.PutSource `json:"-"`
+
+	// draft is what the file was made of, if it was: its assertions must hold,
+	// and the audit record of the apply names it.
+	draft *keptDraft
 }
 
 // An AppliedPolicy is the outcome of an apply.
@@ -36,8 +40,8 @@ type AppliedPolicy struct {
 	Outcome
 }
 
-// A draft is a policy file that is valid, with what it would lead to.
-type draft struct {
+// A readied policy file is one that is valid, with what it would lead to.
+type readied struct {
 	file     *authz.File
 	facts    directory.Facts // as they are
 	next     directory.Facts // as they would be
@@ -47,10 +51,10 @@ type draft struct {
 }
 
 // prepare reads and validates a policy file and runs its tests.
-func (s *Service) prepare(ctx context.Context, p PolicyFile) (draft, error) {
+func (s *Service) prepare(ctx context.Context, p PolicyFile) (readied, error) {
 	facts, err := s.Store.Facts(ctx, 0)
 	if err != nil {
-		return draft{}, fmt.Errorf("reading facts: %w", err)
+		return readied{}, fmt.Errorf("reading facts: %w", err)
 	}
 	if p.Name == "" {
 		p.Name = "policy"
@@ -61,14 +65,14 @@ func (s *Service) prepare(ctx context.Context, p PolicyFile) (draft, error) {
 		err = verr // those of Parse are among them
 	}
 	if err != nil {
-		return draft{}, faultsOf(ErrPolicy, err)
+		return readied{}, faultsOf(ErrPolicy, err)
 	}
-	d := draft{file: file, facts: facts, next: authz.After(facts, file.Policy, file.Sections)}
+	d := readied{file: file, facts: facts, next: authz.After(facts, file.Policy, file.Sections)}
 	d.snapshot = authz.Compile(d.next)
 	tests := file.Tests
 	if !file.Has(directory.SectionTests) {
 		if tests, err = authz.Tests(d.next.Policy.Policy); err != nil {
-			return draft{}, faultsOf(ErrPolicy, err)
+			return readied{}, faultsOf(ErrPolicy, err)
 		}
 	}
 	d.results = authz.RunTests(tests, d.snapshot, s.lookup(ctx))
@@ -183,6 +187,12 @@ func (s *Service) ApplyPolicy(ctx context.Context, by directory.Actor, p PolicyF
 		changes = append(changes, c)
 	}
 	changes = append(changes, directory.SetPolicy{Policy: d.file.Policy, Sections: d.file.Sections})
+	if p.draft != nil {
+		if err := s.assertionsHold(ctx, d, p.draft.Assertions); err != nil {
+			return AppliedPolicy{}, err
+		}
+		changes = append(changes, directory.Note{Action: draftApplied, Target: p.draft.ID})
+	}
 	done, err := s.keepOwner(ctx, by, changes...)
 	if errors.Is(err, directory.ErrVersion) {
 		err = fmt.Errorf("%w: the policy was changed at the same time; try again", ErrStale)

@@ -93,25 +93,7 @@ func one[T any](list []T, key string, of func(T) string) []T {
 
 // keyList is the order of a section.
 func keyList(p directory.Policy, section directory.Section) string {
-	var keys []string
-	switch section {
-	case directory.SectionProjects:
-		keys = keysOf(p.Projects, projectKey)
-	case directory.SectionFeatures:
-		keys = keysOf(p.Features, featureKey)
-	case directory.SectionOutputs:
-		keys = keysOf(p.Outputs, outputKey)
-	case directory.SectionIntegrations:
-		keys = keysOf(p.Integrations, integrationKey)
-	case directory.SectionResources:
-		keys = keysOf(p.Resources, resourceKey)
-	case directory.SectionRoles:
-		keys = keysOf(p.Roles, roleKey)
-	case directory.SectionMappings:
-		keys = keysOf(p.Mappings, mappingKey)
-	case directory.SectionDefaultRole, directory.SectionTests: // no lists of keys
-	}
-	return string(section) + ": [" + strings.Join(keys, ", ") + "]\n"
+	return string(section) + ": [" + strings.Join(sectionKeys(p, section), ", ") + "]\n"
 }
 
 func (a *API) diffPolicy(c call) (answer, error) {

@@ -48,6 +48,7 @@ var problems = []struct {
 }{
 	{ErrPolicy, http.StatusUnprocessableEntity, "policy-invalid", "The policy is not valid"},
 	{ErrTests, http.StatusUnprocessableEntity, "policy-tests-fail", "Tests of the policy fail"},
+	{ErrAssertions, http.StatusUnprocessableEntity, "assertions-fail", "Assertions of the draft fail"},
 	{ErrStale, http.StatusConflict, "stale", "What was looked at has changed"},
 	{ErrLastOwner, http.StatusConflict, "last-owner", "Nobody would own the organization"},
 	{errIrreversible, http.StatusConflict, "irreversible", "It can't be reverted"},
