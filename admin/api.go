@@ -187,7 +187,7 @@ func (a *API) Register(mux *http.ServeMux) {
 
 // tables are all routes; a route that routeNeeds does not have is nobody's.
 func (a *API) tables() []map[string]handler {
-	return []map[string]handler{a.routes(), a.questions(), a.directoryRoutes(), a.catalogueRoutes(), a.lifecycleRoutes(), a.jobRoutes(), a.webhookRoutes()}
+	return []map[string]handler{a.routes(), a.questions(), a.directoryRoutes(), a.catalogueRoutes(), a.lifecycleRoutes(), a.jobRoutes(), a.webhookRoutes(), a.draftRoutes()}
 }
 
 func (a *API) routes() map[string]handler {

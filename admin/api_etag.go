@@ -20,6 +20,8 @@ func (a *API) tagged(c call, op operation, body any, r rendered) rendered {
 		version = strconv.FormatInt(body.Version, 10)
 	case UserPage:
 		version = body.etag()
+	case Draft:
+		version = strconv.FormatInt(body.Version, 10)
 	default:
 		view, err := a.Service.present(c.Context())
 		if err != nil {

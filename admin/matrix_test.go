@@ -130,7 +130,7 @@ func requests() []request {
 	users, groups := []string{"ann", "bea", "boss", "absent"}, []string{"Org", "Alpha", "Beta", "Owners", "Ruled", "Absent"}
 	for _, pattern := range []string{
 		"GET /api/v1/me", "GET /api/v1/users", "GET /api/v1/groups", "GET /api/v1/projects", "GET /api/v1/roles", "GET /api/v1/catalogue",
-		"GET /api/v1/integrations", "GET /api/v1/mappings", "GET /api/v1/policy", "GET /api/v1/sources", "GET /api/v1/sync", "GET /api/v1/holds",
+		"GET /api/v1/integrations", "GET /api/v1/mappings", "GET /api/v1/drafts", "GET /api/v1/policy", "GET /api/v1/sources", "GET /api/v1/sync", "GET /api/v1/holds",
 		"GET /api/v1/tokens", "GET /api/v1/audit", "GET /api/v1/audit/verify", "GET /api/v1/audit/checkpoint", "GET /api/v1/overrides",
 	} {
 		each(pattern, []string{""}, "")
@@ -245,6 +245,17 @@ func requests() []request {
 	}
 	add("POST /api/v1/policy/apply", "without ruling", "/api/v1/policy/apply", `{"text":"apiVersion: usherd/v1\nmappings: []\n"}`)
 	add("POST /api/v1/policy/apply", "default owner", "/api/v1/policy/apply", `{"text":"apiVersion: usherd/v1\ndefault_role: owner\n"}`)
+	const draft = `"title":"t","text":"apiVersion: usherd/v1\nmappings: [{name: new, when: {source: local, group: {name: X}}%s, grant: {%s}}]\n"}`
+	for object, body := range map[string]string{"plain": fmt.Sprintf(draft, "", "access: [part-list]"), "owning": fmt.Sprintf(draft, ", allow_admin: true", "roles: [owner]")} {
+		add("POST /api/v1/drafts", object, "/api/v1/drafts", "{"+body)
+		add("POST /api/v1/drafts/plan", object, "/api/v1/drafts/plan", "{"+body)
+		add("PUT /api/v1/drafts/{id}", object, "/api/v1/drafts/unknown", "{"+body)
+	}
+	add("GET /api/v1/drafts/{id}", "unknown", "/api/v1/drafts/unknown", "")
+	add("DELETE /api/v1/drafts/{id}", "unknown", "/api/v1/drafts/unknown", "")
+	for _, verb := range []string{"plan", "rebase", "apply"} {
+		add("POST /api/v1/drafts/{id}/"+verb, "unknown", "/api/v1/drafts/unknown/"+verb, "{}")
+	}
 	question := `{"user":"%s","action":"access","resource":{"type":"feature","id":"part-list"}%s}`
 	for _, q := range []struct{ object, user, more string }{{"ann", "ann", ""}, {"ann in alpha", "ann", `,"project":"alpha"`}, {"bea in alpha", "bea", `,"project":"alpha"`}} {
 		add("POST /api/v1/check", q.object, "/api/v1/check", fmt.Sprintf(question, q.user, q.more))

@@ -29,6 +29,7 @@ var closedSets = map[reflect.Type][]any{
 	reflect.TypeFor[directory.SourceKind]():    {directory.KindLocal, directory.KindSCIM, directory.KindLDAP},
 	reflect.TypeFor[directory.SourceState]():   {directory.SourceActive, directory.SourcePaused, directory.SourceDisabled, directory.SourceRemoved},
 	reflect.TypeFor[directory.GroupStatus]():   {directory.GroupActive, directory.GroupBlocked},
+	reflect.TypeFor[DraftState]():              {DraftOpen, DraftApplied},
 	reflect.TypeFor[directory.UserType]():      {directory.Standard, directory.Service},
 	reflect.TypeFor[directory.TokenKind]():     {directory.TokenSCIM, directory.TokenCheck, directory.TokenAdmin},
 	reflect.TypeFor[directory.Level]():         {"none", "viewer", "consumer", "admin"},

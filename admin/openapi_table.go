@@ -135,6 +135,16 @@ var operations = map[string]operation{
 	"POST /api/v1/policy/test":  {summary: "Run the tests of a policy file", body: PolicyFile{}, answer: TestedPolicy{}},
 	"POST /api/v1/policy/apply": {summary: "Apply a policy file", body: PolicyFile{}, answer: AppliedPolicy{}},
 
+	"GET /api/v1/drafts":              {summary: "List saved changes of the policy, the newest first", query: listing, answer: list[Draft]{}, many: whole},
+	"POST /api/v1/drafts":             {summary: "Save a change of the policy with what must hold after it; it gives nothing until it is applied", body: DraftSpec{}, answer: Draft{}, status: http.StatusCreated},
+	"POST /api/v1/drafts/plan":        {summary: "Say what a draft would do to whom, without saving it", body: tryDraftBody{}, answer: DraftPlan{}},
+	"GET /api/v1/drafts/{id}":         {summary: "Show a draft", answer: Draft{}, etag: byVersion},
+	"PUT /api/v1/drafts/{id}":         {summary: "Replace what is written in a draft", body: DraftSpec{}, answer: Draft{}, match: true},
+	"DELETE /api/v1/drafts/{id}":      {summary: "Discard a draft", answer: Draft{}},
+	"POST /api/v1/drafts/{id}/plan":   {summary: "Say what a draft would do to whom, and how its assertions end", body: draftPlanBody{}, answer: DraftPlan{}},
+	"POST /api/v1/drafts/{id}/rebase": {summary: "Take the present policy as what a draft was written over", answer: Draft{}},
+	"POST /api/v1/drafts/{id}/apply":  {summary: "Apply a draft as its plan showed it", body: draftApplyBody{}, answer: AppliedPolicy{}},
+
 	"GET /api/v1/projects":              {summary: "List projects", query: listing, answer: list[ListedProject]{}, many: whole, etag: byPolicy},
 	"POST /api/v1/projects":             {summary: "Create a project", body: directory.Project{}, answer: Outcome{}, status: http.StatusCreated},
 	"PUT /api/v1/projects/{project}":    {summary: "Rename a project", body: titled{}, answer: Outcome{}},
