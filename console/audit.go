@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -105,6 +106,9 @@ func (c *Console) audit(req request) (templ.Component, error) {
 	for _, r := range c.auditRows(req.Context(), page.Items) {
 		l.Rows = append(l.Rows, r.row())
 	}
+	if page.Next == 0 && l.Cursor == "" {
+		l.Total = len(l.Rows)
+	}
 	if page.Next > 0 {
 		l.Next = strconv.FormatInt(int64(page.Next), 10)
 	}
@@ -207,7 +211,7 @@ func (c *Console) targetNamer(ctx context.Context) func(kind, id string) (name, 
 func (r auditRow) row() Row {
 	return Row{ID: strconv.FormatInt(int64(r.Revision), 10), Label: r.Action, Cells: map[string]Cell{
 		"time": Time(r.Time), "actor": {Text: r.Who, Href: r.WhoHref}, "via": Text(r.Via), "action": Link(r.Action, auditPath(r.Revision)),
-		"target": {Text: r.Target, Href: r.Href}, "result": Text("revision " + strconv.FormatInt(int64(r.Revision), 10)),
+		"target": {Text: cmp.Or(r.Target, "--"), Href: r.Href}, "result": Text("revision " + strconv.FormatInt(int64(r.Revision), 10)),
 		"request": Text(r.Actor.Request), "reason": Text(r.Actor.Reason), "actorid": Text(r.Actor.Name), "targetid": Text(r.TargetID),
 	}}
 }
@@ -280,6 +284,7 @@ type recordView struct {
 	Raw    string
 	Access []contrast
 	Past   bool // what it meant is older than history is kept
+	Newest bool // no record follows
 
 	From, FromHref string // what it came out of: a run, or a request of a provider
 }
@@ -307,12 +312,18 @@ func (c *Console) auditRecord(req request) (templ.Component, error) {
 	}
 	v := recordView{auditRow: c.auditRows(req.Context(), []directory.AuditRecord{r})[0], Hash: fmt.Sprintf("%x", r.Hash), Raw: indented(r.Changes)}
 	switch source := string(r.Actor.Source); {
-	case source == "" || r.Actor.Request == "":
+	case r.Actor.Request == "":
+	case source == "":
+		if job, err := c.Service.Job(req.Context(), r.Actor.Request); err == nil {
+			v.From, v.FromHref = "the job", "/jobs/"+job.ID
+		}
 	case r.Actor.Kind == directory.ActorLDAP && req.viewer.Can(admin.ReadSources):
 		v.From, v.FromHref = "the run of "+source, "/runs/"+r.Actor.Request+"?"+queryOf("source", source)
 	case r.Actor.Kind == directory.ActorSCIM && req.viewer.Can(admin.ReadSources):
 		v.From, v.FromHref = "the request of "+source, "/sources/"+source+"/requests/"+r.Actor.Request
 	}
+	_, err = c.Service.AuditRecord(req.Context(), r.Revision+1)
+	v.Newest = err != nil
 	named := c.targetNamer(req.Context())
 	var people []string
 	for _, change := range changes {

@@ -43,6 +43,9 @@ func problemOf(err error) problemView {
 	case errors.Is(err, errForm):
 		return problemView{http.StatusBadRequest, "This form can't be read", "Go back, load the page again and repeat it."}
 	}
+	if errors.Is(err, errNoPage) {
+		return problemView{http.StatusNotFound, "There is no such page", "Nothing is at this address any more, or nothing ever was."}
+	}
 	p := admin.ProblemOf(err)
-	return problemView{p.Status, p.Title, p.Detail}
+	return problemView{p.Status, capital(p.Title), capital(p.Detail)}
 }

@@ -34,13 +34,19 @@ type explainView struct {
 	Link, JSON              string
 }
 
+// unknown reports whether nobody is called as somebody typed, so that others are
+// offered who may be meant.
+func (v explainView) unknown() bool {
+	return v.Problem != "" || v.Answer != nil && v.Answer.Code == authz.UnknownSubject.String()
+}
+
 // An answerView is an explanation as a page shows it.
 type answerView struct {
 	Allow    bool
 	Sentence string
 	Also     string // the other sentences, if there are any
 	Code     string
-	Moment   string
+	Moment   admin.Moment
 	Parts    []answerPart
 	Fixes    []fixView
 	Next     []string // commands
@@ -156,6 +162,12 @@ func (c *Console) suggest(req request, v *explainView) error {
 	if err != nil {
 		return err
 	}
+	if len(people.Items) == 0 && v.unknown() { // perhaps mistyped: whose name begins alike
+		begins := string([]rune(v.User)[:min(3, len([]rune(v.User)))])
+		if people, err = c.Service.Users(req.Context(), admin.UserFilter{Q: begins, Sort: "name", Limit: suggested}); err != nil {
+			return err
+		}
+	}
 	for _, u := range people.Items {
 		v.People = append(v.People, Option{handleOf(u), strings.TrimSuffix(u.Name+" · "+u.Email, " · ")})
 	}
@@ -195,7 +207,7 @@ func answerOf(e admin.Explained, ch chainer, asked explainView) *answerView {
 	first, rest, _ := strings.Cut(strings.TrimSpace(lead), "\n")
 	_, first, _ = strings.Cut(first, " - ")
 	a := &answerView{
-		Allow: e.Answer.Decision, Sentence: first, Also: rest, Code: e.Code.String(), Moment: e.Moment.String(), Next: e.Next,
+		Allow: e.Answer.Decision, Sentence: first, Also: rest, Code: e.Code.String(), Moment: e.Moment, Next: e.Next,
 		Fixes: fixesOf(e.Fixes),
 	}
 	who := chainLink{Label: "user", Text: cmp.Or(e.Who.Name, e.Asked.User), Href: "/users/" + string(e.User)}

@@ -53,6 +53,10 @@ func (v impactView) confirmed(req request) bool {
 // nothing reports whether nobody gains or loses anything.
 func (v impactView) nothing() bool { return v.Changing == 0 }
 
+// failed reports whether there are only problems to show: nobody knows what it
+// would lead to.
+func (v impactView) failed() bool { return len(v.Problems) > 0 && v.Unchanged < 0 && v.Changing == 0 }
+
 // costs reports whether some currency costs more or less.
 func (v impactView) costs() bool {
 	return slices.ContainsFunc(v.Money, func(m authz.Money) bool { return strings.Trim(m.Delta, "+-0.") != "" })

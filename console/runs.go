@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -31,6 +32,7 @@ var runList = ListSpec{
 	Columns: []Column{
 		{Key: "start", Title: "Started", Default: true},
 		{Key: "source", Title: "Source", Default: true},
+		{Key: "mode", Title: "Read", Default: true},
 		{Key: "created", Title: "Created", Default: true, Number: true},
 		{Key: "updated", Title: "Updated", Default: true, Number: true},
 		{Key: "gone", Title: "Gone", Default: true, Number: true},
@@ -38,14 +40,13 @@ var runList = ListSpec{
 		{Key: "issues", Title: "Issues", Default: true, Number: true},
 		{Key: "took", Title: "Took", Default: true},
 		{Key: "result", Title: "Result", Default: true},
-		{Key: "mode", Title: "Mode"},
 		{Key: "message", Title: "Message"},
 		{Key: "id", Title: "Run"},
 	},
 	Filters: []Filter{
 		{Key: "source", Title: "Source"},
 		{Key: "result", Title: "Result", Options: []Option{
-			{"applied", "applied"}, {"unchanged", "unchanged"}, {"held", "held"}, {"incomplete", "incomplete"}, {"failed", "failed"}, {"running", "running"},
+			{"applied", "Applied"}, {"unchanged", "Unchanged"}, {"held", "Held"}, {"incomplete", "Incomplete"}, {"failed", "Failed"}, {"running", "Running"},
 		}},
 		{Key: "from", Title: "From (day)"},
 		{Key: "to", Title: "To (day)"},
@@ -54,6 +55,12 @@ var runList = ListSpec{
 
 func (c *Console) runs(req request) (templ.Component, error) {
 	l := List{ListSpec: runList, State: c.state(req, runList)}
+	sources, err := c.readSources(req)
+	if err != nil {
+		return nil, err
+	}
+	l.Filters = slices.Clone(l.Filters)
+	l.Filters[0].Options = sources
 	from, to, err := days(l.Filter["from"], l.Filter["to"])
 	if err != nil {
 		return nil, err
@@ -91,6 +98,15 @@ func (c *Console) runs(req request) (templ.Component, error) {
 	return c.list(req, l)
 }
 
+// readSources are the sources that have runs, to choose from.
+func (c *Console) readSources(req request) (out []Option, err error) {
+	status, err := c.Service.SyncStatus(req.Context(), "", 1)
+	for _, s := range status {
+		out = append(out, Option{string(s.Source), string(s.Source)})
+	}
+	return out, err
+}
+
 // days are a range of days: from the beginning of one to the end of another.
 func days(from, to string) (begin, end time.Time, err error) {
 	for _, d := range []struct {
@@ -124,6 +140,19 @@ func resultTone(r directory.RunResult) Tone {
 	return Info
 }
 
+// took says how long something took, for people.
+func took(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return "< 1 ms"
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+}
+
 // opTone is how an operation of a plan looks.
 func opTone(op string) Tone {
 	switch op {
@@ -152,7 +181,7 @@ func runTook(r directory.Run) string {
 	if r.Ended.IsZero() {
 		return ""
 	}
-	return r.Ended.Sub(r.Started).Round(time.Millisecond).String()
+	return took(r.Ended.Sub(r.Started))
 }
 
 func runMembers(r directory.Run) string {
@@ -160,14 +189,14 @@ func runMembers(r directory.Run) string {
 }
 
 func runRow(r directory.Run) Row {
-	mode := "complete"
+	mode := "everything"
 	if r.Counts["incremental"] > 0 {
 		mode = "what changed"
 	}
 	return Row{ID: r.ID, Label: r.ID, Cells: map[string]Cell{
-		"start": Time(r.Started), "source": Link(string(r.Source), runPath(r)), "created": Number(sum(r.Counts, "create", "restore")),
+		"start": {Time: r.Started, kind: moment, Show: startTemplate(r)}, "source": Link(string(r.Source), sourcePath(r.Source)), "created": Number(sum(r.Counts, "create", "restore")),
 		"updated": Number(sum(r.Counts, "update", "disable", "enable")), "gone": Number(sum(r.Counts, "gone", "delete")), "members": Text(runMembers(r)),
-		"issues": Number(int(r.Counts["issues"])), "took": Text(runTook(r)), "result": Badge(string(r.Result), resultTone(r.Result)),
+		"issues": Number(int(r.Counts["issues"])), "took": Text(runTook(r)), "result": Badge(capital(string(r.Result)), resultTone(r.Result)),
 		"mode": Text(mode), "message": Text(r.Message), "id": Text(r.ID),
 	}}
 }

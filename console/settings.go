@@ -222,6 +222,22 @@ func (c *Console) diagnostics(req request) (templ.Component, error) {
 	return c.frame(req, "Diagnostics", diagnosticsTemplate(v)), nil
 }
 
+// checkWord is what the page calls the result of a diagnosis.
+func checkWord(result string) string {
+	if result == "success" {
+		return "OK"
+	}
+	return capital(result)
+}
+
+// viaWord says how a session was begun.
+func viaWord(via string) string {
+	if via == "link" {
+		return "login link"
+	}
+	return via
+}
+
 // checkTone is how the result of a diagnosis looks.
 func checkTone(result string) Tone {
 	switch result {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/a-h/templ"
 	"github.com/usherd/usherd/directory"
@@ -76,7 +75,7 @@ func requestRow(r directory.Request) Row {
 	}
 	return Row{ID: r.ID, Label: r.Method + " " + r.Path, Cells: map[string]Cell{
 		"time": Time(r.Time), "request": Link(r.Method+" "+r.Path, sourcePath(r.Source)+"/requests/"+r.ID), "status": Badge(strconv.Itoa(r.Status), statusTone(r.Status)),
-		"detail": Text(r.Detail), "took": Text(r.Took.Round(10 * time.Microsecond).String()), "changed": changed, "quirks": Text(strings.Join(r.Quirks, ", ")),
+		"detail": Text(r.Detail), "took": Text(took(r.Took)), "changed": changed, "quirks": Text(strings.Join(r.Quirks, ", ")),
 		"agent": Text(r.Agent), "token": Text(r.Token), "id": Text(r.ID),
 	}}
 }

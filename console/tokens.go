@@ -36,10 +36,12 @@ var tokenList = ListSpec{
 		{Key: "created", Title: "Created", Default: true},
 		{Key: "used", Title: "Last used", Default: true},
 		{Key: "expires", Title: "Expires", Default: true},
+		{Key: "by", Title: "Created by"},
 		{Key: "do", Title: "Actions", Default: true},
 	},
 	Filters: []Filter{
-		{Key: "kind", Title: "Kind", Options: []Option{{"scim", "scim"}, {"check", "check"}, {"admin", "admin"}}},
+		{Key: "kind", Title: "Kind", Options: []Option{{"scim", "SCIM"}, {"check", "Checks"}, {"admin", "Administration"}}},
+		{Key: "scope", Title: "Scope", Options: optionsOf(admin.CheckScopes)},
 		{Key: "state", Title: "State", Options: []Option{{"active", "active"}, {"expiring", "expiring"}, {"unused", "unused for 90 days"}, {"expired", "expired"}, {"revoked", "revoked"}}},
 	},
 }
@@ -59,10 +61,21 @@ func (c *Console) tokens(req request) (templ.Component, error) {
 	}
 	slices.Reverse(all) // the newest first
 	may := req.viewer.Can(admin.WriteTokens)
+	makers := map[string]auditRow{}
+	if l.shows("by") {
+		if makers, err = c.tokenMakers(req); err != nil {
+			return nil, err
+		}
+	}
 	for _, t := range all {
 		q := strings.ToLower(l.Q)
+		if scope := l.Filter["scope"]; scope != "" && (t.Kind != directory.TokenCheck || !slices.Contains(strings.Split(tokenMay(t), ", "), scope)) {
+			continue
+		}
 		if c.tokenMatches(t, l.Filter["kind"], l.Filter["state"]) && (strings.Contains(strings.ToLower(t.Name), q) || strings.HasPrefix(t.ID, q)) {
-			l.Rows = append(l.Rows, c.tokenRow(t, may))
+			row := c.tokenRow(t, may)
+			row.Cells["by"] = Cell{Text: cmp.Or(makers[t.ID].Who, "--"), Href: makers[t.ID].WhoHref}
+			l.Rows = append(l.Rows, row)
 		}
 	}
 	l.Total = len(l.Rows)
@@ -74,6 +87,23 @@ func (c *Console) tokens(req request) (templ.Component, error) {
 		l.Actions = linkButton("New token", "/settings/tokens/new")
 	}
 	return c.list(req, l)
+}
+
+// tokenMakers are who made tokens, as far as the newest records say, by the
+// token's id; none for whoever may not read the audit log.
+func (c *Console) tokenMakers(req request) (map[string]auditRow, error) {
+	out := map[string]auditRow{}
+	if !req.viewer.Can(admin.ReadAudit) {
+		return out, nil
+	}
+	page, err := c.Service.FindAudit(req.Context(), admin.AuditQuery{Action: "token.created", Limit: 500})
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range c.auditRows(req.Context(), page.Items) {
+		out[r.TargetID] = r
+	}
+	return out, nil
 }
 
 func (c *Console) tokenMatches(t admin.ListedToken, kind, state string) bool {
@@ -110,6 +140,11 @@ func (c *Console) tokenState(t admin.ListedToken) (string, Tone) {
 	return t.State, Good
 }
 
+// tokenKinds are what people call the kinds of token.
+var tokenKinds = map[directory.TokenKind]string{
+	directory.TokenSCIM: "SCIM", directory.TokenCheck: "Checks", directory.TokenAdmin: "Administration",
+}
+
 // tokenMay says what a token may be used for.
 func tokenMay(t admin.ListedToken) string {
 	switch {
@@ -132,7 +167,7 @@ func (c *Console) tokenRow(t admin.ListedToken, may bool) Row {
 		do = Cells(Link("Rotate", tokenPath(t.ID, "rotate")), Link("Revoke", tokenPath(t.ID, "revoke")))
 	}
 	return Row{ID: t.ID, Label: t.Name, Cells: map[string]Cell{
-		"name": Text(t.Name), "id": Text(t.ID), "kind": Text(string(t.Kind)), "may": Text(tokenMay(t)), "state": Badge(state, tone),
+		"name": Text(t.Name), "id": Text(t.ID), "kind": Text(tokenKinds[t.Kind]), "may": Text(tokenMay(t)), "state": Badge(state, tone),
 		"created": Time(t.Created), "used": Time(t.LastUsed), "expires": Time(t.Expires), "do": do,
 	}}
 }

@@ -32,6 +32,7 @@ var webhookList = ListSpec{
 		{Key: "url", Title: "Endpoint", Default: true},
 		{Key: "events", Title: "Events", Default: true},
 		{Key: "state", Title: "State", Default: true},
+		{Key: "success", Title: "Delivered", Default: true, Number: true},
 		{Key: "status", Title: "Last answer", Default: true},
 		{Key: "last", Title: "Last delivery", Default: true},
 		{Key: "failing", Title: "Fails since"},
@@ -99,12 +100,25 @@ func (c *Console) webhooks(req request) (templ.Component, error) {
 		if event != "" && !strings.Contains(eventsText(e.Events), event) && len(e.Events) > 0 || state != "" && state != e.State || !strings.Contains(e.URL, l.Q) {
 			continue
 		}
-		status := ""
+		deliveries, err := c.Service.WebhookDeliveries(req.Context(), e.ID)
+		if err != nil {
+			return nil, err
+		}
+		arrived, ended := 0, 0
+		for _, d := range deliveries {
+			switch d.State {
+			case "delivered":
+				arrived, ended = arrived+1, ended+1
+			case "failed":
+				ended++
+			}
+		}
+		status := "--"
 		if e.LastStatus > 0 {
 			status = strconv.Itoa(e.LastStatus)
 		}
 		l.Rows = append(l.Rows, Row{ID: e.ID, Label: e.URL, Cells: map[string]Cell{
-			"url": Link(e.URL, "/webhooks/"+e.ID), "events": Text(eventsText(e.Events)), "state": Badge(e.State, deliveryTone(e.State)),
+			"url": Link(e.URL, "/webhooks/"+e.ID), "events": Text(eventsText(e.Events)), "state": Badge(capital(e.State), deliveryTone(e.State)), "success": Text(share(arrived, ended)),
 			"status": Text(status), "last": Time(e.LastTry), "failing": Time(e.FailsSince), "created": Time(e.Created),
 		}})
 	}
@@ -113,10 +127,20 @@ func (c *Console) webhooks(req request) (templ.Component, error) {
 		c.csv(req, l, eachRow(l.Rows))
 		return nil, nil
 	}
-	if req.viewer.Can(admin.ManageWebhooks) {
+	may := req.viewer.Can(admin.ManageWebhooks)
+	if may {
 		l.Actions = linkButton("Add an endpoint", "/webhooks/new")
 	}
+	l.Empty = noWebhooks(may)
 	return c.list(req, l)
+}
+
+// share is a part of a whole in percent; "--" of nothing.
+func share(part, whole int) string {
+	if whole == 0 {
+		return "--"
+	}
+	return strconv.Itoa(100*part/whole) + " %"
 }
 
 func (c *Console) newWebhook(req request) (templ.Component, error) {
