@@ -30,6 +30,7 @@ type sourceView struct {
 
 	Safeguards []safeguard
 	SetProfile string // of a SCIM source
+	Tabs       []tab
 }
 
 // A pair is a word and what it says.
@@ -90,6 +91,11 @@ func (c *Console) source(req request) (templ.Component, error) {
 	if v.Manage {
 		v.Turns = turnsOf(page.State)
 	}
+	wrong, err := c.Service.SourceErrors(req.Context(), name)
+	if err != nil {
+		return nil, err
+	}
+	v.Tabs = sourceTabs(name, "", len(wrong))
 	return c.frame(req, string(name), sourceTemplate(v)), nil
 }
 
@@ -270,13 +276,13 @@ func (c *Console) loggedRequest(req request) (requestView, error) {
 	return requestView{LoggedRequest: entry, Text: indented(entry.Body), Diff: indented(entry.Changes), MayTry: req.viewer.Can(admin.WriteSources)}, nil
 }
 
-// replayRequest tries a request again without changing anything.
+// replayRequest tries a request again: without changing anything, or for good.
 func (c *Console) replayRequest(req request) (templ.Component, error) {
 	v, err := c.loggedRequest(req)
 	if err != nil {
 		return nil, err
 	}
-	done, err := c.Service.Replay(req.Context(), req.by, v.Source, v.ID, true)
+	done, err := c.Service.Replay(req.Context(), req.by, v.Source, v.ID, req.PostForm.Get("repeat") == "")
 	if err != nil {
 		if v.Problem, err = asked(err); err != nil {
 			return nil, err

@@ -28,6 +28,7 @@ func (c *Console) sourcePages() {
 	c.page("POST /sources/{name}/safeguards", c.saveSafeguards)
 	c.page("GET /sources/{name}/servers", c.sourceServers)
 	c.page("GET /sources/{name}/requests", c.sourceRequests)
+	c.page("GET /sources/{name}/errors", c.sourceErrors)
 	c.page("GET /sources/{name}/{turn}", c.previewTurn)
 	c.page("POST /sources/{name}/{turn}", c.turnSource)
 }

@@ -74,7 +74,10 @@ func TestConnectAnIdentityProvider(t *testing.T) {
 	if got := eval[string](b, `document.querySelector("#profile").value`); got != "entra" {
 		t.Errorf("the profile is shown as %q; want entra", got)
 	}
-	b.press("POST /Users")
+	b.press("Errors (1)")
+	b.sees("userName is missing")
+	b.look("source-errors")
+	b.press("POST /Users Ana")
 	b.sees("userName is missing")
 	b.sees("manager string to value")
 	b.look("source-request")
