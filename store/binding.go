@@ -124,13 +124,40 @@ func (e *edit) unbindGroup(ctx context.Context, g groupRow) error {
 		return err
 	}
 	for _, b := range bindings {
-		keeps := b.state == directory.Bound && slices.ContainsFunc(all.policy.Mappings, func(m directory.Mapping) bool {
-			return m.Name == b.mapping && byID(m)
+		keeps := slices.ContainsFunc(all.policy.Mappings, func(m directory.Mapping) bool {
+			return m.Name == b.mapping && byID(m) && (b.state == directory.Bound || string(m.When.Source) != g.source)
 		})
 		if keeps {
 			continue
 		}
 		if err := e.unbind(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loosenGroup ends the bindings of a group that left its source. Where that was
+// the group with an id or a dn, it is suspended: as if it had ended, the next one
+// with that id or dn, in a source of that name, waits for a confirmation.
+func (e *edit) loosenGroup(ctx context.Context, g groupRow) error {
+	all, err := e.policy(ctx)
+	if err != nil {
+		return err
+	}
+	bindings, err := e.bindingsWhere(ctx, `group_id = $1`, g.id)
+	if err != nil {
+		return err
+	}
+	for _, b := range bindings {
+		was := b.state
+		b.state = directory.Suspended
+		if was == directory.Bound && slices.ContainsFunc(all.policy.Mappings, func(m directory.Mapping) bool { return m.Name == b.mapping && byID(m) }) {
+			err = e.bind(ctx, b)
+		} else {
+			err = e.unbind(ctx, b)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -226,25 +253,26 @@ func (o confirmMapping) run(ctx context.Context, e *edit) error {
 	if i < 0 {
 		return fmt.Errorf("mapping %s does not wait for group %s: %w", o.mapping, o.group, directory.ErrNotFound)
 	}
-	if _, err := e.group(ctx, o.group); err != nil || bindings[i].state == directory.Bound {
+	g, err := e.group(ctx, o.group)
+	if err != nil || bindings[i].state == directory.Bound {
 		return err
 	}
 	bindings[i].state = directory.Bound
 	if err := e.bind(ctx, bindings[i]); err != nil {
 		return err
 	}
-	return e.unbindDead(ctx, slices.Delete(bindings, i, i+1))
+	return e.unbindDead(ctx, slices.Delete(bindings, i, i+1), g.source)
 }
 
-// unbindDead ends bindings to groups that ended, which the binding of a living
-// one replaces.
-func (e *edit) unbindDead(ctx context.Context, bindings []bindingRow) error {
+// unbindDead ends bindings to groups that ended or left the source, which the
+// binding of a living one replaces.
+func (e *edit) unbindDead(ctx context.Context, bindings []bindingRow, source string) error {
 	for _, b := range bindings {
 		living, err := e.groupsWhere(ctx, `id = $1`, b.group)
 		if err != nil {
 			return err
 		}
-		if len(living) > 0 {
+		if len(living) > 0 && (living[0].source == source || b.state == directory.Bound) {
 			continue
 		}
 		if err := e.unbind(ctx, b); err != nil {

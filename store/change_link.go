@@ -63,6 +63,10 @@ func (e *edit) linkable(ctx context.Context, o linkUser) error {
 	return err
 }
 
+// ofThisSource says that a deleted identity is of the source that there is, and
+// not of one of the same name that was removed.
+const ofThisSource = `EXISTS (SELECT 1 FROM source s WHERE s.name = identity.source AND s.created <= identity.gone_since)`
+
 // mayJoin refuses a second identity of a source for a user.
 func (e *edit) mayJoin(ctx context.Context, user string, source directory.SourceName) error {
 	var living int64
@@ -76,7 +80,7 @@ func (e *edit) mayJoin(ctx context.Context, user string, source directory.Source
 	taken := &directory.TakenError{Attribute: "identity", Source: source}
 	found, err = e.find(ctx, []any{&taken.Holder, &taken.Active}, `SELECT id,
 		CASE WHEN active = 1 AND presence = 'present' THEN 1 ELSE 0 END FROM identity
-		WHERE user_id = $1 AND source = $2 LIMIT 1`, user, string(source))
+		WHERE user_id = $1 AND source = $2 AND (presence <> 'deleted' OR `+ofThisSource+`) LIMIT 1`, user, string(source))
 	if err != nil {
 		return fmt.Errorf("reading identities of user %s: %w", user, err)
 	}

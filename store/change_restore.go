@@ -74,21 +74,28 @@ func (e *edit) identitiesWhere(ctx context.Context, where string, args ...any) (
 }
 
 func (e *edit) restoreIdentity(ctx context.Context, r identityRow) error {
-	var there int64
-	found, err := e.find(ctx, []any{&there}, `SELECT 1 FROM source WHERE name = $1 AND state <> 'removed'
+	var kind directory.SourceKind
+	found, err := e.find(ctx, []any{&kind}, `SELECT kind FROM source WHERE name = $1 AND state <> 'removed'
 		AND created <= (SELECT gone_since FROM identity WHERE id = $2)`, r.source, r.id)
 	if err != nil {
 		return fmt.Errorf("reading source %s: %w", r.source, err)
 	}
+	r.presence = string(directory.Present)
 	if !found {
 		r.source = string(directory.Local)
+	} else if r.presence, err = e.restoredPresence(ctx, r, kind); err != nil {
+		return err
 	}
 	if err := e.unique(ctx, directory.SourceName(r.source), r.user, r.profile); err != nil {
 		return err
 	}
-	r.presence, r.version = string(directory.Present), r.version+1
-	err = e.exec(ctx, `UPDATE identity SET source = $2, presence = $3, gone_since = 0, modified = $4, version = $5 WHERE id = $1`,
-		r.id, r.source, r.presence, e.now, r.version)
+	r.version++
+	var goneSince int64
+	if r.presence == string(directory.Gone) {
+		goneSince = e.now
+	}
+	err = e.exec(ctx, `UPDATE identity SET source = $2, presence = $3, gone_since = $4, modified = $5, version = $6 WHERE id = $1`,
+		r.id, r.source, r.presence, goneSince, e.now, r.version)
 	if err != nil {
 		return fmt.Errorf("restoring identity %s: %w", r.id, err)
 	}
@@ -100,4 +107,19 @@ func (e *edit) restoreIdentity(ctx context.Context, r identityRow) error {
 	}
 	e.touchNames(r)
 	return e.resolvePending(ctx, r.source, r.id, r.externalID, directory.UserMember, r.user, 0)
+}
+
+// restoredPresence is how a restored identity begins. Whom a directory did not
+// have any more is gone from it still, until it is read and has them again.
+func (e *edit) restoredPresence(ctx context.Context, r identityRow, kind directory.SourceKind) (string, error) {
+	if kind != directory.KindLDAP {
+		return string(directory.Present), nil
+	}
+	presence := string(directory.Gone) // long ago: a directory that had them would have brought them again
+	_, err := e.find(ctx, []any{&presence}, `SELECT presence FROM identity_fact WHERE identity_id = $1 AND presence <> 'deleted'
+		ORDER BY since DESC LIMIT 1`, r.id)
+	if err != nil {
+		return "", fmt.Errorf("reading the history of identity %s: %w", r.id, err)
+	}
+	return presence, nil
 }

@@ -25,7 +25,8 @@ func (s *Store) Claims(ctx context.Context, source directory.SourceName, newcome
 	holder := `(SELECT i.id FROM identity i WHERE i.user_name_key = l.name AND l.name <> '' AND i.presence <> 'deleted' AND i.user_id <> l.user_id
 		ORDER BY CASE WHEN i.source = $2 THEN 1 ELSE 0 END, i.id LIMIT 1)`
 	revived := `(SELECT i.id FROM identity i WHERE l.id = '' AND l.ext <> '' AND i.source = $2 AND i.external_id = l.ext AND i.presence = 'deleted'
-		AND EXISTS (SELECT 1 FROM users u WHERE u.id = i.user_id AND u.deleted = 0) ORDER BY i.modified DESC, i.id LIMIT 1)`
+		AND EXISTS (SELECT 1 FROM users u WHERE u.id = i.user_id AND u.deleted = 0)
+		AND EXISTS (SELECT 1 FROM source s WHERE s.name = i.source AND s.created <= i.gone_since) ORDER BY i.modified DESC, i.id LIMIT 1)`
 	linked := `(SELECT k.user_id FROM link k WHERE l.id = '' AND k.source = $2 AND (k.value = l.ext AND l.ext <> '' OR k.value_key = l.name AND l.name <> '')
 		ORDER BY CASE WHEN k.value = l.ext THEN 0 ELSE 1 END LIMIT 1)`
 	for chunk := range slices.Chunk(rows, listRows) {

@@ -181,14 +181,8 @@ func (e *edit) moveGroup(ctx context.Context, g groupRow) error {
 	if err := e.groupFact(ctx, g); err != nil {
 		return err
 	}
-	bindings, err := e.bindingsWhere(ctx, `group_id = $1`, g.id)
-	if err != nil {
+	if err := e.loosenGroup(ctx, g); err != nil {
 		return err
-	}
-	for _, b := range bindings {
-		if err := e.unbind(ctx, b); err != nil {
-			return err
-		}
 	}
 	return e.bindGroup(ctx, g)
 }
