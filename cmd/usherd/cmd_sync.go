@@ -45,7 +45,7 @@ func (a *app) runAnswer(cmd *cobra.Command, source string, q question) (run dire
 
 const runCodes = `Exit codes:
   0  applied, or unchanged
-  1  failed: nothing was read, or applying broke off and goes on with the next run
+  1  failed: nothing was read, or applying broke off; the next run goes on
   6  held: the plan, or a part of it, waits for an administrator (usherd hold)
   7  incomplete: the read could not be proven complete, so nobody lost anything;
      the server may be unreachable or busy, and another run may succeed`
@@ -61,7 +61,7 @@ that it may, so the exit code is 0 unless --exit-code is given.
 ` + runCodes,
 		Example: `  usherd sync run corp
   usherd sync run corp -o json | jq -r .result
-  usherd sync run corp --exit-code || case $? in 6) usherd hold show corp ;; 7) sleep 60; usherd sync run corp ;; esac`,
+  usherd sync run corp --exit-code`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			run, err := a.runAnswer(cmd, args[0], question{http.MethodPost, "/api/v1/sources/" + url.PathEscape(args[0]) + "/sync", nil, runColumns, false})
 			if !exitCode && (run.Result == directory.RunHeld || run.Result == directory.RunIncomplete) {
