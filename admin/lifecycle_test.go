@@ -247,7 +247,7 @@ func TestUsageOfSources(t *testing.T) {
 		t.Errorf("Sources = %+v, %v; want okta with profile, quirks and expiry", list, err)
 	}
 	w.apply(directory.SetSourceState{Source: "okta", State: directory.SourceDisabled})
-	wantErr(t, "RemoveSource", second(w.RemoveSource(t.Context(), by, "okta", false)), nil)
+	wantErr(t, "RemoveSource", second(w.RemoveSource(t.Context(), by, "okta", admin.Removal{})), nil)
 	w.source("okta", "")
 	if page, err := w.Source(t.Context(), "okta"); err != nil || page.Usage != nil {
 		t.Errorf("usage of a new source of the same name = %+v, %v; want none", page.Usage, err)

@@ -50,6 +50,7 @@ var problems = []struct {
 	{ErrTests, http.StatusUnprocessableEntity, "policy-tests-fail", "Tests of the policy fail"},
 	{ErrAssertions, http.StatusUnprocessableEntity, "assertions-fail", "Assertions of the draft fail"},
 	{ErrStale, http.StatusConflict, "stale", "What was looked at has changed"},
+	{ErrUnconfirmed, http.StatusConflict, "unconfirmed", "It gives people something"},
 	{ErrLastOwner, http.StatusConflict, "last-owner", "Nobody would own the organization"},
 	{errIrreversible, http.StatusConflict, "irreversible", "It can't be reverted"},
 	{errNoVersion, http.StatusPreconditionRequired, "version-required", "Say which version you saw"},

@@ -54,8 +54,12 @@ func (a *API) setSourceState(c call) (answer, error) {
 }
 
 func (a *API) removeSource(c call) (answer, error) {
-	keep := c.URL.Query().Get("people") == "keep"
-	return outcome(a.Service.RemoveSource(c.Context(), c.by, c.source(), keep))
+	n, err := c.number("gaining")
+	if err != nil {
+		return answer{}, err
+	}
+	r := Removal{KeepPeople: c.URL.Query().Get("people") == "keep", Gaining: n}
+	return outcome(a.Service.RemoveSource(c.Context(), c.by, c.source(), r))
 }
 
 func (a *API) testSource(c call) (answer, error) {

@@ -140,6 +140,11 @@ func (s *Service) rehearse(ctx context.Context, changes ...directory.Change) (Ou
 	if err != nil {
 		return Outcome{}, err
 	}
+	return s.tried(ctx, diff)
+}
+
+// tried is the outcome of a preview.
+func (s *Service) tried(ctx context.Context, diff authz.Difference) (Outcome, error) {
 	head, err := s.Store.Head(ctx, directory.Stamp{})
 	if err != nil {
 		return Outcome{}, fmt.Errorf("reading the revision: %w", err)

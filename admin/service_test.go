@@ -270,7 +270,7 @@ func TestSettingsOfASource(t *testing.T) {
 	}
 	_, err := w.AddSource(t.Context(), by, admin.NewSource{Name: "okta", Kind: directory.KindSCIM})
 	wantErr(t, "AddSource(okta) again", err, directory.ErrExists)
-	_, err = w.RemoveSource(t.Context(), by, "okta", false)
+	_, err = w.RemoveSource(t.Context(), by, "okta", admin.Removal{})
 	wantErr(t, "RemoveSource of an active source", err, directory.ErrInUse)
 	_, err = w.RunSync(t.Context(), "okta")
 	wantErr(t, "RunSync of a scim source", err, directory.ErrInvalid)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -213,32 +212,6 @@ func (s *Service) mayTurn(ctx context.Context, name directory.SourceName, state,
 		return invalid("source %s is %s, not %s", name, src.State, from)
 	}
 	return nil
-}
-
-// RemoveSource ends a disabled source. Its people are deleted, or kept as local
-// users.
-func (s *Service) RemoveSource(ctx context.Context, by directory.Actor, name directory.SourceName, keepPeople bool) (Outcome, error) {
-	if _, err := s.allowed(ctx, by, WriteSources, ""); err != nil {
-		return Outcome{}, err
-	}
-	if err := s.mayChangeSource(ctx, name); err != nil {
-		return Outcome{}, err
-	}
-	src, err := s.source(ctx, name)
-	if err != nil {
-		return Outcome{}, err
-	}
-	if s.ManagedBy != nil && s.ManagedBy(name) != "" {
-		return Outcome{}, fmt.Errorf("%w: source %s is named in the %s; take it out there first", directory.ErrNotOwner, name, s.ManagedBy(name))
-	}
-	if src.State != directory.SourceDisabled {
-		return Outcome{}, fmt.Errorf("%w: source %s is %s; disable it first (usherd source disable %s)", directory.ErrInUse, name, src.State, name)
-	}
-	out, err := s.apply(ctx, by, directory.RemoveSource{Source: name, KeepPeople: keepPeople})
-	if err != nil || dryRun(ctx) {
-		return out, err
-	}
-	return out, errors.Join(s.dropUsage(ctx, name), s.dropErrors(ctx, name))
 }
 
 func (s *Service) mayChangeSource(ctx context.Context, name directory.SourceName) error {

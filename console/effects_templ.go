@@ -390,7 +390,7 @@ func askCount(v effectsView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "</label> <input id=\"count\" name=\"count\" inputmode=\"numeric\" autocomplete=\"off\" required><p class=\"hint\">Asked for when more than 100 people or an administration right are touched.</p></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "</label> <input id=\"count\" name=\"count\" inputmode=\"numeric\" autocomplete=\"off\" required><p class=\"hint\">Asked for when more than 100 people or an administration right are touched, or a removal gives somebody something.</p></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

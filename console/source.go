@@ -178,7 +178,7 @@ var turnAbout = map[string]string{
 }
 
 // doTurn returns what performs a turn, or tries it, as the context says.
-func (c *Console) doTurn(req request, verb string, keep bool) (func(context.Context) (admin.Outcome, error), bool) {
+func (c *Console) doTurn(req request, verb string, r admin.Removal) (func(context.Context) (admin.Outcome, error), bool) {
 	name := directory.SourceName(req.PathValue("name"))
 	state := func(to, from directory.SourceState) func(context.Context) (admin.Outcome, error) {
 		return func(ctx context.Context) (admin.Outcome, error) {
@@ -196,7 +196,7 @@ func (c *Console) doTurn(req request, verb string, keep bool) (func(context.Cont
 		return state(directory.SourceActive, directory.SourceDisabled), true
 	case "remove":
 		return func(ctx context.Context) (admin.Outcome, error) {
-			return c.Service.RemoveSource(ctx, req.by, name, keep)
+			return c.Service.RemoveSource(ctx, req.by, name, r)
 		}, true
 	}
 	return nil, false
@@ -208,11 +208,11 @@ func (c *Console) previewTurn(req request) (templ.Component, error) {
 
 // askTurn shows what a turn would do, and a button that does it.
 func (c *Console) askTurn(req request, verb string, keep bool, problem string) (templ.Component, error) {
-	do, ok := c.doTurn(req, verb, keep)
+	do, ok := c.doTurn(req, verb, admin.Removal{KeepPeople: keep})
 	if !ok {
 		return nil, errNoPage
 	}
-	effects, err := c.preview(req, do)
+	effects, err := c.previewOfTurn(req, verb, do)
 	if err != nil {
 		return nil, err
 	}
@@ -220,14 +220,22 @@ func (c *Console) askTurn(req request, verb string, keep bool, problem string) (
 	return c.frame(req, string(v.Source), turnTemplate(v)), nil
 }
 
+// previewOfTurn is a preview. Nobody takes a removal for something that gives:
+// if it does, it is asked for in so many words.
+func (c *Console) previewOfTurn(req request, verb string, do func(context.Context) (admin.Outcome, error)) (effectsView, error) {
+	v, err := c.preview(req, do)
+	v.Ask = v.Ask || verb == "remove" && v.Gaining > 0
+	return v, err
+}
+
 func (c *Console) turnSource(req request) (templ.Component, error) {
 	verb, keep := req.PathValue("turn"), req.PostForm.Get("keep") != ""
-	do, ok := c.doTurn(req, verb, keep)
+	do, ok := c.doTurn(req, verb, admin.Removal{KeepPeople: keep})
 	if !ok {
 		return nil, errNoPage
 	}
 	if verb != "pause" && verb != "resume" {
-		effects, err := c.preview(req, do)
+		effects, err := c.previewOfTurn(req, verb, do)
 		switch {
 		case err != nil:
 			return nil, err
@@ -236,6 +244,7 @@ func (c *Console) turnSource(req request) (templ.Component, error) {
 		case !effects.confirmed(req):
 			return c.askTurn(req, verb, keep, "Type the number of people that this touches.")
 		}
+		do, _ = c.doTurn(req, verb, admin.Removal{KeepPeople: keep, Gaining: effects.Gaining})
 	}
 	if _, err := do(req.Context()); err != nil {
 		return nil, err

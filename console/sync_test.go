@@ -190,7 +190,12 @@ func TestReadADirectoryFromTheConsole(t *testing.T) {
 	b.sees("Delete its people")
 	b.press("Keep them as local users")
 	b.sees("Nobody gains or loses anything")
+	p.policy("features: [{key: part-list, title: Part list, seat: {monthly: 4.00, currency: EUR}}]\n" +
+		"mappings: [{name: local, when: {source: local, group: {pattern: \"g0001*\"}}, grant: {access: [part-list]}}]\n")
+	b.press("Remove the source") // what it does has changed
+	b.sees("People gain something by this")
 	b.look("source-remove")
+	b.fill("#count", eval[string](b, `document.querySelector("label[for=count]").innerText.match(/\d+/)[0]`))
 	b.press("Remove the source")
 	b.sees("Removed source corp")
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -181,17 +182,32 @@ func (a *app) sourceState(verb, from, state, short string) *cobra.Command {
 
 func (a *app) sourceRemove() *cobra.Command {
 	var keep bool
+	var gaining int
 	cmd := &cobra.Command{
 		Use: "remove NAME", Short: "Remove a disabled source and its people and groups", Args: cobra.ExactArgs(1),
-		Example: "  usherd source remove okta\n  usherd source remove okta --keep-people",
+		Long: `Remove a disabled source. Its people and groups are deleted, or become local ones
+(--keep-people): then they are active again, as the source had them, and what
+mappings say of local groups counts for its groups.
+
+If somebody gains something by it, nothing is done unless --gaining says how
+many do, as --dry-run tells; -o json tells who, what and why.`,
+		Example: "  usherd source remove okta --dry-run\n  usherd source remove okta\n  usherd source remove okta --keep-people --dry-run -o json\n  usherd source remove okta --keep-people --gaining 12",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path := "/api/v1/sources/" + url.PathEscape(args[0])
+			q := url.Values{}
 			if keep {
-				path += "?people=keep"
+				q.Set("people", "keep")
 			}
-			return a.ask(cmd.Context(), question{http.MethodDelete, path, nil, outcomeColumns, false})
+			if gaining > 0 {
+				q.Set("gaining", strconv.Itoa(gaining))
+			}
+			path := sourcePath(args[0])
+			if len(q) > 0 {
+				path += "?" + q.Encode()
+			}
+			return a.ask(cmd.Context(), question{http.MethodDelete, tried(cmd, path), nil, changedColumns, false})
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep-people", false, "keep its users and groups as local ones")
-	return cmd
+	cmd.Flags().IntVar(&gaining, "gaining", 0, "remove it though so many people gain something by it")
+	return changing(cmd)[0]
 }
