@@ -14,7 +14,7 @@ import (
 type DraftPlan struct {
 	PolicyPlan
 	Draft      Draft             `json:"draft"`
-	Items      []DraftItem       `json:"items"` // what the draft changes
+	Touches    []DraftItem       `json:"touches"` // what the draft changes
 	Assertions []AssertionResult `json:"assertions"`
 	// Others are what others changed since the draft was written over the policy,
 	// besides its own items; empty if history no longer goes back so far.
@@ -43,7 +43,7 @@ func (p *DraftPlan) Holds() bool {
 
 // Moved reports whether somebody else changed what the draft changes.
 func (p *DraftPlan) Moved() bool {
-	for _, i := range p.Items {
+	for _, i := range p.Touches {
 		if i.Moved {
 			return true
 		}
@@ -105,7 +105,7 @@ func (s *Service) planDraft(ctx context.Context, d *keptDraft, list PeopleList) 
 	if out.Assertions, err = s.checkAll(ctx, ready, d.Assertions); err != nil {
 		return out, err
 	}
-	if out.Items, err = d.compare(facts.Policy); err != nil {
+	if out.Touches, err = d.compare(facts.Policy); err != nil {
 		return out, err
 	}
 	out.Others, err = s.changedSince(ctx, d, facts)

@@ -49,7 +49,7 @@ func TestADraftGivesNothingUntilItIsAppliedAndThenNoMoreThanItShowed(t *testing.
 	eng := w.group("Engineering", w.user("ana"))
 	d := w.draft(admin.DraftSpec{Text: draftText("engineers", "Engineering"), Note: "for the new site"})
 	plan := w.planned(d.ID)
-	if plan.Gaining != 1 || !plan.Raises || len(plan.Money) != 1 || plan.Money[0].Delta != "+4.00" || len(plan.Items) != 1 || plan.Items[0].Item != "mappings/engineers" {
+	if plan.Gaining != 1 || !plan.Raises || len(plan.Money) != 1 || plan.Money[0].Delta != "+4.00" || len(plan.Touches) != 1 || plan.Touches[0].Item != "mappings/engineers" {
 		t.Fatalf("PlanDraft = %+v", plan)
 	}
 	if w.may("ana", "access", "feature", "part-list") {
@@ -267,11 +267,11 @@ mappings:
   - {name: old, when: {source: local, group: {name: Older}}, grant: {access: [part-list]}}
 `)
 	plan := w.planned(d.ID)
-	if !plan.Behind || !plan.Moved() || !plan.Items[0].Moved || !strings.Contains(plan.Items[0].Was, "Old}") || !strings.Contains(plan.Items[0].Now, "Older") ||
-		!strings.Contains(plan.Items[0].To, "Engineering") || len(plan.Others) != 1 || plan.Others[0].Key != "part-list" {
+	if !plan.Behind || !plan.Moved() || !plan.Touches[0].Moved || !strings.Contains(plan.Touches[0].Was, "Old}") || !strings.Contains(plan.Touches[0].Now, "Older") ||
+		!strings.Contains(plan.Touches[0].To, "Engineering") || len(plan.Others) != 1 || plan.Others[0].Key != "part-list" {
 		t.Fatalf("PlanDraft = %+v", plan)
 	}
-	if plan.Items[1].Moved {
+	if plan.Touches[1].Moved {
 		t.Error("somebody else removed what was to go, which is no conflict")
 	}
 	_, err := w.ApplyDraft(t.Context(), by, d.ID, plan.Plan)
@@ -327,7 +327,7 @@ func TestAMappingIsPutIntoADraft(t *testing.T) {
 		t.Fatal(err)
 	}
 	var items []string
-	for _, i := range w.planned(d.ID).Items {
+	for _, i := range w.planned(d.ID).Touches {
 		items = append(items, i.Item)
 	}
 	if got := strings.Join(items, " "); got != "mappings/engineers mappings/old" {

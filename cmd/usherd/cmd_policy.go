@@ -14,7 +14,7 @@ import (
 
 func (a *app) policyCommand() *cobra.Command {
 	return parent("policy", "Test, preview, apply and export the policy",
-		a.policyApply(), a.policyPlan(), a.policyDiff(), a.policyTest(), a.policyExport(), a.policySchema())
+		a.policyApply(), a.policyPlan(), a.policyDiff(), a.policyTest(), a.policyExport(), a.policySchema(), a.draftCommand())
 }
 
 // maxPolicy bounds what is read of a policy file.

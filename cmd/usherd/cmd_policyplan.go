@@ -36,6 +36,20 @@ func (a *app) printPlan(text []byte) error {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
 	out := a.stdout
+	printEffects(out, plan)
+	switch {
+	case plan.NoOwner:
+		fmt.Fprintln(out, "An apply would be refused, because nobody active would own the organization.")
+	case len(plan.Failing) > 0:
+		fmt.Fprintln(out, "An apply would be refused, because tests fail.")
+	default:
+		fmt.Fprintf(out, "Apply exactly this: usherd policy apply FILE --plan %s\n", plan.Plan)
+	}
+	return nil
+}
+
+// printEffects prints what a plan would do.
+func printEffects(out io.Writer, plan admin.PolicyPlan) {
 	printAdministrators(out, plan.Administrators)
 	if len(plan.Changes) == 0 {
 		fmt.Fprintln(out, "The policy stays as it is.")
@@ -61,15 +75,6 @@ func (a *app) printPlan(text []byte) error {
 	for _, f := range plan.Failing {
 		fmt.Fprintln(out, "  "+f.String())
 	}
-	switch {
-	case plan.NoOwner:
-		fmt.Fprintln(out, "An apply would be refused, because nobody active would own the organization.")
-	case len(plan.Failing) > 0:
-		fmt.Fprintln(out, "An apply would be refused, because tests fail.")
-	default:
-		fmt.Fprintf(out, "Apply exactly this: usherd policy apply FILE --plan %s\n", plan.Plan)
-	}
-	return nil
 }
 
 func printAdministrators(out io.Writer, people []admin.PlannedPerson) {
