@@ -85,6 +85,7 @@ func Gate(p *Plan, c GateConfig) (Verdict, error) {
 	if !p.want.partial { // else it says nothing about the whole
 		g.zero()
 		g.attributes()
+		g.emptied()
 	}
 	g.disabled()
 	g.members()
@@ -221,6 +222,26 @@ func (g *gate) attributes() {
 		if many || has == 0 && expected >= few {
 			g.hold("the attribute %s is gone from %d of %d people (thresholds.vanishPercent): check what the bind account may read", name, lost, expected)
 		}
+	}
+}
+
+// emptied looks for many groups, however small, that lose all their members or
+// are gone: a sign that the bind account lost the right to read them, or that
+// they were loaded anew with other ids.
+func (g *gate) emptied() {
+	lost := 0
+	for k := range g.plan.groups {
+		i := &g.plan.groups[k]
+		if i.size > 0 && len(i.remove) == i.size && len(i.add) == 0 {
+			lost++
+		}
+	}
+	const all, few = 3, 10 // all of very few, or most of a few, are as telling as a part of many
+	had := g.plan.shape.groupsFilled
+	many := lost >= g.Thresholds.VanishMin || lost >= few && lost*2 > had || lost >= all && lost == had
+	if many && percentOver(lost, had, g.Thresholds.VanishPercent) {
+		g.hold("%d of %d groups would lose all their members (thresholds.vanishPercent): check groupBase, groupFilter, whether the bind account may read members, "+
+			"and whether the groups have other ids than before", lost, had)
 	}
 }
 

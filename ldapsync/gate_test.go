@@ -83,6 +83,22 @@ func (w *world) setMembers(group string, n int) {
 	w.groups[group] = g
 }
 
+// small empties the first n small groups, or replaces them by others that have
+// their names and members; with n = 0 it takes all away.
+func (w *world) small(n int, members []string) {
+	for i := range 12 {
+		id, name := fmt.Sprintf("g-%02d", i), fmt.Sprintf("small%02d", i)
+		switch {
+		case n == 0:
+			delete(w.groups, id)
+		case i < n && members != nil:
+			w.group("other-"+id, name, members...)
+		case i < n:
+			w.group(id, name)
+		}
+	}
+}
+
 func TestTheGate(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -121,9 +137,26 @@ func TestTheGate(t *testing.T) {
 				w.people[p.ExternalID] = p
 			}
 		}, holds: "another stable id", whole: true},
+		{name: "members of small groups that nobody may read", people: 50, alter: func(w *world) { w.small(12, nil) }, holds: "12 of 15 groups would lose all", whole: true},
+		{name: "small groups with other ids", people: 50, alter: func(w *world) {
+			w.small(0, nil)
+			w.small(12, []string{"uid=userp003,ou=a,dc=x"})
+		}, holds: "12 of 15 groups would lose all", whole: true},
+		{name: "nine small groups of fifteen", people: 50, alter: func(w *world) { w.small(9, nil) }},
+		{name: "all members of very few groups", people: 5, alter: func(w *world) {
+			w.setMembers("g-all", 0)
+			w.setMembers("g-admins", 0)
+			w.setMembers("g-wheel", 0)
+		}, holds: "3 of 3 groups would lose all", whole: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, v := judge(t, crowd(c.people), c.recent, c.alter)
+			w := crowd(c.people)
+			if strings.Contains(c.name, "small groups") {
+				for i := range 12 {
+					w.group(fmt.Sprintf("g-%02d", i), fmt.Sprintf("small%02d", i), "uid=userp003,ou=a,dc=x")
+				}
+			}
+			p, v := judge(t, w, c.recent, c.alter)
 			if c.holds == "" {
 				if v.Held != 0 || v.Hash != "" || len(v.Reasons) != 0 {
 					t.Errorf("held %v because of %q, want all to pass", v.Held, v.Reasons)

@@ -7,6 +7,7 @@ type shape struct {
 	active       int // people who have anything, before
 	peopleBefore int // people who are there
 	groupsBefore int
+	groupsFilled int // groups that had members
 	peopleNow    int
 	groupsNow    int
 	renewed      int // people under a DN that had another stable id
@@ -34,6 +35,9 @@ func (d *differ) measure() {
 	for _, g := range d.have.Groups {
 		if _, missing := d.have.Cursor.MissingGroups[g.ExternalID]; !missing {
 			s.groupsBefore++
+		}
+		if len(g.members) > 0 {
+			s.groupsFilled++
 		}
 	}
 	s.renewed = d.renewed()
