@@ -22,6 +22,7 @@ type HeldPlan struct {
 	Total      int              `json:"total"` // how many there are
 	Issues     []Issue          `json:"issues,omitempty"`
 	Effects    json.RawMessage  `json:"effects,omitempty"`
+	Gains      map[string]int   `json:"gains,omitempty"`      // how many people gain each thing
 	Difference string           `json:"difference,omitempty"` // from the hold that this one replaced
 }
 
@@ -34,7 +35,8 @@ type settlement struct {
 
 // settleHold compares what is held now with what was held before. The same set
 // stands, and is applied if it was approved; another set replaces it, with any
-// approval; and where nothing is held, nothing waits any longer.
+// approval, and so does the same one if it gives more than was shown, because
+// the policy is another by now; and where nothing is held, nothing waits any longer.
 func (p *Poller) settleHold(ctx context.Context, r *Report) (settlement, error) {
 	before, err := p.hold(ctx)
 	if err != nil {
@@ -48,7 +50,10 @@ func (p *Poller) settleHold(ctx context.Context, r *Report) (settlement, error) 
 	}
 	message := "Held until approved (" + r.Verdict.Hash + "): " + strings.Join(r.Verdict.Reasons, "; ") + "."
 	if before != nil && before.Hash == r.Verdict.Hash {
-		return p.standing(*before, message), nil
+		if !givesMore(before, r.gains) {
+			return p.standing(*before, message), nil
+		}
+		message += " It would give more by now than it did when it was held: look at it again before it is approved."
 	}
 	hold, err := p.newHold(r, before)
 	if err != nil {
@@ -110,9 +115,9 @@ func (p *Poller) newHold(r *Report, before *directory.Hold) (directory.Hold, err
 	}
 	held := HeldPlan{
 		Counts: r.Plan.Counts, Items: items, Total: r.Verdict.Held,
-		Issues: r.Plan.Issues, Effects: r.Effects,
+		Issues: r.Plan.Issues, Effects: r.Effects, Gains: r.gains,
 	}
-	if before != nil {
+	if before != nil && before.Hash != r.Verdict.Hash {
 		held.Difference = difference(before, r)
 	}
 	text, err := json.Marshal(held)
@@ -120,6 +125,21 @@ func (p *Poller) newHold(r *Report, before *directory.Hold) (directory.Hold, err
 		return directory.Hold{}, fmt.Errorf("held plan: %w", err)
 	}
 	return directory.Hold{Source: p.cfg.Source, Hash: r.Verdict.Hash, Reasons: r.Verdict.Reasons, Plan: text, Created: p.cfg.Now()}, nil
+}
+
+// givesMore reports whether more people gain something than a hold shows. One
+// that does not say is as it was.
+func givesMore(before *directory.Hold, gains map[string]int) bool {
+	var shown HeldPlan
+	if json.Unmarshal(before.Plan, &shown) != nil || shown.Gains == nil && len(shown.Effects) == 0 {
+		return false
+	}
+	for what, people := range gains {
+		if people > shown.Gains[what] {
+			return true
+		}
+	}
+	return false
 }
 
 // difference says how a hold differs from the one it replaces.

@@ -45,6 +45,7 @@ type Store interface {
 // Effects is what a plan would mean for people.
 type Effects struct {
 	NoOwner bool            // nobody active would hold the Role owner
+	Gains   map[string]int  // how many people gain each thing; whoever approves a held plan has seen that
 	Detail  json.RawMessage // who gains and loses what; kept with a held plan
 }
 
@@ -234,7 +235,7 @@ func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Ch
 		items = everything
 	}
 	a := &applier{
-		sink: p.cfg.Store, plan: report.Plan, cursor: report.have.Cursor, guard: guard, exempt: hold.approved,
+		sink: p.cfg.Store, plan: report.Plan, cursor: report.have.Cursor, guard: guard, exempt: hold.approved && report.Verdict.Whole,
 		actor: directory.Actor{Kind: "ldap", Name: string(p.cfg.Source), Source: p.cfg.Source, Request: r.ID, Reason: hold.reason},
 		taken: Taken{Time: r.Started, Members: map[directory.GroupID]int{}}, told: q.told,
 	}
@@ -302,7 +303,8 @@ type Report struct {
 	Effects json.RawMessage `json:"effects,omitempty"`
 	Server  string          `json:"server"`
 
-	have *State
+	have  *State
+	gains map[string]int
 }
 
 // passed tells of servers that could not be read.
@@ -438,7 +440,7 @@ func (p *Poller) judge(ctx context.Context, r *Report, now time.Time) (err error
 		if err != nil {
 			return fmt.Errorf("asking what the plan would mean: %w", err)
 		}
-		gate.NoOwner, r.Effects = effects.NoOwner, effects.Detail
+		gate.NoOwner, r.Effects, r.gains = effects.NoOwner, effects.Detail, effects.Gains
 	}
 	r.Verdict, err = Gate(r.Plan, gate)
 	return err

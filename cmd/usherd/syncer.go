@@ -175,7 +175,12 @@ func (s *syncer) preview(ctx context.Context, changes []directory.Change) (ldaps
 	if err != nil {
 		return out, err
 	}
-	out.NoOwner = lost
+	out.NoOwner, out.Gains = lost, map[string]int{}
+	for _, t := range diff.Totals {
+		if t.Gain > 0 {
+			out.Gains[t.Holding.String()] += t.Gain
+		}
+	}
 	names, err := s.names(ctx, diff, changes)
 	if err != nil {
 		return out, err
