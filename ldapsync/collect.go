@@ -224,7 +224,8 @@ func (c *collector) takeMembers(g *Group, e *ldap.Entry) error {
 	}
 	if m.MemberUIDs != "" {
 		err := c.allValues(e, m.MemberUIDs, limit, func(v []byte) error {
-			if at, ok := c.snap.byUID.find(string(v)); ok {
+			// a read of what changed cannot tell that nobody else has that uid
+			if at, ok := c.snap.byUID.find(string(v)); ok && !c.snap.partial {
 				g.people = append(g.people, at)
 			} else {
 				g.others = append(g.others, foreign{dn: string(v)})
@@ -257,6 +258,11 @@ func (c *collector) addDN(g *Group, dn string) error {
 	}
 	key := keyOfDN(dn)
 	at, ok, err := c.snap.personAt(key, dn)
+	if ok && c.snap.partial { // which cannot tell that no other DN folds alike
+		var p Person
+		p, err = c.snap.person(at)
+		ok = err == nil && strings.EqualFold(p.Profile.DN, spellDN(dn))
+	}
 	if ok {
 		g.people = append(g.people, at)
 	} else {

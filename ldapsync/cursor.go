@@ -25,6 +25,9 @@ type Cursor struct {
 	// MissingPeople and MissingGroups are those gone from complete reads.
 	MissingPeople map[string]Missing `json:"missingPeople,omitempty"`
 	MissingGroups map[string]Missing `json:"missingGroups,omitempty"`
+	// Contested are the userNames, as keys, that several entries had and none got:
+	// a read of what changed sees one of them only.
+	Contested []string `json:"contested,omitempty"`
 	// Mark is where an incremental read may begin; nil if none may.
 	Mark *Mark `json:"mark,omitempty"`
 	// Window is what was taken away during the last 24 hours, without what an

@@ -167,6 +167,7 @@ const (
 	fullBroken   reason = "the last run did not end well"
 	fullGate     reason = "what changed would be held"
 	fullMany     reason = "too much has changed"
+	fullNames    reason = "several entries have a userName"
 	fullError    reason = "what changed could not be read"
 )
 
@@ -217,6 +218,9 @@ func (p *Poller) increment(ctx context.Context, have *State, now time.Time, told
 	if err != nil {
 		return nil, "", err
 	}
+	if plan.contested() {
+		return nil, fullNames, nil
+	}
 	if why, err := plan.confirm(c); why != "" || err != nil {
 		return nil, why, err
 	}
@@ -259,6 +263,22 @@ func (c *collector) changed(from Mark, overlap time.Duration) reason {
 	}
 	c.snap.Mark = c.mark
 	return ""
+}
+
+// contested reports whether somebody is to get a userName that several entries
+// had at the last complete read, of whom none got it.
+func (p *Plan) contested() bool {
+	for i := range int32(p.people.len()) {
+		item := p.people.at(i)
+		if item.at == nowhere || item.keepName || item.known != nowhere && item.changed&changedUserName == 0 {
+			continue
+		}
+		name := p.want.people.at(item.at).name
+		if _, is := slices.BinarySearch(p.have.Cursor.Contested, hex.EncodeToString(name[:])); is {
+			return true
+		}
+	}
+	return false
 }
 
 // maxConfirmed bounds the entries that are looked up one by one.

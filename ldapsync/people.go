@@ -2,6 +2,8 @@ package ldapsync
 
 import (
 	"cmp"
+	"encoding/hex"
+	"slices"
 
 	"github.com/usherd/usherd/directory"
 )
@@ -14,6 +16,7 @@ func (d *differ) people() error {
 		return err
 	}
 	if !d.want.partial {
+		d.plan.next.Contested = names.contested()
 		if err := d.leavers(names); err != nil {
 			return err
 		}
@@ -97,7 +100,7 @@ func (d *differ) leavers(names nameOwners) error {
 		m := d.missing(d.have.Cursor.MissingPeople, k.ExternalID)
 		item := personItem{at: nowhere, known: row}
 		switch {
-		case names.wanted(k.UserName):
+		case d.heir(names, k.UserName):
 			// an account made again, or renamed: whoever has the name now gets nothing of the old
 			item.op, item.changed = codeOf(OpDelete), changedUserName
 			d.addPerson(item)
@@ -186,5 +189,20 @@ func (n nameOwners) of(name key) int32 {
 	return n.index.find(name)
 }
 
-// wanted reports whether somebody of the read is to have this name.
-func (n nameOwners) wanted(name string) bool { return n.of(nameKey(name)) >= 0 }
+// heir reports whether somebody of the read is to have this name, and can.
+func (d *differ) heir(names nameOwners, name string) bool {
+	owner := names.of(nameKey(name))
+	return owner >= 0 && !d.want.people.at(owner).reject && d.claims[owner].why == ""
+}
+
+// contested lists the userNames of several entries that none of them has.
+func (n nameOwners) contested() []string {
+	var names []string
+	for name, owner := range n.many {
+		if owner == ambiguous {
+			names = append(names, hex.EncodeToString(name[:]))
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -89,6 +89,10 @@ func (r *resolver) foreign(i int, f foreign) error {
 		r.edges.unresolved[i]++
 		return nil
 	}
+	if r.snap.partial && !r.snap.have.standsAt(id, f.key) {
+		r.edges.unresolved[i]++ // a former DN keeps members and makes none, and nobody is removed here
+		return nil
+	}
 	r.edges.aliases[f.key] = id
 	if at := r.snap.byExt.find(keyOfText(id)); at != nowhere {
 		r.edges.of[i] = append(r.edges.of[i], edge{at: at, past: true})

@@ -255,6 +255,14 @@ func decodeKnown(b []byte) (k known, err error) {
 // personOf finds somebody by stable id.
 func (s *State) personOf(stableID string) int32 { return s.byExt.find(keyOfText(stableID)) }
 
+// standsAt reports whether the store has somebody, or a group, under a DN.
+func (s *State) standsAt(stableID string, k dnKey) bool {
+	if row := s.personOf(stableID); row != nowhere {
+		return s.people.at(row).dn == k
+	}
+	return slices.ContainsFunc(s.Groups, func(g KnownGroup) bool { return g.ExternalID == stableID && keyOfDN(g.DN) == k })
+}
+
 // A past finds whom a DN named before: in the last complete read, or in an
 // earlier one if a group has listed that DN ever since.
 type past func(dnKey) (stableID string, ok bool, err error)

@@ -1,0 +1,164 @@
+package ldapsync
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"github.com/usherd/usherd/directory"
+	"github.com/usherd/usherd/ldapsync/ldaptest"
+)
+
+// changed plans what a read of what changed finds.
+func (w *world) changed(t *testing.T, store *mapStore) *Plan {
+	t.Helper()
+	have := stateOf(t, store)
+	snap := w.snapshot(t, have)
+	snap.partial = true
+	return diff(t, have, snap, noon)
+}
+
+// TestAReadOfWhatChangedGivesNoContestedName: of two entries with one userName
+// neither has it; that only one of them was altered since does not decide.
+func TestAReadOfWhatChangedGivesNoContestedName(t *testing.T) {
+	w, store := newWorld(), newMapStore()
+	w.person("p1", "twin", "a")
+	w.person("p2", "twin", "b")
+	w.person("p3", "other", "a")
+	w.step(t, store, noon)
+	if len(store.people) != 1 {
+		t.Fatalf("%d people, want one: neither twin", len(store.people))
+	}
+	for who, contested := range map[string]bool{"p1": true, "new": false} {
+		only := newWorld()
+		if only.people[who] = w.people[who]; who == "new" {
+			only.person(who, "new", "a")
+		}
+		if p := only.changed(t, store); p.people.len() != 1 || p.contested() != contested {
+			t.Errorf("%s alone: contested = %v, want %v", who, p.contested(), contested)
+		}
+	}
+	delete(w.people, "p2")
+	if w.step(t, store, noon); len(store.people) != 2 || len(stateOf(t, store).Cursor.Contested) != 0 {
+		t.Errorf("without the other twin there are %d people, %v contested", len(store.people), stateOf(t, store).Cursor.Contested)
+	}
+}
+
+// TestAFormerDNMakesNoMember: a group that is new to the DN at which somebody was
+// once does not get them, whichever way it is read.
+func TestAFormerDNMakesNoMember(t *testing.T) {
+	w, store := newWorld(), newMapStore()
+	w.person("p1", "alice", "a")
+	former := w.people["p1"].DN
+	w.group("g1", "old", former)
+	w.group("g2", "parent", "cn=old,dc=x")
+	w.step(t, store, noon)
+	w.person("p1", "alice", "b")
+	w.groups["g1"] = worldGroup{name: "old", dn: "cn=old,ou=b,dc=x", members: []string{former}}
+	if p := w.step(t, store, noon); p.Counts["members.remove"] != 0 {
+		t.Fatalf("the rename took %v", p.Counts)
+	}
+	only := newWorld()
+	only.group("g3", "late", former, "cn=old,dc=x")
+	if p := only.changed(t, store); p.Counts["members.add"] != 0 {
+		t.Errorf("a read of what changed adds %+v", itemsOf(p.Items()))
+	}
+	w.groups["g3"] = only.groups["g3"]
+	if p := w.diff(t, store, noon); p.Counts["members.add"] != 0 {
+		t.Errorf("a complete read adds %+v", itemsOf(p.Items()))
+	}
+}
+
+// TestAReadOfWhatChangedGuessesNoMember: whom else a uid, or a DN that folds
+// alike, might mean is not in such a read.
+func TestAReadOfWhatChangedGuessesNoMember(t *testing.T) {
+	w := newWorld()
+	w.person("p1", "straße", "a")
+	for _, partial := range []bool{false, true} {
+		have := newState(&spool{})
+		snap := w.snapshot(t, have)
+		snap.partial = partial
+		c := collector{session: &session{}, snap: snap, reading: reading{Settings: Settings{MaxMembers: 10}}}
+		c.template.Mapping = Mapping{Members: []string{"member"}, MemberUIDs: "memberUid"}
+		found := func(attr, value string) bool {
+			var g Group
+			if err := c.takeMembers(&g, ldap.NewEntry("cn=g,dc=x", map[string][]string{attr: {value}})); err != nil {
+				t.Fatal(err)
+			}
+			return len(g.people) == 1
+		}
+		for value, want := range map[string]bool{"UID=Straße, ou=A,dc=x": true, "uid=strasse,ou=a,dc=x": !partial} {
+			if got := found("member", value); got != want {
+				t.Errorf("partial %v: member %q found = %v, want %v", partial, value, got, want)
+			}
+		}
+		if got := found("memberUid", "straße"); got == partial {
+			t.Errorf("partial %v: memberUid found = %v", partial, got)
+		}
+	}
+}
+
+// TestANameThatNobodyGetsDeletesNobody: who is missing has two stages, if the
+// entry that has the same userName is not taken over.
+func TestANameThatNobodyGetsDeletesNobody(t *testing.T) {
+	w, store := newWorld(), newMapStore()
+	w.person("p1", "alice", "a")
+	w.person("p2", "bob", "a")
+	w.step(t, store, noon)
+	delete(w.people, "p1")
+	w.person("p9", "alice", "b")
+	have := stateOf(t, store)
+	items := itemsOf(diff(t, have, w.snapshot(t, have, "p9"), noon).Items())
+	if len(items) != 1 || items[0].Op != OpGone {
+		t.Errorf("plan = %+v, want alice gone and no more", items)
+	}
+	have = stateOf(t, store)
+	items = itemsOf(diff(t, have, w.snapshot(t, have), noon).Items())
+	if len(items) != 2 || items[0].Op != OpDelete || items[1].Op != OpCreate {
+		t.Errorf("plan = %+v, want the other alice in her place", items)
+	}
+}
+
+// TestAnApprovalIsOfWhatWasShown: the policy gives more than it did when the plan
+// was held, so it is shown again first. What was not held, but came in the same
+// run, counts as taken.
+func TestAnApprovalIsOfWhatWasShown(t *testing.T) {
+	t.Parallel()
+	server := ldaptest.Start(t, ldaptest.Config{Users: 20})
+	store := newMapStore()
+	p := pollerOf(t, settingsOf(t, server), store)
+	gains := map[string]int{"access:part-list": 6}
+	p.cfg.Preview = func(context.Context, []directory.Change) (Effects, error) {
+		return Effects{Detail: json.RawMessage(`{}`), Gains: gains}, nil
+	}
+	p.cfg.AdminGroups = func(context.Context, directory.SourceName) (map[directory.GroupID]bool, error) {
+		admins := map[directory.GroupID]bool{}
+		for id, g := range store.groups {
+			admins[id] = g.Name == "backend"
+		}
+		return admins, nil
+	}
+	runs(t, p, directory.RunApplied)
+	for i := 1; i <= 6; i++ {
+		server.AddValues("cn=backend,"+ldaptest.Groups, "member", ldaptest.UserDN(i))
+	}
+	held := runs(t, p, directory.RunHeld)
+	gains = map[string]int{"access:part-list": 5, "organization.own": 6}
+	approve := func(want directory.RunResult) directory.Run {
+		t.Helper()
+		r, err := p.Approve(t.Context(), held.Plan, "console:root")
+		if err != nil || r.Result != want || r.Plan != "" && r.Plan != held.Plan {
+			t.Fatalf("Approve = %+v, %v; want %s of the same plan", r, err, want)
+		}
+		return r
+	}
+	approve(directory.RunHeld)
+	server.Replace(ldaptest.UserDN(9), "pwdAccountLockedTime", "000001010000Z")
+	approve(directory.RunApplied)
+	if got := stateOf(t, store).Cursor.recent(time.Now()).Disabled; got != 1 {
+		t.Errorf("%d count as disabled, want the one of whom nobody was asked", got)
+	}
+}
