@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +36,16 @@ type catalogueView struct {
 	admin.Catalogue
 	Reasons map[string]string // why a kind can't be edited, by kind
 	Problem string
+}
+
+// featureTitle names the feature that an output belongs to.
+func (v catalogueView) featureTitle(key string) string {
+	for _, f := range v.Features {
+		if f.Key == key {
+			return titleFor(f.Title, key)
+		}
+	}
+	return titleFor(key, "--")
 }
 
 func (c *Console) catalogue(req request) (templ.Component, error) { return c.showCatalogue(req, "") }
@@ -192,12 +203,56 @@ func (c *Console) deleteItem(req request) (templ.Component, error) {
 		err = errors.Join(errNoKind, directory.ErrNotFound)
 	}
 	if said, ours := problems(err); ours {
-		return c.showCatalogue(req, key+" is not removed: "+strings.Join(said, "; "))
+		return c.showCatalogue(req, key+" is not removed: "+c.usesOf(req, said)+".")
 	}
 	if err != nil {
 		return nil, err
 	}
 	return c.redirect(req, "/catalogue", key+" removed.")
+}
+
+// faultAt is where in a policy a fault is: a section and a place in it.
+var faultAt = regexp.MustCompile(`^(outputs|roles|mappings)\[(\d+)\]`)
+
+// usesOf says what uses an item that can't be removed, by the faults that the
+// policy would have without it; what can't be named stays as it is.
+func (c *Console) usesOf(req request, faults []string) string {
+	choices, err := c.Service.Choices(req.Context())
+	mappings, merr := c.Service.Mappings(req.Context())
+	if err != nil || merr != nil {
+		return strings.Join(faults, "; ")
+	}
+	roles := choices.Roles[len(directory.BuiltinRoles()):]
+	var uses []string
+	for _, f := range faults {
+		use, m := f, faultAt.FindStringSubmatch(f)
+		if m != nil {
+			i, err := strconv.Atoi(m[2])
+			switch {
+			case err != nil:
+			case m[1] == "outputs" && i < len(choices.Outputs):
+				use = "output " + titleFor(choices.Outputs[i].Title, choices.Outputs[i].Key) + " uses it"
+			case m[1] == "roles" && i < len(roles):
+				use = "Role " + titleFor(roles[i].Title, string(roles[i].Name)) + " uses it"
+			case m[1] == "mappings" && i < len(mappings):
+				use = "mapping " + mappings[i].Name + " uses it"
+			}
+		}
+		if !slices.Contains(uses, use) {
+			uses = append(uses, use)
+		}
+	}
+	return strings.Join(uses, ", ")
+}
+
+// placeOf is where a form wants a thing that is at a place: dragged to another
+// one, or one step up or down.
+func placeOf(req request, at int) (int, bool) {
+	if to, err := strconv.Atoi(req.PostForm.Get("to")); err == nil {
+		return to, true
+	}
+	step, err := strconv.Atoi(req.PostForm.Get("step"))
+	return at + step, err == nil && step*step == 1
 }
 
 // moveFeature gives a feature another place on the home page.
@@ -208,11 +263,11 @@ func (c *Console) moveFeature(req request) (templ.Component, error) {
 	}
 	key := req.PostForm.Get("key")
 	i := slices.IndexFunc(cat.Features, func(f directory.Feature) bool { return f.Key == key })
-	step, err := strconv.Atoi(req.PostForm.Get("step"))
-	if i < 0 || err != nil || step*step != 1 || i+step < 0 || i+step >= len(cat.Features) {
+	to, ok := placeOf(req, i)
+	if i < 0 || !ok || to < 0 || to >= len(cat.Features) || to == i {
 		return c.redirect(req, "/catalogue", "")
 	}
-	_, err = c.Service.PutFeature(req.Context(), req.by, cat.Features[i], i+step, revisionOf(req))
+	_, err = c.Service.PutFeature(req.Context(), req.by, cat.Features[i], to, revisionOf(req))
 	if said, ours := problems(err); ours {
 		return c.showCatalogue(req, strings.Join(said, "; "))
 	}

@@ -15,6 +15,18 @@ func TestTheCatalogueIsReadAndEdited(t *testing.T) {
 		b.keys("\r")
 		b.until(order+` === "part-list,help,reports"`, "help before reports")
 	})
+	t.Run("features are dragged", func(t *testing.T) {
+		eval[bool](b, `(() => {
+			const row = (key) => document.querySelector("#feature-" + key), held = new DataTransfer();
+			const send = (at, type) => at.dispatchEvent(new DragEvent(type, {bubbles: true, cancelable: true, dataTransfer: held}));
+			send(row("reports"), "dragstart");
+			if (send(row("part-list"), "dragover")) return false; // not taken
+			send(row("part-list"), "drop");
+			return true;
+		})()`)
+		b.until(order+` === "reports,part-list,help"`, "reports before all")
+		b.sees("reports moved.")
+	})
 	t.Run("a feature is added, and its price changes the bill after a look", func(t *testing.T) {
 		b.open("/catalogue/features")
 		b.fill("#key", "orders")
@@ -39,7 +51,8 @@ func TestTheCatalogueIsReadAndEdited(t *testing.T) {
 		b.open("/catalogue")
 		eval[bool](b, `(window.confirm = () => true)()`)
 		b.click(`button[aria-label="Remove part-list"]`)
-		b.sees("part-list is not removed")
+		b.sees("part-list is not removed: ")
+		b.sees("uses it")
 		eval[bool](b, `(window.confirm = () => true)()`)
 		b.click(`button[aria-label="Remove orders"]`)
 		b.sees("orders removed.")

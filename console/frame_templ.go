@@ -81,7 +81,7 @@ func frameTemplate(f frameView, body templ.Component) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</head><body><a class=\"skip\" href=\"#main\">Skip to content</a><header class=\"top\"><button class=\"menu-toggle\" type=\"button\" aria-expanded=\"false\" aria-controls=\"menu\">Menu</button> <a class=\"brand\" href=\"/\"><img src=\"/static/icon.svg\" alt=\"\" width=\"22\" height=\"22\"> <span>usherd</span></a> ")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</head><body><a class=\"skip\" href=\"#main\">Skip to content</a><header class=\"top\"><button class=\"menu-toggle\" type=\"button\" aria-expanded=\"false\" aria-controls=\"menu\">Menu</button> <a class=\"brand\" href=\"/\" aria-label=\"usherd\"><img src=\"/static/icon.svg\" alt=\"\" width=\"22\" height=\"22\"> <span>usherd</span></a> ")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -238,6 +238,36 @@
     if (e.key === "Enter" && e.target.matches('[data-arrows] input[type="checkbox"]')) e.preventDefault();
   });
 
+  // Rows of a [data-order] are dragged to another place, which the row's own form
+  // is told as "to"; its buttons do the same for keys.
+  let dragged = null;
+  const placeAt = (e) => {
+    const row = dragged && e.target.closest("tr[data-place]");
+    return row && row.parentElement === dragged.parentElement ? row : null;
+  };
+  document.addEventListener("dragstart", (e) => {
+    dragged = e.target.closest?.("[data-order] > tr[data-place]") || null;
+    if (dragged) e.dataTransfer.effectAllowed = "move";
+  });
+  document.addEventListener("dragover", (e) => {
+    const row = placeAt(e);
+    if (!row) return;
+    e.preventDefault();
+    for (const r of row.parentElement.children) r.toggleAttribute("data-over", r === row && r !== dragged);
+  });
+  document.addEventListener("drop", (e) => {
+    const row = placeAt(e);
+    if (!row || row === dragged) return;
+    e.preventDefault();
+    const form = $("form", dragged);
+    form.elements.to.value = row.dataset.place;
+    form.submit();
+  });
+  document.addEventListener("dragend", () => {
+    dragged = null;
+    for (const r of $$("[data-over]")) r.removeAttribute("data-over");
+  });
+
   // Something changed: say so, and leave the page as it is.
   const busy = () => $("dialog[open]") || $(".bulk:not([hidden])") || document.activeElement?.closest("input, textarea, select");
   const watch = () => {
