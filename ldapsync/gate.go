@@ -221,6 +221,13 @@ func (g *gate) attributes() {
 		const few = 10 // all of a few is as telling as a part of many
 		if many || has == 0 && expected >= few {
 			g.hold("the attribute %s is gone from %d of %d people (thresholds.vanishPercent): check what the bind account may read", name, lost, expected)
+			continue
+		}
+		// What says that somebody is disabled is often there for those only.
+		enabled := int(g.plan.Counts[KindUser+"s."+string(OpEnable)])
+		if has == 0 && expected > 1 && enabled > 1 && percentOver(lost, expected, g.Thresholds.VanishPercent) {
+			g.hold("the attribute %s is gone from all %d people who had it, and %d disabled people would be let in again (thresholds.vanishPercent): "+
+				"check what the bind account may read", name, expected, enabled)
 		}
 	}
 }

@@ -74,6 +74,15 @@ func (w *world) disable(n int) {
 	}
 }
 
+func (w *world) unlock(n int) {
+	for _, i := range upTo(n) {
+		id := fmt.Sprintf("p%03d", i)
+		p := w.people[id]
+		p.Active = true
+		w.people[id] = p
+	}
+}
+
 func (w *world) setMembers(group string, n int) {
 	g := w.groups[group]
 	g.members = nil
@@ -103,6 +112,7 @@ func TestTheGate(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		people int
+		locked int
 		alter  func(*world)
 		recent Taken
 		holds  string // part of a reason; empty: all passes
@@ -148,9 +158,13 @@ func TestTheGate(t *testing.T) {
 			w.setMembers("g-admins", 0)
 			w.setMembers("g-wheel", 0)
 		}, holds: "3 of 3 groups would lose all", whole: true},
+		{name: "one lock that is taken off", people: 50, locked: 1, alter: func(w *world) { w.unlock(1) }},
+		{name: "two of three locks that are taken off", people: 50, locked: 3, alter: func(w *world) { w.unlock(2) }},
+		{name: "locks that nobody may read", people: 50, locked: 3, alter: func(w *world) { w.unlock(3) }, holds: "3 disabled people would be let in", whole: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := crowd(c.people)
+			w.disable(c.locked)
 			if strings.Contains(c.name, "small groups") {
 				for i := range 12 {
 					w.group(fmt.Sprintf("g-%02d", i), fmt.Sprintf("small%02d", i), "uid=userp003,ou=a,dc=x")

@@ -42,7 +42,12 @@ func (w *world) group(id, name string, members ...string) {
 // snapshot is what a complete read of w finds, compared with have.
 func (w *world) snapshot(t require, have *State, rejected ...string) *Snapshot {
 	s := newSnapshot(have, have.spool)
-	s.Attributes["uid"] = len(w.people)
+	s.Attributes["uid"], s.Attributes["lock"] = len(w.people), 0
+	for _, p := range w.people {
+		if !p.Active {
+			s.Attributes["lock"]++
+		}
+	}
 	for _, id := range sortedKeys(w.people) {
 		p := Person{Profile: w.people[id], uids: []string{w.people[id].UserName}}
 		if slices.Contains(rejected, id) {
