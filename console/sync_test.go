@@ -165,7 +165,7 @@ func TestReadADirectoryFromTheConsole(t *testing.T) {
 	b.press("Approve this plan")
 	b.sees("Approved: the run ended as applied")
 	b.open("/runs")
-	b.sees("held")
+	b.sees("Held")
 	b.look("runs")
 	b.open("/holds")
 	b.sees("Nothing is held")
