@@ -74,7 +74,7 @@ func TestNothingConfiguredWorks(t *testing.T) {
 
 func TestTheFullFileLoads(t *testing.T) {
 	c := mustLoad(t, LoadOptions{Path: "testdata/good/full.yaml"})
-	if got := c.Sources[1].LDAP.Thresholds; got != (Thresholds{3, 50, 30, 10, 2, 25, 7}) {
+	if got := c.Sources[1].LDAP.Thresholds; got != (Thresholds{3, 50, 30, 10, 2, 25, 7, 4, 60}) {
 		t.Errorf("thresholds = %+v", got)
 	}
 	if got := c.Store.Password.Reveal(); got != "correct horse" {

@@ -27,6 +27,8 @@ type Thresholds struct {
 	AdminGrowth     int `json:"adminGrowth,omitempty"`     // new people in a group that gives an administration right; default 5
 	VanishPercent   int `json:"vanishPercent,omitempty"`   // of the people who had an attribute; default 20
 	VanishMin       int `json:"vanishMin,omitempty"`       // and at least so many; default 20
+	RenamedPercent  int `json:"renamedPercent,omitempty"`  // of the people, or of the groups, who get another name; default 5
+	RenamedMin      int `json:"renamedMin,omitempty"`      // and at least so many; default 20
 }
 
 func (t Thresholds) withDefaults() Thresholds {
@@ -37,16 +39,18 @@ func (t Thresholds) withDefaults() Thresholds {
 	fill(&t.AdminGrowth, 5)
 	fill(&t.VanishPercent, 20)
 	fill(&t.VanishMin, 20)
+	fill(&t.RenamedPercent, 5)
+	fill(&t.RenamedMin, 20)
 	return t
 }
 
 func (t Thresholds) faults() (errs []error) {
-	for _, percent := range []int{t.DisabledPercent, t.MembersPercent, t.VanishPercent} {
+	for _, percent := range []int{t.DisabledPercent, t.MembersPercent, t.VanishPercent, t.RenamedPercent} {
 		if percent < 1 || percent > 100 {
 			errs = append(errs, errors.New("thresholds: a percentage must be from 1 to 100"))
 		}
 	}
-	if min(t.DisabledMin, t.MembersAbove, t.AdminGrowth, t.VanishMin) < 1 {
+	if min(t.DisabledMin, t.MembersAbove, t.AdminGrowth, t.VanishMin, t.RenamedMin) < 1 {
 		errs = append(errs, errors.New("thresholds: a number must be at least 1"))
 	}
 	return errs
@@ -90,6 +94,9 @@ func Gate(p *Plan, c GateConfig) (Verdict, error) {
 	g.disabled()
 	g.members()
 	g.ids()
+	if err := g.renamed(); err != nil {
+		return Verdict{}, err
+	}
 	if c.NoOwner {
 		g.hold("nobody active would hold the Role owner any more")
 	}
@@ -262,6 +269,45 @@ func (g *gate) ids() {
 	}
 }
 
+// renamed looks for a naming attribute that was changed here, or there: many who
+// stay who they are and are called otherwise. Checks and mappings go by names.
+// The names are in the items, not in the reason, which is logged.
+func (g *gate) renamed() error {
+	people, groups := 0, 0
+	for i := range int32(g.plan.people.len()) {
+		is, err := g.plan.renames(g.plan.people.at(i))
+		if err != nil {
+			return err
+		}
+		if is {
+			people++
+		}
+	}
+	for i := range g.plan.groups {
+		if item := &g.plan.groups[i].Item; item.Was != "" && nameKey(item.Was) != nameKey(item.Name) {
+			groups++
+		}
+	}
+	t, s := g.Thresholds, g.plan.shape
+	if people >= t.RenamedMin && percentOver(people, s.peopleBefore, t.RenamedPercent) {
+		g.hold("%d of %d people would get another userName; the limit is %d %% (thresholds.renamedPercent): check attributes.userName", people, s.peopleBefore, t.RenamedPercent)
+	}
+	if groups >= t.RenamedMin && percentOver(groups, s.groupsBefore, t.RenamedPercent) {
+		g.hold("%d of %d groups would get another name; the limit is %d %% (thresholds.renamedPercent): check attributes.groupName", groups, s.groupsBefore, t.RenamedPercent)
+	}
+	return nil
+}
+
+// renames reports whether an item gives somebody another userName, as names are
+// compared.
+func (p *Plan) renames(i *personItem) (bool, error) {
+	if i.at == nowhere || i.known == nowhere || i.keepName || i.changed&changedUserName == 0 {
+		return false, nil
+	}
+	had, err := p.have.known(i.known)
+	return nameKey(had.UserName) != p.want.people.at(i.at).name, err
+}
+
 // admins looks at the groups that give administration rights. One that is
 // emptied holds everything; one that grows suddenly holds what makes it grow.
 // It returns the groups, by stable id, to which nobody may be added.
@@ -296,8 +342,8 @@ func (g *gate) admins() map[string]bool {
 	return closed
 }
 
-// hashOf counts items and stands for them as a set of (object, operation), in
-// whatever order.
+// hashOf counts items and stands for them as a set of (object, operation), with
+// the new names of those that are renamed, in whatever order.
 func hashOf(items iter.Seq2[Item, error]) (int, string, error) {
 	var lines [][sha256.Size]byte
 	line := func(parts ...string) {
@@ -315,6 +361,9 @@ func hashOf(items iter.Seq2[Item, error]) (int, string, error) {
 		n++
 		if i.Op != OpMembers {
 			line(i.Kind, string(i.Op), i.ExternalID)
+		}
+		if i.Was != "" {
+			line("name", i.ExternalID, i.Name)
 		}
 		for _, r := range i.Add {
 			line("add", i.ExternalID, cmp.Or(r.ExternalID, r.Value), string(r.Via))

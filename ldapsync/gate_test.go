@@ -74,6 +74,15 @@ func (w *world) disable(n int) {
 	}
 }
 
+// rename gives names by a format to some, under the DNs that they have.
+func (w *world) rename(n int, format string) {
+	for _, id := range sortedKeys(w.people)[:n] {
+		p := w.people[id]
+		p.UserName = fmt.Sprintf(format, p.UserName)
+		w.people[id] = p
+	}
+}
+
 func (w *world) unlock(n int) {
 	for _, i := range upTo(n) {
 		id := fmt.Sprintf("p%03d", i)
@@ -139,6 +148,10 @@ func TestTheGate(t *testing.T) {
 		{name: "six through a nested group", people: 50, alter: func(w *world) {
 			w.group("g-admins", "admins", "uid=userp000,ou=a,dc=x", "uid=userp001,ou=a,dc=x", "cn=all,dc=x")
 		}, holds: "grow by 48"},
+		{name: "19 other names are below the minimum", people: 100, alter: func(w *world) { w.rename(19, "%s@corp.example") }},
+		{name: "20 of 100 other names are held", people: 100, alter: func(w *world) { w.rename(20, "%s@corp.example") }, holds: "20 of 100 people would get another userName", whole: true},
+		{name: "20 of 400 are 5 % and pass, too", people: 400, alter: func(w *world) { w.rename(20, "%s@corp.example") }},
+		{name: "another spelling is no other name", people: 100, alter: func(w *world) { w.rename(100, " %s ") }},
 		{name: "ids that all change", people: 10, alter: func(w *world) {
 			for _, id := range sortedKeys(w.people) {
 				p := w.people[id]
@@ -185,6 +198,32 @@ func TestTheGate(t *testing.T) {
 				t.Errorf("whole = %v and %d items pass, want the whole plan held = %v", v.Whole, len(pass), c.whole)
 			}
 		})
+	}
+}
+
+// TestARenamedCrowdIsShownAndApprovedByItsNames: what waits tells the names
+// before and after, and another renaming is another plan. Groups count, too.
+func TestARenamedCrowdIsShownAndApprovedByItsNames(t *testing.T) {
+	rename := func(format string) (*Plan, Verdict) {
+		return judge(t, crowd(100), Taken{}, func(w *world) { w.rename(30, format) })
+	}
+	p, v := rename("%s@corp.example")
+	held := itemsOf(p.held(v))
+	if len(held) != 30 || held[0].Was != "userp000" || held[0].Name != "userp000@corp.example" {
+		t.Errorf("%d items wait, the first %+v; want 30 with both names", len(held), held[0])
+	}
+	if _, other := rename("x-%s"); other.Hash == v.Hash {
+		t.Error("another renaming has the same hash")
+	}
+	w := crowd(5)
+	groups := func(format string) {
+		for i := range 20 {
+			w.group(fmt.Sprintf("g-%02d", i), fmt.Sprintf(format, i))
+		}
+	}
+	groups("team%02d")
+	if _, v := judge(t, w, Taken{}, func(*world) { groups("dept%02d") }); !v.Whole || !strings.Contains(strings.Join(v.Reasons, ""), "20 of 23 groups would get another name") {
+		t.Errorf("20 groups with other names: %+v", v)
 	}
 }
 

@@ -56,7 +56,7 @@ func (d *differ) group(i int) bool {
 	k := d.have.Groups[item.known]
 	item.ID = string(k.ID)
 	if k.Name != item.Name {
-		item.Fields = append(item.Fields, "displayName")
+		item.Fields, item.Was = append(item.Fields, "displayName"), k.Name
 	}
 	if k.DN != g.DN {
 		item.Fields = append(item.Fields, "dn")

@@ -40,6 +40,7 @@ type Item struct {
 	ID         string   `json:"id"` // of the identity or group
 	ExternalID string   `json:"externalId"`
 	Name       string   `json:"name"`
+	Was        string   `json:"was,omitempty"` // the name before, if that is another
 	DN         string   `json:"dn,omitempty"`
 	Fields     []string `json:"fields,omitempty"` // that an update alters
 	Add        []Ref    `json:"add,omitempty"`    // members
@@ -194,6 +195,9 @@ func (p *Plan) personItem(i *personItem) (Item, error) {
 		item.profile.UserName = had.UserName
 	}
 	item.ExternalID, item.Name, item.DN = item.profile.ExternalID, item.profile.UserName, item.profile.DN
+	if had.UserName != item.Name {
+		item.Was = had.UserName // nothing, of a newcomer
+	}
 	return item, nil
 }
 

@@ -159,7 +159,7 @@ func (d *daemon) managedBy(name directory.SourceName) string {
 func ldapThresholds(t config.Thresholds) ldapsync.Thresholds {
 	return ldapsync.Thresholds{
 		DisabledPercent: t.DisabledPercent, DisabledMin: t.DisabledMin, MembersPercent: t.MembersPercent, MembersAbove: t.MembersAbove,
-		AdminGrowth: t.AdminGrowth, VanishPercent: t.VanishPercent, VanishMin: t.VanishMin,
+		AdminGrowth: t.AdminGrowth, VanishPercent: t.VanishPercent, VanishMin: t.VanishMin, RenamedPercent: t.RenamedPercent, RenamedMin: t.RenamedMin,
 	}
 }
 

@@ -158,6 +158,9 @@ func rank(i ldapsync.Item) int {
 // detail tells what of an object changes.
 func detail(i ldapsync.Item) string {
 	parts := []string{strings.Join(i.Fields, ", ")}
+	if i.Was != "" {
+		parts = append(parts, "was "+i.Was)
+	}
 	if i.Joins != "" {
 		parts = append(parts, "joins the user "+string(i.Joins))
 	}
