@@ -63,6 +63,14 @@ func (e *edit) dropSource(ctx context.Context, name directory.SourceName) error 
 		return fmt.Errorf("removing source %s: %w", name, err)
 	}
 	// Deleted identities say that a person is inactive until the source goes.
+	freed, err := e.identitiesWhere(ctx, `id IN (SELECT identity_id FROM identity_fact WHERE source = $1 AND presence = 'deleted' AND `+isOpen+`)`, string(name))
+	if err != nil {
+		return err
+	}
+	for _, r := range freed {
+		e.touchUser(r.user)
+		e.touchKey(directory.KeyID, "", r.id) // the rest of its names ended with it
+	}
 	return e.end(ctx, "identity_fact", "source = $1 AND presence = 'deleted'", string(name))
 }
 

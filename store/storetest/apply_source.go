@@ -12,6 +12,7 @@ var applySourceCases = []testCase{
 	{"a removed source may leave its people and groups as local", testKeepPeople},
 	{"people are kept without the memberships that an override hides", testKeepOverridden},
 	{"people are not kept where names collide", testKeepPeopleCollides},
+	{"a removed source says no more of whom it deleted before", testRemoveSourceFrees},
 	{"a name may be given to another source after removal", testSourceNameAgain},
 }
 
@@ -87,6 +88,23 @@ func testRemoveSource(t *testing.T, s directory.Store) {
 	f.refused(directory.ErrNotFound, tester, createUser(okta, profile("x")))
 	f.refused(directory.ErrNotFound, asSource(okta), directory.RequirePolicy{})
 	f.refused(directory.ErrNotFound, tester, directory.RemoveSource{Source: okta})
+}
+
+func testRemoveSourceFrees(t *testing.T, s directory.Store) {
+	f := fill(t, s)
+	ann := f.user(corp, "ann")
+	id := f.join(okta, ann, profile("ann"))
+	f.apply(directory.DeleteUser{ID: id, Source: okta}, directory.SetSourceState{Source: okta, State: directory.SourceDisabled})
+	if sub := f.subject(byName("ann"), directory.Stamp{}); !sub.Inactive {
+		t.Errorf("Subject = %+v, want inactive", sub)
+	}
+	f.names(f.feed(directory.RemoveSource{Source: okta}), keys(byID(ann), byID(id)))
+	if sub := f.subject(byName("ann"), directory.Stamp{}); sub.Inactive {
+		t.Errorf("Subject = %+v, want active", sub)
+	}
+	if sub := f.subject(byID(id), directory.Stamp{}); sub.Found != directory.Unknown {
+		t.Errorf("Subject of the identity = %+v, want unknown", sub)
+	}
 }
 
 func testKeepPeople(t *testing.T, s directory.Store) {
