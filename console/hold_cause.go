@@ -40,6 +40,16 @@ func (i syncItem) takesAway() bool {
 	return slices.Contains([]string{"gone", "delete", "disable"}, i.Op)
 }
 
+// renamed counts those that get another name.
+func renamed(items []syncItem) (n int) {
+	for _, i := range items {
+		if i.Was != "" {
+			n++
+		}
+	}
+	return n
+}
+
 // container is a DN without its first part. A comma after a backslash belongs to
 // the part (RFC 4514, section 2.4).
 func container(dn string) string {
@@ -63,6 +73,8 @@ func likely(p syncPlan) string {
 	}
 	taken, all := ops["gone"]+ops["delete"]+ops["disable"], places(p.Items)
 	switch {
+	case taken == 0 && renamed(p.Items) > len(p.Items)/2:
+		return "The same people, or groups, have other names: the attribute that names them was changed in the settings of the source, or in the directory. Applications that know people by name will not know them."
 	case taken == 0 && ops["members"] > 0:
 		return "Only memberships change: somebody rebuilt a group, or a script emptied or filled one. Ask who changed the groups below."
 	case taken == 0:

@@ -20,6 +20,7 @@ func TestLikelyCauseOfAHeldPlan(t *testing.T) {
 		"nothing is taken away":            {many("update", "user", "uid=a,ou=x"), ""},
 		"one place is gone":                {many("gone", "user", "uid=a,ou=sales,dc=x", `cn=B\, C,OU=sales,dc=x`), "All of them were in one place, ou=sales,dc=x"},
 		"the directory disabled them":      {many("disable", "user", "uid=a,ou=x", "uid=b,ou=y"), "switched them off"},
+		"they have other names":            {[]syncItem{{Op: "update", Name: "a@x", Was: "a"}, {Op: "update", Name: "b@x", Was: "b"}, {Op: "update"}}, "the attribute that names them"},
 		"they are everywhere":              {many("gone", "user", "uid=a,ou=x", "uid=b,ou=y", "uid=c,ou=z"), "in many places"},
 		"as many are new":                  {append(many("gone", "user", "uid=a,ou=x", "uid=b,ou=y"), many("create", "user", "uid=a,ou=x", "uid=b,ou=y")...), "new ids"},
 		"only memberships change":          {many("members", "group", "cn=g,ou=x"), "Only memberships change"},

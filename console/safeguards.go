@@ -29,6 +29,8 @@ var safeguards = []safeguard{
 	{Key: "adminGrowth", Title: "New people in a group that gives an administration right", Unit: "people", Default: 5},
 	{Key: "vanishPercent", Title: "People from whom an attribute vanishes", Unit: "%", Default: 20},
 	{Key: "vanishMin", Title: "… and at least so many", Unit: "people", Default: 20},
+	{Key: "renamedPercent", Title: "People, or groups, that get another name in one run", Unit: "%", Default: 5},
+	{Key: "renamedMin", Title: "… and at least so many", Unit: "names", Default: 20},
 }
 
 // now is the limit that counts.

@@ -52,6 +52,7 @@ type syncItem struct {
 	Op     string      `json:"op"`
 	Kind   string      `json:"kind"`
 	Name   string      `json:"name"`
+	Was    string      `json:"was"`
 	DN     string      `json:"dn"`
 	Fields []string    `json:"fields"`
 	Add    []syncNamed `json:"add"`
