@@ -172,7 +172,7 @@ func (s *Service) grant(ctx context.Context, by directory.Actor, a *Authority, t
 		g.ID, g.Created = directory.NewID(), s.Now()
 		changes = append(changes, directory.PutGrant{Grant: g})
 	}
-	return s.apply(ctx, by, changes...)
+	return s.keepingAnOwner(ctx, by, changes...) // a Role takes the default one's place
 }
 
 // revoke takes back what was granted by hand. What a mapping, a nesting or an

@@ -48,11 +48,7 @@ func (s *Service) SetGroupStatus(ctx context.Context, by directory.Actor, name s
 	if err != nil {
 		return Outcome{}, err
 	}
-	change := directory.SetGroupStatus{Group: g.ID, Status: status}
-	if status == directory.GroupActive {
-		return s.apply(ctx, by, change)
-	}
-	return s.keepingAnOwner(ctx, by, change)
+	return s.keepingAnOwner(ctx, by, directory.SetGroupStatus{Group: g.ID, Status: status})
 }
 
 // SetGroupScope limits a group to a project; the empty key makes it
@@ -82,7 +78,7 @@ func (s *Service) SetGroupScope(ctx context.Context, by directory.Actor, name st
 // right which a lacks there.
 func (a *Authority) mayMoveGroup(g directory.Group, project directory.ProjectKey) error {
 	held := map[scopedRole]bool{}
-	for h := range rolesOf(a.view, g.Num) {
+	for h := range rolesAtStake(a.view, g.Num) {
 		if h.project == g.Project {
 			h.project = project
 		}

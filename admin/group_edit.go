@@ -57,7 +57,7 @@ func (s *Service) CreateGroup(ctx context.Context, by directory.Actor, n NewGrou
 		}
 		changes = append(changes, directory.AddMembers{Group: id, Source: directory.Local, Values: values})
 	}
-	out, err := s.apply(ctx, by, changes...)
+	out, err := s.keepingAnOwner(ctx, by, changes...)
 	if errors.Is(err, directory.ErrExists) {
 		err = fmt.Errorf("%w: there is a local group %q%s already", directory.ErrExists, n.Name, in(n.Project))
 	}

@@ -34,11 +34,14 @@ func (s *Service) LinkUser(ctx context.Context, by directory.Actor, identity, us
 		}
 		return s.apply(ctx, by, change)
 	}
-	_, sub, err := s.userToChange(ctx, by, user, WriteUsers)
+	a, sub, err := s.userToChange(ctx, by, user, WriteUsers)
 	if err != nil {
 		return Outcome{}, err
 	}
 	if _, err := s.source(ctx, source); err != nil {
+		return Outcome{}, err
+	}
+	if err := a.maySpeakFor(source); err != nil { // the identity may come with any of its groups
 		return Outcome{}, err
 	}
 	change.User = sub.ID

@@ -102,7 +102,7 @@ func (s *Service) ConfirmMapping(ctx context.Context, by directory.Actor, mappin
 	if err := a.mayChangeMapping(&facts.Policy, facts.Policy.Mappings[slices.Index(names, mapping)]); err != nil {
 		return Outcome{}, err
 	}
-	out, err := s.apply(ctx, by, directory.ConfirmMapping{Mapping: mapping, Group: g.ID})
+	out, err := s.keepingAnOwner(ctx, by, directory.ConfirmMapping{Mapping: mapping, Group: g.ID})
 	if errors.Is(err, directory.ErrNotFound) {
 		return Outcome{}, notFound("mapping %s does not wait for group %s", mapping, group)
 	}

@@ -214,7 +214,8 @@ func (a *Authority) mayChangeUserIn(sub *directory.Subject, project directory.Pr
 
 // mayBeNamed refuses a name for a local group by which a mapping would give it
 // a right that a lacks. Those that give administration rights wait for a
-// confirmation; the others follow names.
+// confirmation; the others follow names, and a name that two groups bear gives
+// nothing to either: who may not change the other may not take that from it.
 func (a *Authority) mayBeNamed(name string, project directory.ProjectKey) error {
 	key, err := directory.KeyOf(name)
 	if err != nil {
@@ -233,6 +234,14 @@ func (a *Authority) mayBeNamed(name string, project directory.ProjectKey) error 
 				return fmt.Errorf("mapping %s means groups of this name: %w", m.Name, err)
 			}
 		}
+		if m.When.Name == "" {
+			continue
+		}
+		for g := range a.view.Groups() {
+			if g.Source == directory.Local && g.NameKey == key && g.Project != project && !a.May(WriteGroups, g.Project) {
+				return fmt.Errorf("%w: mapping %s means the group of this name, and two of that name would get nothing; choose another", ErrForbidden, m.Name)
+			}
+		}
 	}
 	return nil
 }
@@ -246,6 +255,31 @@ func (a *Authority) mayChangeMapping(p *directory.Policy, m directory.Mapping) e
 		}
 	}
 	return nil
+}
+
+// maySpeakFor refuses power over a source whose groups hold a right which a
+// lacks: whoever speaks for it puts into them whom they like. A mapping may wait
+// for a group that the source has not delivered yet.
+func (a *Authority) maySpeakFor(name directory.SourceName) error {
+	if a.Root() {
+		return nil
+	}
+	p := &a.view.Policy().Policy
+	for _, m := range p.Mappings {
+		if m.When.Source != name {
+			continue
+		}
+		if err := a.mayChangeMapping(p, m); err != nil {
+			return fmt.Errorf("source %s: %w", name, err)
+		}
+	}
+	var nums []directory.GroupNum
+	for g := range a.view.Groups() {
+		if g.Source == name {
+			nums = append(nums, g.Num)
+		}
+	}
+	return a.mayChange("source "+string(name), rolesAtStake(a.view, nums...))
 }
 
 // mayChangePolicy holds the rule over two states of the policy: every Role and

@@ -105,8 +105,12 @@ func mayTake(s *authz.Snapshot, c directory.Change) bool {
 		return true // who gets another Role loses the default one
 	}
 	switch c := c.(type) {
-	case directory.CreateUser, directory.AddMembers, directory.PutGrant, directory.SetCursor:
+	case directory.CreateUser, directory.AddMembers, directory.PutGrant, directory.ConfirmMapping, directory.SetGroupDescription, directory.SetCursor:
 		return false
+	case directory.SetGroupStatus:
+		return c.Status != directory.GroupActive
+	case directory.SetSourceState:
+		return c.State == directory.SourceDisabled
 	case directory.ReplaceUser:
 		return !c.Profile.Active
 	case directory.SetPresence:

@@ -36,7 +36,7 @@ type MadeSource struct {
 func (s *Service) AddSource(ctx context.Context, by directory.Actor, n NewSource) (MadeSource, error) {
 	a, err := s.allowed(ctx, by, WriteSources, "")
 	if err == nil {
-		err = s.mayNameFiles(a, n.Settings)
+		err = cmp.Or(s.mayNameFiles(a, n.Settings), a.maySpeakFor(n.Name))
 	}
 	if err != nil {
 		return MadeSource{}, err
@@ -180,28 +180,31 @@ func (s *Service) listSource(ctx context.Context, src directory.Source) (ListedS
 // SetSourceState pauses, resumes, disables or enables a source. If from is
 // given, the source has to be in that state, or in the new one already.
 func (s *Service) SetSourceState(ctx context.Context, by directory.Actor, name directory.SourceName, state, from directory.SourceState) (Outcome, error) {
-	if _, err := s.allowed(ctx, by, WriteSources, ""); err != nil {
+	a, err := s.allowed(ctx, by, WriteSources, "")
+	if err != nil {
 		return Outcome{}, err
 	}
 	if err := s.mayChangeSource(ctx, name); err != nil {
 		return Outcome{}, err
 	}
-	if err := s.mayTurn(ctx, name, state, from); err != nil {
+	if err := s.mayTurn(ctx, a, name, state, from); err != nil {
 		return Outcome{}, err
 	}
-	change := directory.SetSourceState{Source: name, State: state}
-	if state != directory.SourceDisabled {
-		return s.apply(ctx, by, change)
-	}
-	return s.keepingAnOwner(ctx, by, change)
+	return s.keepingAnOwner(ctx, by, directory.SetSourceState{Source: name, State: state})
 }
 
 // mayTurn keeps who pauses or resumes a source from giving back what somebody
-// took from its people by disabling it.
-func (s *Service) mayTurn(ctx context.Context, name directory.SourceName, state, from directory.SourceState) error {
+// took from its people by disabling it, and who disables or enables it from
+// taking or giving rights that they lack.
+func (s *Service) mayTurn(ctx context.Context, a *Authority, name directory.SourceName, state, from directory.SourceState) error {
 	src, err := s.source(ctx, name)
 	if err != nil || src.State == state {
 		return err
+	}
+	if src.State == directory.SourceDisabled || state == directory.SourceDisabled {
+		if err := a.maySpeakFor(name); err != nil {
+			return err
+		}
 	}
 	switch {
 	case src.State == directory.SourceDisabled && (state == directory.SourcePaused || from == directory.SourcePaused):

@@ -56,6 +56,9 @@ func (s *Service) SetSource(ctx context.Context, by directory.Actor, name direct
 	if err := s.mayChangeSource(ctx, name); err != nil {
 		return Outcome{}, err
 	}
+	if err := a.maySpeakFor(name); err != nil {
+		return Outcome{}, err
+	}
 	if s.ManagedBy != nil && s.ManagedBy(name) != "" {
 		return Outcome{}, fmt.Errorf("%w: source %s is named in the %s; change it there", directory.ErrNotOwner, name, s.ManagedBy(name))
 	}
@@ -178,7 +181,11 @@ func (s *Service) LoggedRequest(ctx context.Context, name directory.SourceName, 
 
 // Replay repeats a request of the provisioning log.
 func (s *Service) Replay(ctx context.Context, by directory.Actor, name directory.SourceName, id string, trial bool) (Replayed, error) {
-	if _, err := s.allowed(ctx, by, WriteSources, ""); err != nil {
+	a, err := s.allowed(ctx, by, WriteSources, "")
+	if err == nil && !trial {
+		err = a.maySpeakFor(name)
+	}
+	if err != nil {
 		return Replayed{}, err
 	}
 	if s.Provisioning == nil {

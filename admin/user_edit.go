@@ -37,8 +37,8 @@ func (n *NewUser) profile() (directory.Profile, error) {
 	if n.UserName == "" {
 		return directory.Profile{}, invalid("a user needs a userName or an e-mail address")
 	}
-	if directory.IsID(n.UserName) || strings.HasPrefix(n.UserName, "email:") || strings.HasPrefix(n.UserName, "external:") || strings.HasPrefix(n.UserName, "group:") {
-		return directory.Profile{}, invalid("userName %q would be taken for another way to name somebody", n.UserName)
+	if err := plainName(n.UserName); err != nil {
+		return directory.Profile{}, err
 	}
 	if n.Type != directory.Standard && n.Type != directory.Service {
 		return directory.Profile{}, invalid("type %q is not one of standard, service", n.Type)
@@ -63,6 +63,14 @@ func (n *NewUser) profile() (directory.Profile, error) {
 		return p, fmt.Errorf("encoding attributes: %w", err)
 	}
 	return p, nil
+}
+
+// plainName refuses a userName by which nobody could be named.
+func plainName(name string) error {
+	if directory.IsID(name) || strings.HasPrefix(name, "email:") || strings.HasPrefix(name, "external:") || strings.HasPrefix(name, "group:") {
+		return invalid("userName %q would be taken for another way to name somebody", name)
+	}
+	return nil
 }
 
 // CreateUser makes a local user, in local groups if they are named.
@@ -145,8 +153,8 @@ func (s *Service) EditUser(ctx context.Context, by directory.Actor, name string,
 		p.DisplayName = *e.Name
 	}
 	if e.UserName != nil {
-		if directory.IsID(*e.UserName) {
-			return Outcome{}, invalid("userName %q would be taken for an id", *e.UserName)
+		if err := plainName(*e.UserName); err != nil {
+			return Outcome{}, err
 		}
 		p.UserName = *e.UserName
 	}
