@@ -58,7 +58,7 @@ func (s *Service) RunBulk(ctx context.Context, by directory.Actor, b Bulk, each 
 	if err := b.check(); err != nil {
 		return BulkResult{}, err
 	}
-	if _, err := s.authority(ctx, by); err != nil {
+	if err := s.mayTryBulk(ctx, by, b); err != nil {
 		return BulkResult{}, err
 	}
 	if b.Reason != "" {
@@ -77,6 +77,27 @@ func (s *Service) RunBulk(ctx context.Context, by directory.Actor, b Bulk, each 
 		out.add(BulkItem{Name: name}, done, err, each)
 	}
 	return out, nil
+}
+
+// mayTryBulk lets in who may do such a thing somewhere: what everybody may try
+// would keep the daemon busy, and its results.
+func (s *Service) mayTryBulk(ctx context.Context, by directory.Actor, b Bulk) error {
+	a, err := s.authority(ctx, by)
+	if err != nil {
+		return err
+	}
+	action := WriteGrants
+	switch on := len(b.Groups) > 0; {
+	case b.Do == "assign" || b.Do == "unassign" || on && b.Do == "delete":
+		action = WriteGroups
+	case b.Do == "delete":
+		action = WriteUsers
+	case on && (b.Do == "block" || b.Do == "unblock"):
+		action = BlockGroups
+	case b.Do == "block" || b.Do == "unblock":
+		action = BlockUsers
+	}
+	return a.requireAnywhere(action)
 }
 
 func (b Bulk) check() error {

@@ -23,6 +23,9 @@ func (p *BulkPreview) result() BulkResult {
 // PreviewBulk checks every item like [Service.RunBulk] does, and says what all
 // of those that are allowed would lead to together. Nothing is altered.
 func (s *Service) PreviewBulk(ctx context.Context, by directory.Actor, b Bulk) (BulkPreview, error) {
+	if err := s.mayTryBulk(ctx, by, b); err != nil {
+		return BulkPreview{}, err
+	}
 	return s.previewMany(ctx, func(ctx context.Context, quick *Service) (BulkResult, error) {
 		return quick.RunBulk(ctx, by, b, nil)
 	})

@@ -67,7 +67,7 @@ func (s *Service) StartBulk(ctx context.Context, by directory.Actor, b Bulk) (Jo
 	if err := b.check(); err != nil {
 		return Job{}, err
 	}
-	if _, err := s.authority(ctx, by); err != nil {
+	if err := s.mayTryBulk(ctx, by, b); err != nil {
 		return Job{}, err
 	}
 	return s.startJob(ctx, by, b.Do, "", len(b.Users)+len(b.Groups), func(ctx context.Context, by directory.Actor, each func(BulkItem)) (BulkResult, error) {

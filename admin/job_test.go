@@ -211,3 +211,21 @@ func BenchmarkPreviewOfMany(b *testing.B) {
 		})
 	}
 }
+
+func TestWhoMayDoNothingToManyKeepsNoJobsWaiting(t *testing.T) {
+	w := newWorld(t)
+	w.user("ann")
+	w.user("eve")
+	defer w.runJobs()()
+	for _, b := range []admin.Bulk{
+		{Do: "block", Users: []string{"ann"}},
+		{Do: "delete", Users: []string{"ann"}},
+		{Do: "assign", Users: []string{"ann"}, Group: "local/x"},
+		{Do: "grant", Users: []string{"ann"}, Grants: []admin.GrantSpec{{Access: []string{"x"}}}},
+		{Do: "unblock", Groups: []string{"local/x"}},
+		{Do: "delete", Groups: []string{"local/x"}},
+	} {
+		_, err := w.StartBulk(t.Context(), w.as("eve"), b)
+		wantErr(t, b.Do, err, admin.ErrForbidden)
+	}
+}
