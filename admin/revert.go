@@ -72,13 +72,13 @@ func (s *Service) revertOf(ctx context.Context, by directory.Actor, id string) (
 		return nil, err
 	}
 	w := &reverting{
-		service: s, request: job.Actor.Request,
+		service: s, job: job.Actor,
 		steps: map[string]revertStep{}, last: map[string]directory.Revision{}, newest: map[string]directory.Revision{},
 	}
 	if w.at, err = s.Store.RevisionAt(ctx, job.Created.Add(-time.Millisecond)); err != nil {
 		return nil, fmt.Errorf("finding the revision: %w", err)
 	}
-	if err := w.read(ctx, ""); err != nil {
+	if err := w.read(ctx, directory.Actor{}); err != nil {
 		return nil, err
 	}
 	if len(w.order) == 0 {
@@ -124,7 +124,7 @@ func (s *Service) nameSteps(ctx context.Context, steps []revertStep) error {
 // reverting is the audit trail since a job began, by what each change is about.
 type reverting struct {
 	service *Service
-	request string             // of the job
+	job     directory.Actor    // who ran the job, and its request
 	at      directory.Revision // how far it is read
 	before  directory.Facts    // as the job found them
 	first   directory.Revision
@@ -134,9 +134,15 @@ type reverting struct {
 	newest  map[string]directory.Revision // when anybody did
 }
 
+// sameRequest tells whether one request made both. Clients choose what their
+// requests are called, so that a name alone shows nothing.
+func sameRequest(a, b directory.Actor) bool {
+	return a.Request != "" && a.Request == b.Request && a.Kind == b.Kind && a.Name == b.Name && a.Token == b.Token
+}
+
 // read goes through the trail from where it stands to now, but for what a
 // request did: the revert, which takes back one thing after the other.
-func (w *reverting) read(ctx context.Context, except string) error {
+func (w *reverting) read(ctx context.Context, except directory.Actor) error {
 	for {
 		records, err := w.service.Store.Audit(ctx, w.at, maxPage)
 		if err != nil {
@@ -144,8 +150,8 @@ func (w *reverting) read(ctx context.Context, except string) error {
 		}
 		for _, r := range records {
 			w.at = r.Revision
-			mine := r.Actor.Request == w.request
-			if !mine && (w.first == 0 || except != "" && r.Actor.Request == except) {
+			mine := sameRequest(r.Actor, w.job)
+			if !mine && (w.first == 0 || sameRequest(r.Actor, except)) {
 				continue
 			}
 			if err := w.take(ctx, r, mine); err != nil {
@@ -196,7 +202,7 @@ func (w *reverting) step(aspect string) revertStep {
 	step := w.steps[aspect]
 	do := step.do
 	step.do = func(ctx context.Context, s *Service, by directory.Actor) (Outcome, error) {
-		if err := w.read(ctx, by.Request); err != nil {
+		if err := w.read(ctx, by); err != nil {
 			return Outcome{}, err
 		}
 		if since := w.newest[aspect]; since > w.last[aspect] {

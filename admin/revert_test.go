@@ -171,3 +171,21 @@ func TestARevertNeedsTheRightsOfWhatItDoes(t *testing.T) {
 		t.Errorf("taking back the last active owner = %+v, %v; want it refused", items, err)
 	}
 }
+
+// TestARevertTakesBackWhatItsJobDidAlone gives a request of somebody else the
+// name of the job's.
+func TestARevertTakesBackWhatItsJobDidAlone(t *testing.T) {
+	w := newWorld(t)
+	w.user("ann")
+	w.user("ben")
+	defer w.runJobs()()
+	job := w.did(admin.Bulk{Do: "block", Users: []string{"ann"}})
+	other := directory.Actor{Kind: directory.ActorToken, Name: "other", Request: job.ID}
+	if _, err := w.store.Apply(t.Context(), other, directory.SetBlock{User: directory.UserID(w.as("ben").Name), Blocked: true}); err != nil {
+		t.Fatal(err)
+	}
+	preview, err := w.PreviewRevert(t.Context(), by, job.ID)
+	if err != nil || len(preview.Items) != 1 || preview.Items[0].Name != "ann" {
+		t.Errorf("PreviewRevert = %+v, %v; want ann alone", preview.Items, err)
+	}
+}
