@@ -72,22 +72,46 @@ func (s *Service) DetachUser(ctx context.Context, by directory.Actor, identity s
 	}
 	// Whom it bears upon can be told from a living identity only; a deleted one
 	// is known by its id.
-	key := directory.SubjectKey{Kind: directory.KeyExternal, Source: source, Value: value}
-	if directory.IsID(value) {
-		value = strings.ToLower(value)
-		key = directory.SubjectKey{Kind: directory.KeyID, Value: value}
-	}
-	sub, err := s.Store.Subject(ctx, key, directory.Stamp{})
+	sub, own, err := s.identified(ctx, source, value)
 	if err != nil {
-		return Outcome{}, fmt.Errorf("looking up identity: %w", err)
+		return Outcome{}, err
 	}
-	if sub.Found != directory.One && !a.Root() && !directory.IsID(value) {
+	if own != "" {
+		value = own
+	} else if !a.Root() {
 		return Outcome{}, notFound("no identity %s; name a deleted one by its own id (usherd user show USER)", identity)
 	}
 	if err := a.mayChangeUser(&sub); err != nil {
 		return Outcome{}, err
 	}
 	return s.keepingAnOwner(ctx, by, directory.DetachUser{Source: source, Value: value})
+}
+
+// identified finds the identity of a source that a value names, and its user.
+// The externalIds of most directories have the form of our ids.
+func (s *Service) identified(ctx context.Context, source directory.SourceName, value string) (sub directory.Subject, id string, err error) {
+	keys := []directory.SubjectKey{{Kind: directory.KeyExternal, Source: source, Value: value}}
+	if directory.IsID(value) {
+		keys = append(keys, directory.SubjectKey{Kind: directory.KeyID, Value: strings.ToLower(value)})
+	}
+	for _, key := range keys {
+		if sub, err = s.Store.Subject(ctx, key, directory.Stamp{}); err != nil {
+			return sub, "", fmt.Errorf("looking up identity: %w", err)
+		}
+		if sub.Found != directory.One {
+			continue
+		}
+		u, err := s.Store.User(ctx, sub.ID)
+		if err != nil {
+			return sub, "", fmt.Errorf("user %s: %w", sub.ID, err)
+		}
+		for _, i := range u.Identities {
+			if i.Source == source && (string(i.ID) == key.Value || i.ExternalID == key.Value && i.Presence != directory.Deleted) {
+				return sub, string(i.ID), nil
+			}
+		}
+	}
+	return directory.Subject{}, "", nil
 }
 
 // RestoreUser brings back a user, named by id, who was deleted within 30 days.

@@ -160,3 +160,27 @@ func TestAnOldVersionIsRefused(t *testing.T) {
 	_, err = w.DeleteProject(t.Context(), by, "beta", 0)
 	wantErr(t, "DeleteProject", err, nil)
 }
+
+// An externalId in the form of a UUID, as most directories have it, names an
+// identity whose user is looked at.
+func TestNobodyDetachesWhoMayMore(t *testing.T) {
+	w := newWorld(t)
+	w.source("corp", "")
+	ann, own, guid := w.user("ann"), directory.UserID(directory.NewID()), directory.NewID()
+	p := person("ann")
+	p.ExternalID, p.Active = guid, false
+	w.apply(directory.CreateUser{ID: own, Source: "corp", User: ann, Profile: p}, directory.PutGrant{Grant: directory.Grant{User: ann, Role: directory.RoleOwner}},
+		directory.PutGrant{Grant: directory.Grant{User: w.user("root"), Role: directory.RoleOwner}})
+	clerk := directory.Actor{Kind: directory.ActorUser, Name: string(w.user("clerk"))}
+	w.apply(directory.PutGrant{Grant: directory.Grant{User: directory.UserID(clerk.Name), Role: directory.RoleAdmin}})
+	as := admin.WithPrincipal(t.Context(), clerk)
+	for _, name := range []string{"corp/" + guid, "corp/" + string(own)} {
+		wantErr(t, "detaching an owner's identity", second(w.DetachUser(as, clerk, name)), admin.ErrForbidden)
+	}
+	wantErr(t, "detaching nobody", second(w.DetachUser(as, clerk, "corp/"+directory.NewID())), directory.ErrNotFound)
+	bob, joined, other := w.user("bob"), directory.UserID(directory.NewID()), directory.NewID()
+	p = person("bob")
+	p.ExternalID = other
+	w.apply(directory.CreateUser{ID: joined, Source: "corp", User: bob, Profile: p})
+	wantErr(t, "detaching somebody else's by externalId", second(w.DetachUser(as, clerk, "corp/"+other)), nil)
+}
