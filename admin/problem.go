@@ -65,6 +65,7 @@ var problems = []struct {
 	{directory.ErrInUse, http.StatusConflict, "in-use", "In use"},
 	{directory.ErrNotOwner, http.StatusConflict, "not-owner", "Owned by a source"},
 	{directory.ErrPaused, http.StatusServiceUnavailable, "paused", "The source is paused"},
+	{directory.ErrFull, http.StatusInsufficientStorage, "disk-full", "The disk is full"},
 	{directory.ErrFenced, http.StatusServiceUnavailable, "fenced", "Another replica took over"},
 	{directory.ErrHistoryExpired, http.StatusGone, "history-expired", "History has expired"},
 	{directory.ErrHistoryLost, http.StatusConflict, "revision-lost", "The revision belongs to another history"},

@@ -23,6 +23,9 @@ var (
 	ErrPaused = errors.New("source is paused")
 	// ErrFenced: the lease that the change requires is held by another.
 	ErrFenced = errors.New("lease was lost")
+	// ErrFull: the disk of the store is full, and nothing can be written until
+	// somebody frees space.
+	ErrFull = errors.New("disk is full")
 	// ErrHistoryLost: the store no longer holds the history of a stamp.
 	ErrHistoryLost = errors.New("revision belongs to another history")
 	// ErrHistoryExpired: the revision is older than what is kept.

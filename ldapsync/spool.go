@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/usherd/usherd/directory"
 )
 
 // A spool keeps records outside of memory: in a file that has no name, so that
@@ -55,6 +59,9 @@ func (s *spool) flush() {
 	}
 	if _, err := s.file.Write(s.pending); err != nil {
 		s.err = fmt.Errorf("writing the spool: %w", err)
+		if errors.Is(err, syscall.ENOSPC) {
+			s.err = fmt.Errorf("writing the spool: %w: free space in %s", directory.ErrFull, filepath.Dir(s.file.Name()))
+		}
 	}
 	s.pending = s.pending[:0]
 }

@@ -90,6 +90,7 @@ var refusals = []struct {
 	{directory.ErrInvalid, Error{Status: http.StatusBadRequest, ScimType: "invalidValue", Detail: "a value is not acceptable"}},
 	{directory.ErrInUse, Error{Status: http.StatusConflict, Detail: "the resource is in use"}},
 	{directory.ErrPaused, Error{Status: http.StatusServiceUnavailable, Detail: "the source is paused", retry: 60}},
+	{directory.ErrFull, Error{Status: http.StatusServiceUnavailable, Detail: "the disk is full: an administrator has to free space", retry: 60}},
 	{context.DeadlineExceeded, Error{Status: http.StatusServiceUnavailable, Detail: "the request took too long", retry: 5}},
 	{context.Canceled, Error{Status: http.StatusServiceUnavailable, Detail: "the request was given up", retry: 5}},
 }

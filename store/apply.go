@@ -14,7 +14,8 @@ func (s *Store) Apply(ctx context.Context, by directory.Actor, changes ...direct
 	if err != nil {
 		return directory.Applied{}, err
 	}
-	return s.w.apply(ctx, j)
+	applied, err := s.w.apply(ctx, j)
+	return applied, s.full(err)
 }
 
 // Rehearse performs changes and takes them back. See [directory.Rehearser].
@@ -25,7 +26,7 @@ func (s *Store) Rehearse(ctx context.Context, by directory.Actor, changes ...dir
 	}
 	j.rehearsed = new([]effect)
 	if _, err := s.w.apply(ctx, j); err != nil {
-		return nil, err
+		return nil, s.full(err)
 	}
 	text, err := json.Marshal(append([]effect{}, *j.rehearsed...))
 	if err != nil {

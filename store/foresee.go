@@ -42,7 +42,7 @@ func (s *Store) Foresee(ctx context.Context, each bool, changes ...directory.Cha
 	j.ops = append(j.ops, g)
 	j.staged = rows > stagedRows
 	if _, err := s.w.apply(ctx, j); !errors.Is(err, errSeen) {
-		return directory.Foresight{}, err
+		return directory.Foresight{}, s.full(err)
 	}
 	for _, a := range tried {
 		if a.refused != nil {

@@ -53,7 +53,7 @@ func (s *Store) PutRun(ctx context.Context, run directory.Run) error {
 		ON CONFLICT (id) DO UPDATE SET source = excluded.source, started = excluded.started, body = excluded.body`,
 		run.ID, string(run.Source), ms(run.Started), body)
 	if err != nil {
-		return fmt.Errorf("keeping run %s: %w", run.ID, err)
+		return fmt.Errorf("keeping run %s: %w", run.ID, s.full(err))
 	}
 	return nil
 }

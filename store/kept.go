@@ -37,7 +37,7 @@ func (s *Store) PutKept(ctx context.Context, k directory.Kept) (directory.Kept, 
 		return directory.Kept{}, fmt.Errorf("kept record of %s: %w", k.Space, directory.ErrVersion)
 	}
 	if err != nil {
-		return directory.Kept{}, fmt.Errorf("keeping a record of %s: %w", k.Space, err)
+		return directory.Kept{}, fmt.Errorf("keeping a record of %s: %w", k.Space, s.full(err))
 	}
 	return k, nil
 }
