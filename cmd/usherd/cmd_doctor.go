@@ -88,7 +88,7 @@ func (a *app) diagnose(ctx context.Context) []diagnosis {
 	for _, w := range cfg.Warnings() {
 		list = append(list, diagnosis{"configuration", warning, w.Error(), ""})
 	}
-	list = append(list, folder(cfg), clock())
+	list = append(append(list, folder(cfg), clock()), diskSpace(cfg)...)
 	if cfg.Redis.URL != "" {
 		list = append(list, diagnoseRedis(ctx, cfg))
 	}
@@ -228,7 +228,7 @@ func diagnoseTokens(tokens []admin.ListedToken) []diagnosis {
 func diagnoseSources(sources []admin.ListedSource, tokens []admin.ListedToken) []diagnosis {
 	var list []diagnosis
 	for _, s := range sources {
-		d := diagnosis{"source " + string(s.Name), success, fmt.Sprintf("%s, %d users, %d groups", s.State, s.Users, s.Groups), ""}
+		d := diagnosis{"source " + string(s.Name), success, fmt.Sprintf("%s, users: %d, groups: %d", s.State, s.Users, s.Groups), ""}
 		active := 0
 		for _, t := range tokens {
 			if t.Source == s.Name && t.State == "active" {

@@ -31,7 +31,7 @@ func (m machine) Diagnose(ctx context.Context) []console.Diagnosis {
 	for _, w := range cfg.Warnings() {
 		list = append(list, diagnosis{"configuration", warning, w.Error(), ""})
 	}
-	list = append(list, folder(cfg), clock())
+	list = append(append(list, folder(cfg), clock()), diskSpace(cfg)...)
 	if cfg.Redis.URL != "" {
 		list = append(list, diagnoseRedis(ctx, cfg))
 	}
@@ -80,7 +80,7 @@ func (m machine) Facts(ctx context.Context) []console.Fact {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	known, unknown := m.cache.Len()
-	facts = append(facts, console.Fact{Name: "Cache holds", Value: fmt.Sprintf("%d people, %d names of nobody", known, unknown)})
+	facts = append(facts, console.Fact{Name: "Cache holds", Value: fmt.Sprintf("people: %d, names that nobody has: %d", known, unknown)})
 	if m.redis != nil {
 		facts = append(facts, console.Fact{Name: "Redis", Value: diagnoseRedis(ctx, m.cfg.Load()).Detail})
 	}
