@@ -47,8 +47,8 @@ var auditList = ListSpec{
 		{Key: "target", Title: "Target"},
 		{Key: "action", Title: "Action", Options: auditActions},
 		{Key: "request", Title: "Request or run"},
-		{Key: "from", Title: "From (day)"},
-		{Key: "to", Title: "To (day)"},
+		{Key: "from", Title: "From", Day: true},
+		{Key: "to", Title: "To", Day: true},
 	},
 }
 
@@ -87,7 +87,8 @@ type auditRow struct {
 // An auditChange is a change with the names of what it is about.
 type auditChange struct {
 	admin.AuditedChange
-	Name, Href string
+	Name, Href   string
+	Joined, Left []Cell // the first members that came and went
 }
 
 func (c *Console) audit(req request) (templ.Component, error) {
@@ -191,6 +192,9 @@ func (c *Console) targetNamer(ctx context.Context) func(kind, id string) (name, 
 		if strings.HasPrefix(kind, "source.") {
 			return id, "/sources/" + id
 		}
+		if strings.HasPrefix(kind, "webhook.") {
+			return "webhook " + id[:min(10, len(id))] + "…", "/webhooks/" + id
+		}
 		if !directory.IsID(id) {
 			return id, ""
 		}
@@ -211,7 +215,7 @@ func (c *Console) targetNamer(ctx context.Context) func(kind, id string) (name, 
 func (r auditRow) row() Row {
 	return Row{ID: strconv.FormatInt(int64(r.Revision), 10), Label: r.Action, Cells: map[string]Cell{
 		"time": Time(r.Time), "actor": {Text: r.Who, Href: r.WhoHref}, "via": Text(r.Via), "action": Link(r.Action, auditPath(r.Revision)),
-		"target": {Text: cmp.Or(r.Target, "--"), Href: r.Href}, "result": Text("revision " + strconv.FormatInt(int64(r.Revision), 10)),
+		"target": {Text: cmp.Or(r.Target, "--"), Href: r.Href}, "result": Text("revision\u00a0" + strconv.FormatInt(int64(r.Revision), 10)),
 		"request": Text(r.Actor.Request), "reason": Text(r.Actor.Reason), "actorid": Text(r.Actor.Name), "targetid": Text(r.TargetID),
 	}}
 }
@@ -329,6 +333,7 @@ func (c *Console) auditRecord(req request) (templ.Component, error) {
 	for _, change := range changes {
 		ch := auditChange{AuditedChange: change}
 		ch.Name, ch.Href = named(change.Type, change.Target)
+		ch.Joined, ch.Left = namedMembers(named, change.Added), namedMembers(named, change.Removed)
 		v.Changes = append(v.Changes, ch)
 		for _, id := range slices.Concat([]string{change.Target}, change.Added, change.Removed) {
 			if directory.IsID(id) && !slices.Contains(people, id) {
@@ -340,6 +345,21 @@ func (c *Console) auditRecord(req request) (templ.Component, error) {
 		v.contrasts(c.compareAround(req.Context(), people, n))
 	}
 	return c.frame(req, "Audit record "+strconv.FormatInt(n, 10), recordTemplate(v)), nil
+}
+
+// shownMembers is how many members a change names one by one.
+const shownMembers = 5
+
+// namedMembers are the first members of a change, if they are any.
+func namedMembers(named func(kind, id string) (string, string), ids []string) (out []Cell) {
+	for _, id := range ids[:min(shownMembers, len(ids))] {
+		if !directory.IsID(id) {
+			return nil
+		}
+		name, href := named("", id)
+		out = append(out, Cell{Text: name, Href: href})
+	}
+	return out
 }
 
 func (v *recordView) contrasts(all []contrast, past bool) { v.Access, v.Past = all, past }
@@ -358,7 +378,8 @@ func (c *Console) compareAround(ctx context.Context, people []string, at int64) 
 		if err != nil {
 			continue // no user, or not known yet
 		}
-		out = append(out, contrast{name(directory.UserID(id)), "/users/" + id, cmp.Text})
+		called := name(directory.UserID(id))
+		out = append(out, contrast{called, "/users/" + id, strings.TrimPrefix(cmp.Text, called+"\n")})
 	}
 	return out, false
 }

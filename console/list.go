@@ -109,6 +109,7 @@ type Column struct {
 type Filter struct {
 	Key, Title string
 	Options    []Option
+	Day        bool // a day, as 2026-03-31
 }
 
 // An Option is one value of a filter.

@@ -48,8 +48,8 @@ var runList = ListSpec{
 		{Key: "result", Title: "Result", Options: []Option{
 			{"applied", "Applied"}, {"unchanged", "Unchanged"}, {"held", "Held"}, {"incomplete", "Incomplete"}, {"failed", "Failed"}, {"running", "Running"},
 		}},
-		{Key: "from", Title: "From (day)"},
-		{Key: "to", Title: "To (day)"},
+		{Key: "from", Title: "From", Day: true},
+		{Key: "to", Title: "To", Day: true},
 	},
 }
 

@@ -28,7 +28,7 @@ var requestList = ListSpec{
 	},
 	Filters: []Filter{
 		{Key: "result", Title: "Result", Options: []Option{{"failed", "refused or failed"}}},
-		{Key: "from", Title: "From (day)"},
+		{Key: "from", Title: "From", Day: true},
 	},
 }
 
@@ -64,7 +64,7 @@ func (c *Console) sourceRequests(req request) (templ.Component, error) {
 		l.Next = strconv.Itoa(at + l.Size)
 	}
 	l.Rows = rows[at:min(at+l.Size, len(rows))]
-	l.Actions = linkButton("Source "+string(name), sourcePath(name))
+	l.Actions = backTo("Source "+string(name), sourcePath(name))
 	return c.list(req, l)
 }
 

@@ -185,14 +185,14 @@ func (c *Console) nextRuns(s directory.Source, n int) []time.Time {
 }
 
 func sourceRow(s standing) Row {
-	took := ""
+	last := ""
 	if s.Took > 0 {
-		took = s.Took.Round(time.Millisecond).String()
+		last = took(s.Took)
 	}
 	return Row{ID: string(s.Name), Label: string(s.Name), Cells: map[string]Cell{
 		"name": Link(string(s.Name), sourcePath(s.Name)), "kind": Text(kindTitles[s.Kind]), "state": Badge(s.Health, s.Tone),
-		"success": Time(s.Success), "next": Time(s.Next), "users": Number(s.Users), "groups": Number(s.Groups), "took": Text(took),
-		"lag": Text(lagText(s)), "trend": {Text: took, Show: sparkTemplate(sparkOf(s.Runs))},
+		"success": Time(s.Success), "next": Time(s.Next), "users": Number(s.Users), "groups": Number(s.Groups), "took": Text(last),
+		"lag": Text(lagText(s)), "trend": {Text: last, Show: sparkTemplate(sparkOf(s.Runs))},
 		"expires": Time(s.TokenExpires), "managed": Text(s.ManagedBy), "created": Time(s.Created),
 	}}
 }

@@ -21,6 +21,7 @@ func (c *Console) userPages() {
 	c.page("POST /users/bulk/{do}", c.tickUsers)
 	c.page("GET /users/bulk/{do}", c.bulkUsers)
 	c.page("GET /home", c.home)
+	c.page("GET /jobs", c.jobs)
 	c.page("GET /jobs/{job}", c.jobPage)
 	c.page("GET /jobs/{job}/revert", c.revertPage)
 	c.page("POST /jobs/{job}/revert", c.revertJob)
