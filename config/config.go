@@ -188,8 +188,8 @@ type Thresholds struct {
 	MembersPercent  int `yaml:"members_percent" default:"20" min:"1" max:"100" doc:"Hold when a group would lose more than this share of its members…"`
 	MembersAbove    int `yaml:"members_above" default:"20" min:"1" doc:"…and had more than this many."`
 	AdminGrowth     int `yaml:"admin_growth" default:"5" min:"1" doc:"Hold additions when a group that gives an administration right would grow by more than this many."`
-	VanishPercent   int `yaml:"vanish_percent" default:"20" min:"1" max:"100" doc:"Hold when a mapped attribute would vanish from more than this share of the users who had it…"`
-	VanishMin       int `yaml:"vanish_min" default:"20" min:"1" doc:"…and from at least this many."`
+	VanishPercent   int `yaml:"vanish_percent" default:"20" min:"1" max:"100" doc:"Hold when a mapped attribute would vanish from more than this share of the users who had it, or all members from this share of the groups…"`
+	VanishMin       int `yaml:"vanish_min" default:"20" min:"1" doc:"…and from at least this many, or from most of a few."`
 	RenamedPercent  int `yaml:"renamed_percent" default:"5" min:"1" max:"100" doc:"Hold when more than this share of the users, or of the groups, would get another name…"`
 	RenamedMin      int `yaml:"renamed_min" default:"20" min:"1" doc:"…and at least this many."`
 }
