@@ -147,9 +147,22 @@ var metrics = []string{
 	"usherd_check_duration_seconds_bucket", "usherd_check_duration_seconds_count", "usherd_check_total",
 	"usherd_cache_hits_total", "usherd_cache_misses_total", "usherd_cache_invalidations_total",
 	"usherd_scim_requests_total", "usherd_sync_runs_total", "usherd_sync_duration_seconds_bucket",
-	"usherd_sync_last_success_timestamp_seconds", "usherd_sync_objects_total", "usherd_holds",
+	"usherd_sync_last_success_timestamp_seconds", "usherd_sync_source_added_timestamp_seconds", "usherd_sync_objects_total", "usherd_holds",
 	"usherd_mapping_recompute_seconds_bucket", "usherd_propagation_seconds_bucket", "usherd_users", "usherd_seats",
 	"usherd_token_expiry_timestamp_seconds", "usherd_config_reload_success", "usherd_build_info",
+}
+
+// TestSourcesThatNeverWereReadAreStale: they have no time of a last success, so
+// the alert needs a series that each source has from the beginning.
+func TestSourcesThatNeverWereReadAreStale(t *testing.T) {
+	rules := read(t, "prometheus/usherd.rules.yaml")
+	_, rule, _ := strings.Cut(rules, "alert: UsherdSyncStale")
+	rule, _, _ = strings.Cut(rule, "alert:")
+	for _, part := range []string{"time() - usherd_sync_last_success_timestamp_seconds >", " or ", "usherd_sync_source_added_timestamp_seconds unless on (instance, source) usherd_sync_last_success_timestamp_seconds"} {
+		if !strings.Contains(rule, part) {
+			t.Errorf("the rule has no %q: %s", part, rule)
+		}
+	}
 }
 
 var metricName = regexp.MustCompile(`\busherd_[a-z0-9_]+`)

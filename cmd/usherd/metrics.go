@@ -36,12 +36,13 @@ var (
 	holdsDesc   = prometheus.NewDesc("usherd_holds", "Plans that wait for an administrator.", nil, nil)
 	usersDesc   = prometheus.NewDesc("usherd_users", "Identities that sources have brought, by state.", []string{"state"}, nil)
 	tokenDesc   = prometheus.NewDesc("usherd_token_expiry_timestamp_seconds", "When a token that still counts expires.", []string{"id", "kind"}, nil)
+	addedDesc   = prometheus.NewDesc("usherd_sync_source_added_timestamp_seconds", "When a source that is read was added; one that never was read to the end has this series alone.", []string{"source"}, nil)
 	successDesc = prometheus.NewDesc("usherd_sync_last_success_timestamp_seconds", "When a source was last read to the end.", []string{"source"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (c *storeCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{holdsDesc, usersDesc, tokenDesc, successDesc} {
+	for _, desc := range []*prometheus.Desc{holdsDesc, usersDesc, tokenDesc, addedDesc, successDesc} {
 		ch <- desc
 	}
 }
@@ -80,6 +81,9 @@ func (c *storeCollector) collectRuns(ctx context.Context, ch chan<- prometheus.M
 	for _, src := range sources {
 		if src.Kind != directory.KindLDAP || src.State == directory.SourceRemoved {
 			continue
+		}
+		if src.State == directory.SourceActive {
+			ch <- prometheus.MustNewConstMetric(addedDesc, prometheus.GaugeValue, float64(src.Created.Unix()), string(src.Name))
 		}
 		if last := c.d.sync.lastComplete(ctx, src.Name); !last.IsZero() {
 			ch <- prometheus.MustNewConstMetric(successDesc, prometheus.GaugeValue, float64(last.Unix()), string(src.Name))
