@@ -162,3 +162,39 @@ func TestAnApprovalIsOfWhatWasShown(t *testing.T) {
 		t.Errorf("%d count as disabled, want the one of whom nobody was asked", got)
 	}
 }
+
+// TestAnOwnerWhoWaitsIsNone: an owner is among the additions that wait, so the
+// part that would pass is looked at by itself, and the whole plan waits.
+func TestAnOwnerWhoWaitsIsNone(t *testing.T) {
+	t.Parallel()
+	server := ldaptest.Start(t, ldaptest.Config{Users: 20})
+	store := newMapStore()
+	p := pollerOf(t, settingsOf(t, server), store)
+	p.cfg.Preview = func(_ context.Context, changes []directory.Change) (Effects, error) {
+		given, taken := 0, 0
+		for _, c := range changes {
+			switch c := c.(type) {
+			case directory.AddMembers:
+				given += len(c.Values)
+			case directory.ReplaceUser:
+				taken++
+			}
+		}
+		return Effects{NoOwner: taken > 0 && given == 0}, nil
+	}
+	p.cfg.AdminGroups = func(context.Context, directory.SourceName) (map[directory.GroupID]bool, error) {
+		admins := map[directory.GroupID]bool{}
+		for id, g := range store.groups {
+			admins[id] = g.Name == "backend"
+		}
+		return admins, nil
+	}
+	runs(t, p, directory.RunApplied)
+	for i := 1; i <= 6; i++ {
+		server.AddValues("cn=backend,"+ldaptest.Groups, "member", ldaptest.UserDN(i))
+	}
+	server.Replace(ldaptest.UserDN(9), "pwdAccountLockedTime", "000001010000Z") // the owner of before
+	if r := runs(t, p, directory.RunHeld); store.disabled != 0 {
+		t.Errorf("the last owner was disabled while the next one waits: %s", r.Message)
+	}
+}

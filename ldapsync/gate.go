@@ -339,7 +339,32 @@ func (g *gate) admins() map[string]bool {
 			}
 		}
 	}
+	if len(closed) > 0 {
+		g.starved(before, after, closed)
+	}
 	return closed
+}
+
+// starved looks for administrators' groups that lose those they had while those
+// they are to have wait.
+func (g *gate) starved(before, after graph, closed map[string]bool) {
+	passing := func(group ref) []ref {
+		members := after(group)
+		if id, _ := g.plan.groupName(group); !closed[id] {
+			return members
+		}
+		have := before(group)
+		return slices.DeleteFunc(slices.Clone(members), func(m ref) bool { return !slices.Contains(have, m) })
+	}
+	for _, group := range g.plan.adminGroups(g.AdminGroups) {
+		were, _ := before.reach(group)
+		are, _ := after.reach(group)
+		stay, _ := graph(passing).reach(group)
+		if len(were) > 0 && len(are) > 0 && len(stay) == 0 {
+			_, name := g.plan.groupName(group)
+			g.hold("the group %q, which gives an administration right, would be emptied while its new members wait", name)
+		}
+	}
 }
 
 // hashOf counts items and stands for them as a set of (object, operation), with

@@ -83,6 +83,14 @@ func (w *world) rename(n int, format string) {
 	}
 }
 
+// replaceAdmins makes n others the administrators.
+func (w *world) replaceAdmins(n int) {
+	w.setMembers("g-admins", n+2)
+	g := w.groups["g-admins"]
+	g.members = g.members[2:]
+	w.groups["g-admins"] = g
+}
+
 func (w *world) unlock(n int) {
 	for _, i := range upTo(n) {
 		id := fmt.Sprintf("p%03d", i)
@@ -144,6 +152,8 @@ func TestTheGate(t *testing.T) {
 		{name: "an administrators' group that is gone", people: 5, alter: func(w *world) { delete(w.groups, "g-admins") }, holds: "would be emptied", whole: true},
 		{name: "five new administrators", people: 50, alter: func(w *world) { w.setMembers("g-admins", 7) }},
 		{name: "six new administrators", people: 50, alter: func(w *world) { w.setMembers("g-admins", 8) }, holds: "grow by 6"},
+		{name: "administrators who are all replaced, by few", people: 50, alter: func(w *world) { w.replaceAdmins(5) }},
+		{name: "administrators who are all replaced, by many", people: 50, alter: func(w *world) { w.replaceAdmins(6) }, holds: "would be emptied while", whole: true},
 		{name: "six in another group", people: 50, alter: func(w *world) { w.setMembers("g-wheel", 8) }},
 		{name: "six through a nested group", people: 50, alter: func(w *world) {
 			w.group("g-admins", "admins", "uid=userp000,ou=a,dc=x", "uid=userp001,ou=a,dc=x", "cn=all,dc=x")

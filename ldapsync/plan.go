@@ -118,6 +118,20 @@ type groupItem struct {
 	size   int   // direct members before, if it loses some
 }
 
+// and is what both parts mean.
+func (p part) and(q part) part {
+	return part{
+		func(i *personItem) bool { return p.person(i) && q.person(i) },
+		func(g *groupItem) (groupItem, bool) {
+			kept, is := p.group(g)
+			if !is {
+				return kept, false
+			}
+			return q.group(&kept)
+		},
+	}
+}
+
 // len counts the items.
 func (p *Plan) len() int { return p.people.len() + len(p.groups) }
 

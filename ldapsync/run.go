@@ -443,7 +443,31 @@ func (p *Poller) judge(ctx context.Context, r *Report, now time.Time) (err error
 		gate.NoOwner, r.Effects, r.gains = effects.NoOwner, effects.Detail, effects.Gains
 	}
 	r.Verdict, err = Gate(r.Plan, gate)
+	if err != nil || p.cfg.Preview == nil || gate.NoOwner || r.Verdict.Hash == "" || r.Verdict.Whole {
+		return err
+	}
+	if gate.NoOwner, err = p.ownerWaits(ctx, r, gate.AdminGroups); err == nil && gate.NoOwner {
+		r.Verdict, err = Gate(r.Plan, gate)
+	}
 	return err
+}
+
+// ownerWaits reports whether the part of a plan that does not wait leaves nobody
+// who owns the organization: the next owner may be among the additions that do.
+func (p *Poller) ownerWaits(ctx context.Context, r *Report, admins map[directory.GroupID]bool) (bool, error) {
+	of := r.Verdict.pass()
+	if r.Plan.len()+r.Plan.edges() > MaxPreview {
+		of = of.and(r.Plan.lessening(admins))
+	}
+	changes, err := r.Plan.changes(of)
+	if err != nil || len(changes) == 0 {
+		return false, err
+	}
+	effects, err := p.cfg.Preview(ctx, changes)
+	if err != nil {
+		return false, fmt.Errorf("asking what the part that does not wait would mean: %w", err)
+	}
+	return effects.NoOwner, nil
 }
 
 // lessening is what takes something from somebody, and what happens to the
