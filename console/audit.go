@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/a-h/templ"
 	"github.com/usherd/usherd/admin"
@@ -390,5 +389,5 @@ func (c *Console) verifyAudit(req request) (templ.Component, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.frame(req, "Audit log", verificationTemplate(v, c.Now().Sub(begun).Round(time.Millisecond).String())), nil
+	return c.frame(req, "Audit log", verificationTemplate(v, took(c.Now().Sub(begun)))), nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -37,7 +38,10 @@ type explainView struct {
 // unknown reports whether nobody is called as somebody typed, so that others are
 // offered who may be meant.
 func (v explainView) unknown() bool {
-	return v.Problem != "" || v.Answer != nil && v.Answer.Code == authz.UnknownSubject.String()
+	if v.Answer != nil {
+		return v.Answer.Code == authz.UnknownSubject.String()
+	}
+	return v.Problem != "" && !slices.ContainsFunc(v.People, func(o Option) bool { return strings.EqualFold(o.Value, v.User) })
 }
 
 // An answerView is an explanation as a page shows it.

@@ -297,7 +297,7 @@ func (c *Console) replayRequest(req request) (templ.Component, error) {
 			return nil, err
 		}
 	} else {
-		v.Replayed, v.Would = &done, indented(done.Changes)
+		v.Replayed, v.Would = &done, strings.TrimPrefix(indented(done.Changes), "[]")
 	}
 	return c.frame(req, "Request "+v.ID, requestTemplate(v)), nil
 }
@@ -305,11 +305,14 @@ func (c *Console) replayRequest(req request) (templ.Component, error) {
 // asked is what to tell whoever asked for what failed. What they can't help is
 // an error.
 func asked(err error) (string, error) {
+	if text, typed := refused(err); typed {
+		return capital(text), nil
+	}
 	p := admin.ProblemOf(err)
 	if p.Status == http.StatusInternalServerError {
 		return "", err
 	}
-	return p.Error(), nil
+	return capital(p.Error()), nil
 }
 
 // indented is JSON for people.

@@ -84,7 +84,9 @@ func (c *Console) addSource(req request) (templ.Component, error) {
 		if v.Problem, err = asked(err); err != nil {
 			return nil, err
 		}
-		v.Command = v.command()
+		if v.Chosen.Kind == directory.KindLDAP {
+			v.Command = v.command()
+		}
 		c.show(req.w, req.Request, http.StatusUnprocessableEntity, c.frame(req, "Add a source", newSourceTemplate(v)))
 		return nil, nil
 	}

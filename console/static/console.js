@@ -31,13 +31,14 @@
 
   // Times: "3 minutes ago", with the whole in the tooltip and where the focus is;
   // or the whole itself, as clocks here or in UTC have it.
-  const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  const words = new Intl.RelativeTimeFormat("en", { numeric: "always" });
   const units = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   const ago = (at) => {
     const seconds = (at - Date.now()) / 1000;
-    let i = units.findIndex(([, size]) => Math.abs(seconds) >= size);
-    if (i < 0) i = units.length - 1;
-    if (i > 0 && Math.round(Math.abs(seconds) / units[i][1]) * units[i][1] >= units[i - 1][1]) i--;
+    const least = ([unit, size]) => unit === "month" ? 2 * size : size; // days say more than "next month"
+    let i = units.findIndex((u) => Math.abs(seconds) >= least(u));
+    if (i < 0) return "now";
+    if (i > 0 && Math.round(Math.abs(seconds) / units[i][1]) * units[i][1] >= least(units[i - 1])) i--;
     return words.format(Math.round(seconds / units[i][1]), units[i][0]);
   };
   const whole = (at, zone) => new Intl.DateTimeFormat("sv-SE", {
