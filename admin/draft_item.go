@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -209,4 +210,27 @@ func (d *keptDraft) file(p directory.Policy) (PolicyFile, error) {
 		}
 	}
 	return PolicyFile{Name: "draft", Text: sectionsText(next, sections), draft: d}, nil
+}
+
+// Mappings are those that the text of a draft holds.
+func (d *Draft) Mappings() ([]directory.Mapping, error) {
+	file, err := (&keptDraft{Draft: *d}).parsed()
+	if err != nil {
+		return nil, err
+	}
+	return file.Policy.Mappings, nil
+}
+
+// ItemText is one item of the present policy as a policy file of it alone: what
+// a draft of it begins with.
+func (s *Service) ItemText(ctx context.Context, section directory.Section, key string) (string, error) {
+	a, err := s.reads(ctx, WritePolicy)
+	if err != nil {
+		return "", err
+	}
+	text := itemText(a.view.Policy().Policy, PlannedChange{Section: section, Key: key})
+	if text == "" {
+		return "", notFound("there is no %s", itemName(section, key))
+	}
+	return "apiVersion: " + authz.APIVersion + "\n" + text, nil
 }

@@ -60,6 +60,7 @@ var auditActions = []Option{
 	{"override", "overrides"},
 	{"policy", "policy"},
 	{"mapping", "mappings"},
+	{"draft", "drafts"},
 	{"source", "sources"},
 	{"token", "tokens"},
 	{"identity", "identities"},
@@ -200,7 +201,11 @@ func (c *Console) targetNamer(ctx context.Context) func(kind, id string) (name, 
 		k, ok := known[id]
 		if !ok {
 			k = called{id, ""}
-			if u, err := c.Service.User(ctx, id); err == nil {
+			if strings.HasPrefix(kind, "draft.") {
+				if d, err := c.Service.Draft(ctx, id); err == nil {
+					k = called{d.Title, draftPath(id)}
+				}
+			} else if u, err := c.Service.User(ctx, id); err == nil {
 				k = called{displayName(u.User), "/users/" + id}
 			} else if g, err := c.Service.Group(ctx, id, 1); err == nil {
 				k = called{string(g.Source) + "/" + g.Name, "/groups/" + id}

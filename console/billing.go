@@ -74,8 +74,17 @@ func (c *Console) billing(req request) (templ.Component, error) {
 	for _, f := range bill.Features {
 		charts = append(charts, chartOf(titleFor(f.Title, f.Key), f.Key, trend))
 	}
+	var drafts templ.Component
+	if req.viewer.Can(admin.WritePolicy) {
+		all, err := c.draftRows(req.Context())
+		if err != nil {
+			return nil, err
+		}
+		all = slices.DeleteFunc(all, func(d draftRow) bool { return d.State != admin.DraftOpen })
+		drafts = billingDrafts(all, bill.Features)
+	}
 	l.Asof = c.Now()
-	return c.frame(req, l.Title, billingTemplate(l, bill, charts)), nil
+	return c.frame(req, l.Title, billingTemplate(l, bill, charts, drafts)), nil
 }
 
 // times is an amount so many times.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/a-h/templ"
 	"github.com/usherd/usherd/admin"
@@ -27,16 +28,26 @@ type mappingForm struct {
 	Names      []string // of groups that may be meant
 	Impact     *impactView
 	Stale      []string // what differs from what was looked at
+	Draft      draftRef // that it is part of, or is to be; the zero value: none
 }
 
 func (f mappingForm) path() string {
+	if f.Draft.ID != "" {
+		return draftPath(f.Draft.ID)
+	}
 	if f.Was == "" {
 		return "/mappings"
 	}
 	return mappingPath(f.Was)
 }
 
+// named reports whether the mapping has its name already.
+func (f mappingForm) named() bool { return f.Was != "" || f.Draft.Fixed }
+
 func (f mappingForm) title() string {
+	if f.Draft.ID != "" {
+		return strings.TrimSpace("Mapping "+f.Name) + " of the draft " + f.Draft.Title
+	}
 	if f.Was == "" {
 		return "New mapping"
 	}
@@ -137,11 +148,7 @@ func (c *Console) editMapping(req request) (templ.Component, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec := admin.MappingSpec{Name: m.Name, When: m.When, AllowAdmin: m.AllowAdmin}
-	for _, set := range m.Grants {
-		spec.Grant = append(spec.Grant, specOf(set))
-	}
-	return c.showEditor(req, m.Name, spec, nil)
+	return c.showEditor(req, m.Name, mappingSpecOf(m.Mapping), nil)
 }
 
 func (c *Console) showEditor(req request, was string, m admin.MappingSpec, change func(*mappingForm)) (templ.Component, error) {
@@ -173,7 +180,7 @@ func (c *Console) previewMapping(req request) (templ.Component, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.showEditor(req, was, m, func(f *mappingForm) { f.Impact = &impact })
+	return c.showEditor(req, was, m, func(f *mappingForm) { f.Impact, f.Draft = &impact, draftRefOf(req.PostForm) })
 }
 
 // foresee is the impact of a draft, or what is wrong with it.

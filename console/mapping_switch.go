@@ -8,12 +8,8 @@ import (
 	"github.com/usherd/usherd/admin"
 )
 
-// askSwitchMapping asks whether a mapping is to give something again, or nothing
-// any more.
-func (c *Console) askSwitchMapping(enable bool) page {
-	return func(req request) (templ.Component, error) { return c.askSwitch(req, enable, nil) }
-}
-
+// askSwitch asks whether a mapping is to give something again, or nothing any
+// more.
 func (c *Console) askSwitch(req request, enable bool, stale []string) (templ.Component, error) {
 	name := req.PathValue("name")
 	v := mappingAsk{

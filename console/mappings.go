@@ -23,15 +23,30 @@ func (c *Console) mappingPages() {
 	c.page("POST /mappings/preview", c.previewMapping)
 	c.page("POST /mappings/apply", c.applyMapping)
 	c.page("GET /mappings/{name}", c.mapping)
-	c.page("GET /mappings/{name}/edit", c.editMapping)
-	c.page("GET /mappings/{name}/delete", c.askDeleteMapping)
+	c.page("GET /mappings/{name}/{do}", c.askMapping)
 	c.page("POST /mappings/{name}/delete", c.deleteMapping)
-	c.page("GET /mappings/{name}/confirm", c.askConfirmMapping)
 	c.page("POST /mappings/{name}/confirm", c.confirmMapping)
-	c.page("GET /mappings/{name}/enable", c.askSwitchMapping(true))
 	c.page("POST /mappings/{name}/enable", c.switchMapping(true))
-	c.page("GET /mappings/{name}/disable", c.askSwitchMapping(false))
 	c.page("POST /mappings/{name}/disable", c.switchMapping(false))
+	c.draftPages()
+}
+
+// askMapping is the pages of one mapping that ask before something is done. One
+// pattern has them all, so that drafts have addresses beside them.
+func (c *Console) askMapping(req request) (templ.Component, error) {
+	switch req.PathValue("do") {
+	case "edit":
+		return c.editMapping(req)
+	case "delete":
+		return c.askDeleteMapping(req)
+	case "confirm":
+		return c.askConfirmMapping(req)
+	case "enable":
+		return c.askSwitch(req, true, nil)
+	case "disable":
+		return c.askSwitch(req, false, nil)
+	}
+	return nil, errNoPage
 }
 
 var mappingList = ListSpec{
