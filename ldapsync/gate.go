@@ -208,7 +208,28 @@ func (g *gate) members() {
 		taken, size := len(i.remove)+earlier, i.size+earlier
 		if size > g.Thresholds.MembersAbove && percentOver(taken, size, g.Thresholds.MembersPercent) {
 			g.hold("the group %q would lose %d of %d members%s; the limit is %d %% (thresholds.membersPercent)", i.Name, taken, size, within(earlier), g.Thresholds.MembersPercent)
+		} else if slices.ContainsFunc(i.remove, func(r ref) bool { return r.kind == refGroup }) {
+			g.nested(i)
 		}
+	}
+}
+
+// nested looks at the people whom a group loses with groups in it: few members
+// may be many people.
+func (g *gate) nested(i *groupItem) {
+	before, after := g.plan.shape.graphs()
+	group := ref{at: i.known, kind: refGroup}
+	were, _ := before.reach(group)
+	are, _ := after.reach(group)
+	lost := 0
+	for who := range were {
+		if !are[who] {
+			lost++
+		}
+	}
+	if len(were) > g.Thresholds.MembersAbove && percentOver(lost, len(were), g.Thresholds.MembersPercent) {
+		g.hold("the group %q would lose %d of %d people with groups that are in it no more; the limit is %d %% (thresholds.membersPercent)",
+			i.Name, lost, len(were), g.Thresholds.MembersPercent)
 	}
 }
 

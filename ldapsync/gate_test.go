@@ -130,6 +130,7 @@ func TestTheGate(t *testing.T) {
 		name   string
 		people int
 		locked int
+		nested bool // a group of groups
 		alter  func(*world)
 		recent Taken
 		holds  string // part of a reason; empty: all passes
@@ -181,6 +182,8 @@ func TestTheGate(t *testing.T) {
 			w.setMembers("g-admins", 0)
 			w.setMembers("g-wheel", 0)
 		}, holds: "3 of 3 groups would lose all", whole: true},
+		{name: "a few groups in a group, with many people", people: 100, nested: true, alter: func(w *world) { w.group("g-top", "top", "cn=admins,dc=x") }, holds: `"top" would lose 98 of 100 people`, whole: true},
+		{name: "a group in a group whose people are there otherwise", people: 100, nested: true, alter: func(w *world) { w.group("g-top", "top", "cn=all,dc=x") }},
 		{name: "one lock that is taken off", people: 50, locked: 1, alter: func(w *world) { w.unlock(1) }},
 		{name: "two of three locks that are taken off", people: 50, locked: 3, alter: func(w *world) { w.unlock(2) }},
 		{name: "locks that nobody may read", people: 50, locked: 3, alter: func(w *world) { w.unlock(3) }, holds: "3 disabled people would be let in", whole: true},
@@ -188,6 +191,9 @@ func TestTheGate(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := crowd(c.people)
 			w.disable(c.locked)
+			if c.nested {
+				w.group("g-top", "top", "cn=all,dc=x", "cn=admins,dc=x")
+			}
 			if strings.Contains(c.name, "small groups") {
 				for i := range 12 {
 					w.group(fmt.Sprintf("g-%02d", i), fmt.Sprintf("small%02d", i), "uid=userp003,ou=a,dc=x")
