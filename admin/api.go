@@ -76,6 +76,7 @@ func (c call) number(name string) (int, error) {
 type answer struct {
 	status int
 	body   any
+	raw    []byte // sent as it is instead of body; header says what it is
 	header http.Header
 }
 
@@ -147,6 +148,9 @@ func (a *API) perform(c call, op operation, f handler) rendered {
 	if err != nil {
 		return a.failure(c, err)
 	}
+	if out.raw != nil {
+		return rendered{http.StatusOK, out.header, out.raw}
+	}
 	text, err := json.Marshal(out.body)
 	if err != nil {
 		return a.failure(c, fmt.Errorf("encoding an answer: %w", err))
@@ -187,7 +191,7 @@ func (a *API) Register(mux *http.ServeMux) {
 
 // tables are all routes; a route that routeNeeds does not have is nobody's.
 func (a *API) tables() []map[string]handler {
-	return []map[string]handler{a.routes(), a.questions(), a.directoryRoutes(), a.catalogueRoutes(), a.lifecycleRoutes(), a.jobRoutes(), a.webhookRoutes(), a.draftRoutes()}
+	return []map[string]handler{a.routes(), a.questions(), a.directoryRoutes(), a.catalogueRoutes(), a.lifecycleRoutes(), a.jobRoutes(), a.webhookRoutes(), a.draftRoutes(), a.operatorRoutes()}
 }
 
 func (a *API) routes() map[string]handler {

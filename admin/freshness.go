@@ -155,5 +155,8 @@ func (s *Service) ForgetCached(ctx context.Context, by directory.Actor, user str
 	if !ok {
 		return fmt.Errorf("%w: this process holds nobody", ErrUnavailable)
 	}
+	if dryRun(ctx) {
+		return nil
+	}
 	return m.Forget(directory.SubjectKey{Kind: directory.KeyID, Value: string(look.Subject.ID)})
 }

@@ -294,6 +294,12 @@ func requests() []request {
 	}
 	add("GET /api/v1/sources/{source}", "okta", "/api/v1/sources/okta", "")
 	add("PATCH /api/v1/sources/{source}", "okta", "/api/v1/sources/okta", `{"settings":{"profile":"okta"}}`)
+	add("GET /api/v1/sources/{source}/certificates", "okta", "/api/v1/sources/okta/certificates", "")
+	each("GET /api/v1/users/{user}/freshness", users, "")
+	each("POST /api/v1/users/{user}/forget", users, "")
+	add("GET /api/v1/daemon/log-level", "", "/api/v1/daemon/log-level", "")
+	add("PUT /api/v1/daemon/log-level", "debug", "/api/v1/daemon/log-level", `{"level":"debug"}`)
+	add("GET /api/v1/daemon/support-bundle", "", "/api/v1/daemon/support-bundle", "")
 	add("GET /api/v1/sources/{source}/errors", "okta", "/api/v1/sources/okta/errors", "")
 	add("GET /api/v1/sources/{source}/log/{id}", "unknown", "/api/v1/sources/okta/log/unknown", "")
 	add("POST /api/v1/sources/{source}/log/{id}/replay", "unknown", "/api/v1/sources/okta/log/unknown/replay", `{"trial":true}`)

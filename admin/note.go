@@ -17,6 +17,8 @@ const (
 	webhookRotated  = "webhook.rotated"
 	webhookTested   = "webhook.tested"
 	webhookResent   = "webhook.resent"
+	logLevelSet     = "log-level.set"
+	bundleRead      = "support-bundle.read"
 )
 
 // NoteExport leaves an audit record of a list that is read as a whole, by the

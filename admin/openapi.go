@@ -135,7 +135,11 @@ func (s *schemas) route(pattern string, op operation) *routeDoc {
 }
 
 func (s *schemas) answerDoc(op operation) contentDoc {
-	out := contentDoc{Description: "done", Content: map[string]contentOne{"application/json": {s.of(reflect.TypeOf(op.answer))}}, Headers: map[string]headerDoc{
+	content := map[string]contentOne{op.media: {&jsonschema.Schema{Type: "string"}}}
+	if op.media == "" {
+		content = map[string]contentOne{"application/json": {s.of(reflect.TypeOf(op.answer))}}
+	}
+	out := contentDoc{Description: "done", Content: content, Headers: map[string]headerDoc{
 		"X-Request-Id": {"id of this request in logs and audit records", &jsonschema.Schema{Type: "string"}},
 	}}
 	if op.etag != "" {

@@ -15,6 +15,7 @@ type operation struct {
 	query   []string // names of parameters, see parameters
 	body    any      // a value of the type that is sent; nil: none
 	answer  any      // a value of the type that comes back
+	media   string   // what comes back instead, if that is no JSON
 	status  int      // of success; 0 means 200
 	many    paging   // of a list
 	etag    etagKind // what the version of the object is
@@ -61,6 +62,12 @@ var operations = map[string]operation{
 	"POST /api/v1/sources":                          {summary: "Add a source", body: NewSource{}, answer: MadeSource{}, status: http.StatusCreated},
 	"GET /api/v1/sources/{source}":                  {summary: "Show a source with its settings and tallies", answer: SourcePage{}},
 	"GET /api/v1/sources/{source}/errors":           {summary: "What of a source could not be taken over", query: listing, answer: list[SourceError]{}, many: whole},
+	"GET /api/v1/sources/{source}/certificates":     {summary: "How the servers of an LDAP source prove themselves now", answer: certificates{}},
+	"GET /api/v1/users/{user}/freshness":            {summary: "Where an answer about a user comes from, and how old it is", answer: Freshness{}},
+	"POST /api/v1/users/{user}/forget":              {summary: "Drop what this process holds of a user", answer: forgotten{}},
+	"GET /api/v1/daemon/log-level":                  {summary: "What this daemon writes to its log", answer: LogLevel{}},
+	"PUT /api/v1/daemon/log-level":                  {summary: "Have this daemon write more or less for 15 minutes", body: logLevelBody{}, answer: LogLevel{}},
+	"GET /api/v1/daemon/support-bundle":             {summary: "What helps to find a fault of this daemon, as tar.gz", answer: "", media: gzipType},
 	"PATCH /api/v1/sources/{source}":                {summary: "Change settings of a source", body: settingsBody{}, answer: Outcome{}},
 	"POST /api/v1/sources/{source}/state":           {summary: "Pause, resume, disable or enable a source", body: sourceStateBody{}, answer: Outcome{}},
 	"DELETE /api/v1/sources/{source}":               {summary: "Remove a disabled source", query: []string{"people", "gaining"}, answer: Outcome{}},

@@ -38,6 +38,8 @@ type Config struct {
 	// Provisioning repeats requests of identity providers. Nil means that no
 	// daemon runs.
 	Provisioning Provisioning
+	// Tender tends the daemon of this process. Nil means that none runs.
+	Tender Tender
 	// PDP answers checks. Nil means that facts are compiled for each question.
 	PDP Decider
 	// ManagedBy names the configuration that a source is read-only under, empty

@@ -82,7 +82,7 @@ there, on the store itself; with --server, on a daemon elsewhere.`,
 		a.userCommand(), a.groupCommand(), a.roleCommand(), a.projectCommand(), a.integrationCommand(), a.catalogueCommand(),
 		a.exportCommand(), a.importCommand(), a.overrideCommand(), a.mappingCommand(),
 		a.syncCommand(), a.holdCommand(), a.auditCommand(),
-		a.configCommand(), a.migrateCommand(), a.backupCommand(), a.restoreCommand(), a.doctorCommand(), a.healthcheckCommand(),
+		a.configCommand(), a.migrateCommand(), a.backupCommand(), a.restoreCommand(), a.doctorCommand(), a.supportCommand(), a.healthcheckCommand(),
 		a.webhookCommand(), a.jobCommand(), a.benchCommand(), a.manCommand(), a.versionCommand(),
 	)
 	a.addQuestions(root)

@@ -103,6 +103,12 @@ func (w *recorder) Write(p []byte) (int, error) { return w.body.Write(p) }
 // call sends body, if there is one, and returns the answer's JSON. An answer
 // that is no success is an *admin.Problem.
 func (c *client) call(ctx context.Context, method, path string, body any) (json.RawMessage, error) {
+	text, err := c.fetch(ctx, method, path, body)
+	return bytes.TrimSpace(text), err
+}
+
+// fetch is call for an answer of any kind.
+func (c *client) fetch(ctx context.Context, method, path string, body any) ([]byte, error) {
 	var send io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -130,7 +136,7 @@ func (c *client) call(ctx context.Context, method, path string, body any) (json.
 	return c.do(req)
 }
 
-func (c *client) do(req *http.Request) (json.RawMessage, error) {
+func (c *client) do(req *http.Request) ([]byte, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
 		if uerr, ok := errors.AsType[*url.Error](err); ok {
@@ -146,7 +152,7 @@ func (c *client) do(req *http.Request) (json.RawMessage, error) {
 	if resp.StatusCode >= 300 {
 		return nil, problem(resp, text)
 	}
-	return bytes.TrimSpace(text), nil
+	return text, nil
 }
 
 // problem reads the problem in an answer.

@@ -16,7 +16,7 @@ import (
 
 func (a *app) sourceCommand() *cobra.Command {
 	return parent("source", "Add sources and see to them",
-		a.sourceAdd(), a.sourceList(), a.sourceShow(), a.sourceSet(), a.sourceTest(), a.sourceLog(), a.sourceErrors(),
+		a.sourceAdd(), a.sourceList(), a.sourceShow(), a.sourceSet(), a.sourceTest(), a.sourceLog(), a.sourceErrors(), a.sourceCertificates(),
 		a.sourceState("pause", "active", "paused", "Take nothing from a source for a while; access stays"),
 		a.sourceState("resume", "paused", "active", "Take from a paused source again"),
 		a.sourceState("disable", "", "disabled", "Let a source count for nothing"),
@@ -185,9 +185,9 @@ func (a *app) sourceRemove() *cobra.Command {
 	var gaining int
 	cmd := &cobra.Command{
 		Use: "remove NAME", Short: "Remove a disabled source and its people and groups", Args: cobra.ExactArgs(1),
-		Long: `Remove a disabled source. Its people and groups are deleted, or become local ones
-(--keep-people): then they are active again, as the source had them, and what
-mappings say of local groups counts for its groups.
+		Long: `Remove a disabled source. Its people and groups are deleted, or become local
+ones (--keep-people): then they are active again, as the source had them, and
+what mappings say of local groups counts for its groups.
 
 If somebody gains something by it, nothing is done unless --gaining says how
 many do, as --dry-run tells; -o json tells who, what and why.`,

@@ -10,7 +10,7 @@ import (
 )
 
 func (a *app) userCommand() *cobra.Command {
-	subs := []*cobra.Command{a.userList(), a.userShow()}
+	subs := []*cobra.Command{a.userList(), a.userShow(), a.userFreshness()}
 	subs = append(subs, changing(
 		a.userAdd(), a.userEdit(), a.userDelete(),
 		a.userBlock("disable", true, "Disable a user: our block, whatever a directory says"),

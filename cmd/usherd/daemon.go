@@ -197,7 +197,7 @@ func (d *daemon) assemble(ctx context.Context, cfg *config.Config, root []byte) 
 	d.service, err = admin.New(admin.Config{
 		Store: d.visible, TokenKey: tokenKey, BaseURL: func() string { return d.url }, Sync: d.sync, PDP: d.pdp,
 		CheckSettings: checkSettings, ManagedBy: d.managedBy, ManagedSections: d.managedSections, Webhooks: hooks,
-		SecretFolder: d.cfg.Load().Console.SecretFolder,
+		SecretFolder: d.cfg.Load().Console.SecretFolder, Tender: machine{d},
 	})
 	if err != nil {
 		return err
