@@ -13,6 +13,15 @@ type problemView struct {
 	Status int
 	Title  string
 	Detail string // what to do
+	Out    bool   // nobody is signed in
+}
+
+// back is where the page leads on to.
+func (p problemView) back() string {
+	if p.Out {
+		return "Sign in"
+	}
+	return "Overview"
 }
 
 // fail shows an error. It is the one place where one becomes a status.
@@ -22,30 +31,32 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, viewer *Viewer, e
 		c.Log.Error("page", zap.String("action", r.Pattern), zap.String("request_id", w.Header().Get("X-Request-Id")), zap.Error(err))
 	}
 	if viewer == nil {
+		p.Out = true
 		c.show(w, r, p.Status, bareProblem(p))
 		return
 	}
+	r = r.WithContext(admin.WithPrincipal(r.Context(), actor(viewer.ID)))
 	c.show(w, r, p.Status, c.frame(request{Request: r, w: w, viewer: viewer}, p.Title, problemTemplate(p)))
 }
 
 func problemOf(err error) problemView {
 	switch {
 	case errors.Is(err, errLink):
-		return problemView{http.StatusGone, "This link can't be used", "It was used already, or is older than ten minutes. Make a new one with: usherd login USER"}
+		return problemView{Status: http.StatusGone, Title: "This link can't be used", Detail: "It was used already, or is older than ten minutes. Make a new one with: usherd login USER"}
 	case errors.Is(err, errCrossOrigin):
-		return problemView{http.StatusForbidden, "Refused", "Another site's page asked for this. Open the console and do it there."}
+		return problemView{Status: http.StatusForbidden, Title: "Refused", Detail: "Another site's page asked for this. Open the console and do it there."}
 	case errors.Is(err, errSignIn):
-		return problemView{http.StatusBadRequest, "Sign in again", "The answer of the identity provider does not belong to a sign-in that this browser began within ten minutes."}
+		return problemView{Status: http.StatusBadRequest, Title: "Sign in again", Detail: "The answer of the identity provider does not belong to a sign-in that this browser began within ten minutes."}
 	case errors.Is(err, errNoUser):
-		return problemView{http.StatusForbidden, "You are not known here", "The identity provider knows you, but no active user here belongs to you. Ask an administrator."}
+		return problemView{Status: http.StatusForbidden, Title: "You are not known here", Detail: "The identity provider knows you, but no active user here belongs to you. Ask an administrator."}
 	case errors.Is(err, errProvider):
-		return problemView{http.StatusBadGateway, "The identity provider failed", "Try again. If it stays so, an administrator finds the reason in the log of the daemon."}
+		return problemView{Status: http.StatusBadGateway, Title: "The identity provider failed", Detail: "Try again. If it stays so, an administrator finds the reason in the log of the daemon."}
 	case errors.Is(err, errForm):
-		return problemView{http.StatusBadRequest, "This form can't be read", "Go back, load the page again and repeat it."}
+		return problemView{Status: http.StatusBadRequest, Title: "This form can't be read", Detail: "Go back, load the page again and repeat it."}
 	}
 	if errors.Is(err, errNoPage) {
-		return problemView{http.StatusNotFound, "There is no such page", "Nothing is at this address any more, or nothing ever was."}
+		return problemView{Status: http.StatusNotFound, Title: "There is no such page", Detail: "Nothing is at this address any more, or nothing ever was."}
 	}
 	p := admin.ProblemOf(err)
-	return problemView{p.Status, capital(p.Title), capital(p.Detail)}
+	return problemView{Status: p.Status, Title: capital(p.Title), Detail: capital(p.Detail)}
 }
