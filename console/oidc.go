@@ -3,7 +3,12 @@ package console
 import (
 	"cmp"
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,7 +46,10 @@ type OIDC struct {
 // signInLife is how long somebody may take at the provider.
 const signInLife = 10 * time.Minute
 
-const signInCookie = "usherd-signin"
+// signInCookie is the name of the cookie of a sign-in under way. Like that of a
+// session it is bound to this host where browsers can do that, so that no page
+// of a neighbour can plant another's sign-in.
+func (c *Console) signInCookie() string { return c.cookieName() + "-signin" }
 
 var (
 	errSignIn   = errors.New("the identity provider's answer does not belong to a sign-in of this browser")
@@ -49,11 +57,60 @@ var (
 	errProvider = errors.New("the identity provider does not answer as it should")
 )
 
-// A pending is a sign-in under way.
+// A pending is a sign-in under way. The browser keeps it, sealed: whoever asks
+// for one is not known yet, and writes nothing here.
 type pending struct {
-	Nonce    string `json:"nonce"`
-	Verifier string `json:"verifier"`
-	Next     string `json:"next"`
+	State    string    `json:"state"`
+	Nonce    string    `json:"nonce"`
+	Verifier string    `json:"verifier"`
+	Next     string    `json:"next"`
+	Expires  time.Time `json:"expires"`
+}
+
+// maxSealed is what of a cookie every browser keeps, less its name and
+// attributes (RFC 6265, section 6.1).
+const maxSealed = 3800
+
+// pendingSeal is the cipher of sign-ins under way.
+func (c *Console) pendingSeal() (cipher.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, c.Key, nil, "sign-in under way", 32)
+	if err != nil {
+		return nil, fmt.Errorf("deriving a key: %w", err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("making a cipher: %w", err)
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+func (c *Console) sealPending(p pending) (string, error) {
+	aead, err := c.pendingSeal()
+	if err != nil {
+		return "", err
+	}
+	plain, err := json.Marshal(p)
+	if err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(aead.Seal(nil, nil, plain, nil)), nil
+}
+
+// openPending reads what sealPending wrote, if it is not too old.
+func (c *Console) openPending(text string) (p pending, err error) {
+	aead, err := c.pendingSeal()
+	if err != nil {
+		return p, err
+	}
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return p, errSignIn
+	}
+	plain, err := aead.Open(nil, nil, sealed, nil)
+	if err != nil || json.Unmarshal(plain, &p) != nil || !c.Now().Before(p.Expires) {
+		return p, errSignIn
+	}
+	return p, nil
 }
 
 // discover reads the provider's metadata, once it answers.
@@ -95,25 +152,24 @@ func (c *Console) beginOIDC(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	state, begun := newSecret(), pending{newSecret(), oauth2.GenerateVerifier(), local(r.PostFormValue("next"))}
-	value, err := json.Marshal(begun)
-	if err == nil {
-		_, err = c.Keeper.PutKept(r.Context(), directory.Kept{
-			Space: spacePending, Key: c.hash("state", state), Value: value, Expires: c.Now().Add(signInLife),
-		})
+	begun := pending{newSecret(), newSecret(), oauth2.GenerateVerifier(), local(r.PostFormValue("next")), c.Now().Add(signInLife)}
+	sealed, err := c.sealPending(begun)
+	if len(sealed) > maxSealed {
+		begun.Next = "/"
+		sealed, err = c.sealPending(begun)
 	}
 	if err != nil {
 		c.fail(w, r, nil, fmt.Errorf("keeping a sign-in: %w", err))
 		return
 	}
-	http.SetCookie(w, c.cookie(signInCookie, state, signInLife))
-	target := c.OIDC.config(p, c.URL()).AuthCodeURL(state, oidc.Nonce(begun.Nonce), oauth2.S256ChallengeOption(begun.Verifier))
+	http.SetCookie(w, c.cookie(c.signInCookie(), sealed, signInLife))
+	target := c.OIDC.config(p, c.URL()).AuthCodeURL(begun.State, oidc.Nonce(begun.Nonce), oauth2.S256ChallengeOption(begun.Verifier))
 	http.Redirect(w, r, target, http.StatusSeeOther)
 }
 
 // endOIDC is where the provider sends the browser back to.
 func (c *Console) endOIDC(w http.ResponseWriter, r *http.Request) {
-	begun, err := c.takePending(r)
+	begun, err := c.takePending(w, r)
 	if err != nil {
 		c.fail(w, r, nil, err)
 		return
@@ -136,28 +192,25 @@ func (c *Console) endOIDC(w http.ResponseWriter, r *http.Request) {
 }
 
 // takePending returns the sign-in that an answer belongs to: one that this very
-// browser began, once.
-func (c *Console) takePending(r *http.Request) (p pending, err error) {
-	state := r.URL.Query().Get("state")
-	held, err := r.Cookie(signInCookie)
-	if err != nil || state == "" || subtle.ConstantTimeCompare([]byte(held.Value), []byte(state)) != 1 {
-		return p, errSignIn
-	}
-	kept, err := c.Keeper.Kept(r.Context(), spacePending, c.hash("state", state))
-	if err == nil {
-		err = c.Keeper.DropKept(r.Context(), spacePending, kept.Key)
-	}
-	if errors.Is(err, directory.ErrNotFound) {
-		return p, errSignIn
-	}
+// browser began. The browser forgets it; that an answer counts once is up to the
+// provider, which takes each code once (RFC 6749, section 4.1.2).
+func (c *Console) takePending(w http.ResponseWriter, r *http.Request) (pending, error) {
+	held, err := r.Cookie(c.signInCookie())
 	if err != nil {
-		return p, fmt.Errorf("looking up a sign-in: %w", err)
+		return pending{}, errSignIn
 	}
+	p, err := c.openPending(held.Value)
+	if err != nil {
+		return p, err
+	}
+	if subtle.ConstantTimeCompare([]byte(p.State), []byte(r.URL.Query().Get("state"))) != 1 {
+		return p, errSignIn
+	}
+	gone := c.cookie(c.signInCookie(), "", 0)
+	gone.MaxAge = -1
+	http.SetCookie(w, gone)
 	if why := r.URL.Query().Get("error"); why != "" {
 		return p, fmt.Errorf("%w: it says %.60q", errProvider, why)
-	}
-	if err := json.Unmarshal(kept.Value, &p); err != nil {
-		return p, errSignIn
 	}
 	return p, nil
 }

@@ -252,6 +252,37 @@ func TestAnAnswerBelongsToOneSignInOfOneBrowser(t *testing.T) {
 	}
 }
 
+// TestWhoOnlyBeginsToSignInWritesNothing holds that nobody unknown fills the
+// store, and that nothing of a sign-in can be read or altered on its way.
+func TestWhoOnlyBeginsToSignInWritesNothing(t *testing.T) {
+	t.Parallel()
+	h, p := withOIDC(t)
+	h.person("ana@example.com", "subject-1")
+	client := stranger(t)
+	back := h.ask(p, client)
+	if kept, err := h.store.ListKept(t.Context(), "console-oidc", "", 10); err != nil || len(kept) > 0 {
+		t.Errorf("%d sign-ins are kept, %v; want none", len(kept), err)
+	}
+	at, err := url.Parse(h.url)
+	must(t, err)
+	held := *client.Jar.Cookies(at)[0]
+	for name, value := range map[string]string{
+		"altered": held.Value[:len(held.Value)-4] + "AAAA", "cut": held.Value[:20], "none": "", "no text of ours": "%%%",
+	} {
+		held.Value, held.Path = value, "/"
+		other := stranger(t)
+		other.Jar.SetCookies(at, []*http.Cookie{&held})
+		if status := answer(t, other, back); status != http.StatusBadRequest {
+			t.Errorf("a sign-in that is %s: status %d", name, status)
+		}
+	}
+	now := time.Now()
+	h.console.Now = func() time.Time { return now.Add(11 * time.Minute) }
+	if status := answer(t, client, back); status != http.StatusBadRequest {
+		t.Errorf("a sign-in that took eleven minutes: status %d", status)
+	}
+}
+
 func TestABindingOutlivesTheAttributeAndNotThePerson(t *testing.T) {
 	t.Parallel()
 	h, p := withOIDC(t)
@@ -269,6 +300,22 @@ func TestABindingOutlivesTheAttributeAndNotThePerson(t *testing.T) {
 	blocked := stranger(t)
 	if status := answer(t, blocked, h.ask(p, blocked)); status != http.StatusForbidden || h.in(blocked) {
 		t.Errorf("a blocked user signs in: status %d", status)
+	}
+}
+
+func TestAnAddressTooLongForACookieIsForgotten(t *testing.T) {
+	t.Parallel()
+	h, p := withOIDC(t)
+	h.person("ana@example.com", "subject-1")
+	client := stranger(t)
+	begin, err := client.PostForm(h.url+"/login/oidc", url.Values{"next": {"/users?q=" + strings.Repeat("&", 2000)}})
+	must(t, err)
+	must(t, begin.Body.Close())
+	if set := begin.Header.Get("Set-Cookie"); begin.StatusCode != http.StatusSeeOther || len(set) > 4096 {
+		t.Errorf("status %d, a cookie of %d bytes; want 303 and at most 4096", begin.StatusCode, len(set))
+	}
+	if status := answer(t, client, h.ask(p, client)); status != http.StatusSeeOther {
+		t.Errorf("status %d; want 303", status)
 	}
 }
 

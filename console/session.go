@@ -28,7 +28,6 @@ const (
 const (
 	spaceSession = "console-session"
 	spaceLink    = "console-link"
-	spacePending = "console-oidc" // sign-ins under way at an identity provider
 	spaceSubject = "console-subject"
 )
 
