@@ -20,7 +20,7 @@ type Ask struct {
 func (a Ask) String() string { return a.Action + " " + a.Type + "/" + a.ID }
 
 // Askable lists everything that can be asked under the present policy, in its
-// order.
+// order. Of projects it has those that the asker may see into.
 func (s *Service) Askable(ctx context.Context) ([]Ask, error) {
 	a, err := s.reads(ctx, AskChecks)
 	if err != nil {
@@ -39,6 +39,9 @@ func (s *Service) Askable(ctx context.Context) ([]Ask, error) {
 			ids = append(slices.Clone(ids), authz.Every)
 		}
 		for _, id := range ids {
+			if typ == authz.TypeProject && !a.May(AskChecks, directory.ProjectKey(id)) {
+				continue
+			}
 			for _, action := range a.view.Actions(typ, id) {
 				out = append(out, Ask{action, typ, id, titles[typ+"/"+id]})
 			}

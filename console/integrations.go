@@ -216,6 +216,9 @@ func (c *Console) deleteIntegration(req request) (templ.Component, error) {
 type integrationForm struct{ Key, Title, Problem string }
 
 func (c *Console) newIntegration(req request) (templ.Component, error) {
+	if !req.viewer.Can(admin.AddConnection) {
+		return nil, fmt.Errorf("%w: to add an integration needs the right %s", admin.ErrForbidden, directory.IntegrationsCreate)
+	}
 	return c.frame(req, "New integration", integrationFormTemplate(integrationForm{})), nil
 }
 

@@ -15,6 +15,7 @@ type navItem struct {
 	Title, Path string
 	Key         string       // after g, goes there
 	For         admin.Action // offered to whoever may do this somewhere
+	Whole       bool         // only if that is in the whole organization
 }
 
 // A navGroup is a part of the menu.
@@ -25,31 +26,31 @@ type navGroup struct {
 
 // menu is all pages in the order in which they are offered.
 var menu = []navGroup{
-	{"", []navItem{{"Overview", "/", "o", admin.SignedIn}, {"Home", "/home", "h", admin.SignedIn}}},
+	{"", []navItem{{"Overview", "/", "o", admin.SignedIn, false}, {"Home", "/home", "h", admin.SignedIn, false}}},
 	{"Directory", []navItem{
-		{"Users", "/users", "u", admin.ReadDirectory},
-		{"Groups", "/groups", "g", admin.ReadDirectory},
-		{"Projects", "/projects", "p", admin.ReadDirectory},
+		{"Users", "/users", "u", admin.ReadDirectory, false},
+		{"Groups", "/groups", "g", admin.ReadDirectory, false},
+		{"Projects", "/projects", "p", admin.ReadDirectory, false},
 	}},
 	{"Access", []navItem{
-		{"Roles", "/roles", "r", admin.ReadPolicy},
-		{"Integrations", "/integrations", "i", admin.ReadPolicy},
-		{"Catalogue", "/catalogue", "c", admin.ReadPolicy},
-		{"Mappings", "/mappings", "m", admin.ReadPolicy},
-		{"Explain", "/explain", "e", admin.AskChecks},
+		{"Roles", "/roles", "r", admin.ReadPolicy, false},
+		{"Integrations", "/integrations", "i", admin.ReadPolicy, false},
+		{"Catalogue", "/catalogue", "c", admin.ReadPolicy, false},
+		{"Mappings", "/mappings", "m", admin.ReadPolicy, true},
+		{"Explain", "/explain", "e", admin.AskChecks, false},
 	}},
 	{"Sync", []navItem{
-		{"Sources", "/sources", "s", admin.ReadSources},
-		{"Runs", "/runs", "n", admin.ReadSources},
-		{"Held changes", "/holds", "d", admin.ReadSources},
+		{"Sources", "/sources", "s", admin.ReadSources, false},
+		{"Runs", "/runs", "n", admin.ReadSources, false},
+		{"Held changes", "/holds", "d", admin.ReadSources, false},
 	}},
-	{"Activity", []navItem{{"Audit log", "/audit", "a", admin.ReadAudit}, {"Webhooks", "/webhooks", "w", admin.ReadWebhooks}}},
-	{"Billing", []navItem{{"Seats and usage", "/billing", "b", admin.ReadPolicy}}},
+	{"Activity", []navItem{{"Audit log", "/audit", "a", admin.ReadAudit, false}, {"Webhooks", "/webhooks", "w", admin.ReadWebhooks, false}}},
+	{"Billing", []navItem{{"Seats and usage", "/billing", "b", admin.ReadDirectory, true}}},
 	{"Settings", []navItem{
-		{"Tokens", "/settings/tokens", "t", admin.ReadTokens},
-		{"Admins and sign-in", "/settings/admins", "", admin.ReadDirectory},
-		{"General", "/settings/general", "", admin.ReadPolicy},
-		{"Diagnostics", "/settings/diagnostics", "", admin.ReadSources},
+		{"Tokens", "/settings/tokens", "t", admin.ReadTokens, false},
+		{"Admins and sign-in", "/settings/admins", "", admin.ReadDirectory, true},
+		{"General", "/settings/general", "", admin.ReadPolicy, true},
+		{"Diagnostics", "/settings/diagnostics", "", admin.ReadSources, false},
 	}},
 }
 
@@ -59,7 +60,7 @@ func (c *Console) menuFor(v *Viewer) []navGroup {
 	for _, g := range menu {
 		kept := navGroup{Title: g.Title}
 		for _, item := range g.Items {
-			if v.Anywhere(item.For) && c.serves(item.Path) {
+			if (v.Can(item.For) || !item.Whole && v.Anywhere(item.For)) && c.serves(item.Path) {
 				kept.Items = append(kept.Items, item)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/usherd/usherd/admin"
 	"github.com/usherd/usherd/directory"
 )
 
@@ -33,6 +34,9 @@ var errEnough = errors.New("enough")
 
 // ticked keeps what a list's form sent: the ticked rows, or all that match.
 func (c *Console) ticked(req request, all everything) (string, error) {
+	if !slices.ContainsFunc([]admin.Action{admin.WriteUsers, admin.BlockUsers, admin.WriteGroups, admin.BlockGroups, admin.WriteGrants}, req.viewer.Anywhere) {
+		return "", fmt.Errorf("%w: nothing of what is ticked here is yours to change", admin.ErrForbidden)
+	}
 	ids := req.PostForm["id"]
 	if req.PostForm.Get("all") != "" {
 		at, err := url.Parse(req.PostForm.Get("filter"))
