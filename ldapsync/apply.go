@@ -32,10 +32,11 @@ type applier struct {
 	sink   Sink
 	actor  directory.Actor
 	plan   *Plan
-	cursor Cursor             // to build on while the run goes on
-	taken  Taken              // by this run so far
-	exempt bool               // an administrator approved: nothing counts as taken
-	guard  []directory.Change // conditions of every batch
+	cursor Cursor                      // to build on while the run goes on
+	taken  Taken                       // by this run so far
+	exempt bool                        // an administrator approved: nothing counts as taken
+	guard  []directory.Change          // conditions of every batch
+	ready  func(context.Context) error // asked before anybody is made a member; may be nil
 
 	told     func(kind string, items int) // of progress; may be nil
 	limit    int                          // changes in one Apply, for now
@@ -92,6 +93,11 @@ func (a *applier) apply(ctx context.Context, of part) error {
 		a.told("total", a.plan.len())
 	}
 	for n := range phases {
+		if n == phaseMembers && a.ready != nil {
+			if err := a.ready(ctx); err != nil {
+				return err
+			}
+		}
 		if err := a.phase(ctx, n, of); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package ldapsync
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -196,5 +197,93 @@ func TestAnOwnerWhoWaitsIsNone(t *testing.T) {
 	server.Replace(ldaptest.UserDN(9), "pwdAccountLockedTime", "000001010000Z") // the owner of before
 	if r := runs(t, p, directory.RunHeld); store.disabled != 0 {
 		t.Errorf("the last owner was disabled while the next one waits: %s", r.Message)
+	}
+}
+
+// TestAPolicyThatChangesDuringARun: a group is given an administration right
+// after a plan was judged and before it is applied.
+func TestAPolicyThatChangesDuringARun(t *testing.T) {
+	t.Parallel()
+	server := ldaptest.Start(t, ldaptest.Config{Users: 20})
+	store := newMapStore()
+	p := pollerOf(t, settingsOf(t, server), store)
+	runs(t, p, directory.RunApplied)
+	for i := 1; i <= 6; i++ {
+		server.AddValues("cn=backend,"+ldaptest.Groups, "member", ldaptest.UserDN(i))
+	}
+	asked := 0
+	p.cfg.AdminGroups = func(context.Context, directory.SourceName) (map[directory.GroupID]bool, error) {
+		admins := map[directory.GroupID]bool{}
+		asked++
+		for id, g := range store.groups {
+			if asked > 1 && g.Name == "backend" {
+				admins[id] = true
+			}
+		}
+		return admins, nil
+	}
+	members := func() (n int) {
+		for id, g := range store.groups {
+			if g.Name == "backend" {
+				n = len(store.members[id])
+			}
+		}
+		return n
+	}
+	before := members()
+	if r := runs(t, p, directory.RunFailed); !strings.Contains(r.Message, errRights.Error()) || members() != before {
+		t.Errorf("%s; %d members, before %d", r.Message, members(), before)
+	}
+	if runs(t, p, directory.RunHeld); members() != before {
+		t.Errorf("%d members, before %d", members(), before)
+	}
+}
+
+// TestAGroupThatAMappingWaitedFor: a group comes that gives an administration
+// right as soon as it is there. With many people it is held like any other.
+func TestAGroupThatAMappingWaitedFor(t *testing.T) {
+	t.Parallel()
+	server := ldaptest.Start(t, ldaptest.Config{Users: 20})
+	store := newMapStore()
+	p := pollerOf(t, settingsOf(t, server), store)
+	p.cfg.AdminGroups = func(context.Context, directory.SourceName) (map[directory.GroupID]bool, error) {
+		admins := map[directory.GroupID]bool{}
+		for id, g := range store.groups {
+			if g.Name == "few" || g.Name == "many" {
+				admins[id] = true
+			}
+		}
+		return admins, nil
+	}
+	runs(t, p, directory.RunApplied)
+	add := func(name string, n int) {
+		var members []string
+		for i := 1; i <= n; i++ {
+			members = append(members, ldaptest.UserDN(i))
+		}
+		server.Add("cn="+name+","+ldaptest.Groups, map[string][]string{"objectClass": {"groupOfNames"}, "cn": {name}, "member": members})
+	}
+	count := func(name string) int {
+		for id, g := range store.groups {
+			if g.Name == name {
+				return len(store.members[id])
+			}
+		}
+		return -1
+	}
+	add("few", 5)
+	if runs(t, p, directory.RunApplied); count("few") != 5 {
+		t.Errorf("%d members of the small group", count("few"))
+	}
+	add("many", 6)
+	if runs(t, p, directory.RunFailed); count("many") != 0 {
+		t.Errorf("%d members of the large group", count("many"))
+	}
+	r := runs(t, p, directory.RunHeld)
+	if count("many") != 0 {
+		t.Errorf("%d members of the large group that is held", count("many"))
+	}
+	if r, err := p.Approve(t.Context(), r.Plan, "console:root"); err != nil || r.Result != directory.RunApplied || count("many") != 6 {
+		t.Errorf("Approve = %+v, %v; %d members", r, err, count("many"))
 	}
 }

@@ -239,6 +239,9 @@ func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Ch
 		actor: directory.Actor{Kind: "ldap", Name: string(p.cfg.Source), Source: p.cfg.Source, Request: r.ID, Reason: hold.reason},
 		taken: Taken{Time: r.Started, Members: map[directory.GroupID]int{}}, told: q.told,
 	}
+	if !hold.approved {
+		a.ready = func(ctx context.Context) error { return p.unchanged(ctx, report) }
+	}
 	err = a.apply(ctx, items)
 	r.Revision = a.revision
 	report.Plan.refused(a.issues)
@@ -305,6 +308,7 @@ type Report struct {
 
 	have  *State
 	gains map[string]int
+	gate  GateConfig // that the verdict depends on
 }
 
 // passed tells of servers that could not be read.
@@ -442,12 +446,42 @@ func (p *Poller) judge(ctx context.Context, r *Report, now time.Time) (err error
 		}
 		gate.NoOwner, r.Effects, r.gains = effects.NoOwner, effects.Detail, effects.Gains
 	}
+	defer func() { r.gate = gate }()
 	r.Verdict, err = Gate(r.Plan, gate)
 	if err != nil || p.cfg.Preview == nil || gate.NoOwner || r.Verdict.Hash == "" || r.Verdict.Whole {
 		return err
 	}
 	if gate.NoOwner, err = p.ownerWaits(ctx, r, gate.AdminGroups); err == nil && gate.NoOwner {
 		r.Verdict, err = Gate(r.Plan, gate)
+	}
+	return err
+}
+
+// errRights says that a plan was judged by another policy.
+var errRights = errors.New("which groups give administration rights has changed since the directory was read")
+
+// unchanged refuses to make people members by a verdict that the policy has
+// overtaken: reading and applying may take minutes, and a group that is new since
+// the first read may be one that a mapping waited for. The next run judges it.
+func (p *Poller) unchanged(ctx context.Context, r *Report) error {
+	if p.cfg.AdminGroups == nil {
+		return nil
+	}
+	groups, err := p.cfg.AdminGroups(ctx, p.cfg.Source)
+	if err != nil {
+		return fmt.Errorf("asking which groups give administration rights: %w", err)
+	}
+	if maps.Equal(groups, r.gate.AdminGroups) {
+		return nil
+	}
+	if !r.have.Cursor.LastComplete.IsZero() && r.Plan.manyNewAdmins(groups, r.gate.Thresholds.AdminGrowth) {
+		return errRights
+	}
+	now := r.gate
+	now.AdminGroups = groups
+	v, err := Gate(r.Plan, now)
+	if err == nil && v.Hash != r.Verdict.Hash {
+		err = errRights
 	}
 	return err
 }

@@ -135,6 +135,21 @@ func (p *Plan) adminGroups(ids map[directory.GroupID]bool) []ref {
 	return found
 }
 
+// manyNewAdmins reports whether a group that the plan makes is among those that
+// give an administration right, and gets more people than most.
+func (p *Plan) manyNewAdmins(ids map[directory.GroupID]bool, most int) bool {
+	for i, id := range p.shape.newGroups {
+		if id == "" || !ids[directory.GroupID(id)] {
+			continue
+		}
+		_, after := p.shape.graphs()
+		if people, _ := after.reach(ref{at: int32(i), kind: refNewGroup}); len(people) > most {
+			return true
+		}
+	}
+	return false
+}
+
 // groupName is what a group of the plan is called in the store, or will be.
 func (p *Plan) groupName(r ref) (stableID, name string) {
 	if r.kind == refGroup {
