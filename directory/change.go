@@ -91,7 +91,8 @@ type (
 	// the identities that were deleted last, as they were. Memberships, grants
 	// and overrides have ended and stay so. A name that is taken meanwhile is a
 	// [*TakenError]; one deleted longer ago, or erased, is [ErrNotFound]. An
-	// identity of a source that is gone comes back as a local one.
+	// identity of a source that is gone comes back as a local one; one that was
+	// gone from an LDAP source is gone still, until a read has it again.
 	RestoreUser struct{ User UserID }
 
 	// EraseUser takes the personal data of a deleted user out of all rows, past
