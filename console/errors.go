@@ -55,7 +55,7 @@ func problemOf(err error) problemView {
 		return problemView{Status: http.StatusBadRequest, Title: "This form can't be read", Detail: "Go back, load the page again and repeat it."}
 	}
 	if errors.Is(err, errNoPage) {
-		return problemView{Status: http.StatusNotFound, Title: "There is no such page", Detail: "Nothing is at this address any more, or nothing ever was."}
+		return problemView{Status: http.StatusNotFound, Title: "Not found", Detail: "Nothing is at this address any more, or nothing ever was."}
 	}
 	p := admin.ProblemOf(err)
 	return problemView{Status: p.Status, Title: capital(p.Title), Detail: capital(p.Detail)}

@@ -61,6 +61,9 @@ func (c *Console) runs(req request) (templ.Component, error) {
 	}
 	l.Filters = slices.Clone(l.Filters)
 	l.Filters[0].Options = sources
+	if len(sources) == 0 {
+		l.Filters = l.Filters[1:]
+	}
 	from, to, err := days(l.Filter["from"], l.Filter["to"])
 	if err != nil {
 		return nil, err

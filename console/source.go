@@ -306,13 +306,13 @@ func (c *Console) replayRequest(req request) (templ.Component, error) {
 // an error.
 func asked(err error) (string, error) {
 	if text, typed := refused(err); typed {
-		return capital(text), nil
+		return text, nil
 	}
 	p := admin.ProblemOf(err)
 	if p.Status == http.StatusInternalServerError {
 		return "", err
 	}
-	return capital(p.Error()), nil
+	return p.Error(), nil
 }
 
 // indented is JSON for people.

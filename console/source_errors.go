@@ -54,7 +54,7 @@ func (c *Console) sourceErrors(req request) (templ.Component, error) {
 		l.Next = strconv.Itoa(at + l.Size)
 	}
 	l.Rows = rows[at:min(at+l.Size, len(rows))]
-	l.Actions = linkButton("Source "+string(name), sourcePath(name))
+	l.Actions = backTo("Source "+string(name), sourcePath(name))
 	return c.list(req, l)
 }
 
