@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/usherd/usherd/authz"
@@ -280,6 +281,48 @@ func (a *Authority) maySpeakFor(name directory.SourceName) error {
 		}
 	}
 	return a.mayChange("source "+string(name), rolesAtStake(a.view, nums...))
+}
+
+// maySpeakFor is [Authority.maySpeakFor], and refuses power over a source whose
+// people hold a right which a lacks. What a source says of somebody, an
+// externalId above all, may be what they sign in by.
+func (s *Service) maySpeakFor(ctx context.Context, a *Authority, name directory.SourceName) error {
+	if err := a.maySpeakFor(name); err != nil || a.Root() {
+		return err
+	}
+	above := map[directory.UserID]error{}
+	for _, right := range directory.OrganizationRights {
+		if a.Has(right, "") {
+			continue
+		}
+		who := a.view.RightCandidates(right, "")
+		if !selectsAnybody(who) {
+			continue
+		}
+		err := s.pages(ctx, who, a.view.At(), ownerPage, func(sub *directory.Subject) bool {
+			if err := a.mayChangeUser(sub); err != nil {
+				above[sub.ID] = err
+			}
+			return true
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(above) == 0 {
+		return nil // no ids would be everybody
+	}
+	rows, err := s.Store.PersonRows(ctx, slices.Collect(maps.Keys(above))...)
+	if err != nil {
+		return fmt.Errorf("reading people: %w", err)
+	}
+	for _, row := range rows {
+		of := func(i directory.PersonIdentity) bool { return i.Source == name && i.Presence != directory.Deleted }
+		if slices.ContainsFunc(row.Identities, of) {
+			return fmt.Errorf("source %s delivers people who are above you: %w", name, above[row.ID])
+		}
+	}
+	return nil
 }
 
 // mayChangePolicy holds the rule over two states of the policy: every Role and

@@ -30,6 +30,11 @@ func TestNobodyRaisesThemselvesBySpeakingForASource(t *testing.T) {
 			w.policy(catalogue)
 			w.grantGroup("okta/Owners", admin.GrantSpec{Roles: []directory.RoleName{directory.RoleOwner}})
 		},
+		"that somebody of it owns": func(w *world) {
+			w.policy(catalogue)
+			w.from("okta", "boss")
+			w.grantUser("boss", admin.GrantSpec{Roles: []directory.RoleName{directory.RoleOwner}})
+		},
 		"by a mapping that waits for its group": func(w *world) {
 			w.policy(catalogue + "mappings: [{name: owning, when: {source: okta, group: {id: g-1}}, allow_admin: true, grant: {roles: [owner]}}]\n")
 		},
@@ -66,6 +71,9 @@ func TestNobodyRaisesThemselvesBySpeakingForASource(t *testing.T) {
 					_, err := w.SetSourceState(ctx, by, src, directory.SourceDisabled, "")
 					return err
 				},
+			}
+			if name == "that somebody of it owns" {
+				delete(do, "whom it will deliver") // who comes brings nothing along
 			}
 			for what, try := range do {
 				dry := admin.WithDryRun(ctx)

@@ -33,6 +33,11 @@ func (s *Service) RotateToken(ctx context.Context, by directory.Actor, id string
 	if err := a.mayMakeToken(&n); err != nil {
 		return MadeToken{}, err
 	}
+	if n.Kind == directory.TokenSCIM {
+		if err := s.maySpeakFor(ctx, a, n.Source); err != nil {
+			return MadeToken{}, err
+		}
+	}
 	if n.Life < time.Minute || n.Life > maxTokenLife {
 		n.Life = DefaultTokenLife
 	}

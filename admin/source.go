@@ -202,7 +202,7 @@ func (s *Service) mayTurn(ctx context.Context, a *Authority, name directory.Sour
 		return err
 	}
 	if src.State == directory.SourceDisabled || state == directory.SourceDisabled {
-		if err := a.maySpeakFor(name); err != nil {
+		if err := s.maySpeakFor(ctx, a, name); err != nil {
 			return err
 		}
 	}

@@ -56,7 +56,7 @@ func (s *Service) SetSource(ctx context.Context, by directory.Actor, name direct
 	if err := s.mayChangeSource(ctx, name); err != nil {
 		return Outcome{}, err
 	}
-	if err := a.maySpeakFor(name); err != nil {
+	if err := s.maySpeakFor(ctx, a, name); err != nil {
 		return Outcome{}, err
 	}
 	if s.ManagedBy != nil && s.ManagedBy(name) != "" {
@@ -183,7 +183,7 @@ func (s *Service) LoggedRequest(ctx context.Context, name directory.SourceName, 
 func (s *Service) Replay(ctx context.Context, by directory.Actor, name directory.SourceName, id string, trial bool) (Replayed, error) {
 	a, err := s.allowed(ctx, by, WriteSources, "")
 	if err == nil && !trial {
-		err = a.maySpeakFor(name)
+		err = s.maySpeakFor(ctx, a, name)
 	}
 	if err != nil {
 		return Replayed{}, err

@@ -56,6 +56,9 @@ func (s *Service) CreateToken(ctx context.Context, by directory.Actor, n NewToke
 	if err == nil {
 		err = a.mayMakeToken(&n)
 	}
+	if err == nil && n.Kind == directory.TokenSCIM {
+		err = s.maySpeakFor(ctx, a, n.Source)
+	}
 	if err != nil {
 		return MadeToken{}, err
 	}

@@ -49,14 +49,11 @@ func (s *Service) rightsOfToken(view *authz.Snapshot, id string) (map[directory.
 }
 
 // mayMakeToken completes the rights of a new admin token, from its Role or its
-// list, and refuses what its maker lacks, of a scim token too.
+// list, and refuses what its maker lacks.
 func (a *Authority) mayMakeToken(n *NewToken) error {
 	if n.Kind != directory.TokenAdmin {
 		if n.Role != "" {
 			return invalid("only an admin token holds a Role's rights")
-		}
-		if n.Kind == directory.TokenSCIM {
-			return a.maySpeakFor(n.Source)
 		}
 		return nil
 	}
