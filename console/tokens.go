@@ -37,7 +37,7 @@ var tokenList = ListSpec{
 		{Key: "used", Title: "Last used", Default: true},
 		{Key: "expires", Title: "Expires", Default: true},
 		{Key: "by", Title: "Created by"},
-		{Key: "do", Title: "Actions", Default: true},
+		{Key: "do", Title: "Actions", Default: true, Here: true},
 	},
 	Filters: []Filter{
 		{Key: "kind", Title: "Kind", Options: []Option{{"scim", "SCIM"}, {"check", "Checks"}, {"admin", "Administration"}}},
@@ -164,7 +164,7 @@ func (c *Console) tokenRow(t admin.ListedToken, may bool) Row {
 	state, tone := c.tokenState(t)
 	do := Cell{}
 	if may && t.State == admin.TokenActive {
-		do = Cells(Link("Rotate", tokenPath(t.ID, "rotate")), Link("Revoke", tokenPath(t.ID, "revoke")))
+		do.Show = tokenActions(t.ID)
 	}
 	return Row{ID: t.ID, Label: t.Name, Cells: map[string]Cell{
 		"name": Text(t.Name), "id": Text(t.ID), "kind": Text(tokenKinds[t.Kind]), "may": Text(tokenMay(t)), "state": Badge(state, tone),
