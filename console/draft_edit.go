@@ -18,7 +18,6 @@ import (
 type draftForm struct {
 	ID      string // empty: a new one
 	Version int64
-	May     bool
 	Spec    admin.DraftSpec
 	Draft   admin.Draft // as it is saved
 	Author  string
@@ -29,6 +28,7 @@ type draftForm struct {
 	Stale    []string // what keeps it from being saved or applied; the first says what
 	Theirs   *admin.DraftSpec
 	Mappings []string // of the text, to edit in the form
+	Show     string   // of whom the table tells: a key of draftShows
 }
 
 func (f draftForm) title() string {
@@ -95,7 +95,7 @@ func sameDraft(a, b admin.DraftSpec) bool {
 
 // showDraft shows the editor with what somebody typed and what it would do.
 func (c *Console) showDraft(req request, id string, version int64, spec admin.DraftSpec, change func(*draftForm)) (templ.Component, error) {
-	f := draftForm{ID: id, Version: version, Spec: spec, May: req.viewer.Can(admin.WritePolicy)}
+	f := draftForm{ID: id, Version: version, Spec: spec, Show: req.URL.Query().Get("show")}
 	if id != "" {
 		var err error
 		if f.Draft, err = c.Service.Draft(req.Context(), id); err != nil {
@@ -124,7 +124,11 @@ func (c *Console) showDraft(req request, id string, version int64, spec admin.Dr
 func (c *Console) foreseeDraft(ctx context.Context, f *draftForm) error {
 	var plan admin.DraftPlan
 	var err error
-	if list := (admin.PeopleList{Limit: impactShown}); f.saved() {
+	list := admin.PeopleList{Limit: impactShown}
+	if f.Show != "" {
+		list.Limit = searchedPeople
+	}
+	if f.saved() {
 		plan, err = c.Service.PlanDraft(ctx, f.ID, list)
 	} else {
 		plan, err = c.Service.TryDraft(ctx, f.ID, f.Spec, list)
@@ -135,8 +139,34 @@ func (c *Console) foreseeDraft(ctx context.Context, f *draftForm) error {
 	}
 	if err == nil {
 		f.Plan, f.Impact = &plan, c.impactOfPlan(ctx, admin.MappingPlan{PolicyPlan: plan.PolicyPlan})
+		c.narrow(ctx, f)
 	}
 	return err
+}
+
+// searchedPeople is among how many people a page looks for those of a kind.
+const searchedPeople = 10_000
+
+// draftShows are the kinds of people that the page of a draft can tell of alone.
+var draftShows = []Option{{"", "all"}, {"gain", "who gain"}, {"lose", "who lose"}, {"admin", "who become administrators"}}
+
+// narrow leaves only people of a kind in the table; the numbers stay.
+func (c *Console) narrow(ctx context.Context, f *draftForm) {
+	if f.Show == "" {
+		return
+	}
+	kind := *f.Plan
+	kind.People = slices.DeleteFunc(slices.Clone(kind.People), func(p admin.PlannedPerson) bool {
+		switch f.Show {
+		case "gain":
+			return len(p.Gains) == 0
+		case "lose":
+			return len(p.Loses) == 0
+		}
+		return !slices.ContainsFunc(kind.Administrators, func(a admin.PlannedPerson) bool { return a.User == p.User })
+	})
+	shown := c.impactOfPlan(ctx, admin.MappingPlan{PolicyPlan: kind.PolicyPlan})
+	f.Impact.People, f.Impact.More = shown.People, len(kind.People)-len(shown.People)
 }
 
 // newDraft begins a draft; feature begins it with that feature, whose price may
@@ -274,6 +304,19 @@ func (c *Console) saveMappingDraft(req request) (templ.Component, error) {
 		return nil, err
 	}
 	return c.redirect(req, draftPath(d.ID), "Saved in the draft "+d.Title+". It gives nothing until it is applied.")
+}
+
+// saveDeletionDraft saves that a mapping is to go as a draft.
+func (c *Console) saveDeletionDraft(req request) (templ.Component, error) {
+	name := req.PathValue("name")
+	d, err := c.Service.CreateDraft(req.Context(), req.by, admin.DraftSpec{Title: "Without mapping " + name, Remove: []string{"mappings/" + name}})
+	if said, ours := problems(err); ours {
+		return c.deletion(req, said)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.redirect(req, draftPath(d.ID), "Saved the draft "+d.Title+". The mapping stays until it is applied.")
 }
 
 // editDraftMapping edits a mapping that is in a draft; without a name, a new one.

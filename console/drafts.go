@@ -22,6 +22,7 @@ func (c *Console) draftPages() {
 	c.page("POST /mappings/drafts/preview", c.previewDraft)
 	c.page("POST /mappings/drafts/save", c.saveDraft)
 	c.page("POST /mappings/drafts/mapping", c.saveMappingDraft)
+	c.page("POST /mappings/{name}/draft-deletion", c.saveDeletionDraft)
 	c.page("GET /mappings/drafts/{id}", c.draft)
 	c.page("GET /mappings/drafts/{id}/mapping", c.editDraftMapping)
 	c.page("GET /mappings/drafts/{id}/people", c.exportDraft)

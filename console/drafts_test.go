@@ -171,6 +171,18 @@ func TestADraftWorksWithFormsAloneAndOnlyForWhoMayChangeThePolicy(t *testing.T) 
 	if got := body(t, owner, s.url+"/mappings/drafts?format=csv"); !strings.Contains(got, "<b>Sellers,Does not hold,mappings/engineers") {
 		t.Errorf("the list as CSV is %s", got)
 	}
+	if got := body(t, owner, s.url+path+"?show=gain"); strings.Contains(got, ">ana@example.com</bdi></a>") {
+		t.Errorf("who only loses is among who gain: %s", got)
+	}
+	if got := body(t, owner, s.url+path+"?show=lose"); !strings.Contains(got, ">ana@example.com</bdi></a>") {
+		t.Errorf("who loses is not told of: %s", got)
+	}
+	res, err = owner.PostForm(s.url+"/mappings/engineers/draft-deletion", nil)
+	must(t, err)
+	must(t, res.Body.Close())
+	if got := body(t, owner, s.url+res.Header.Get("Location")); !strings.Contains(got, "Without mapping engineers") {
+		t.Errorf("a deletion is not drafted: %s", got)
+	}
 	reader := s.signedIn(s.user("reader@example.com", directory.RoleAuditor))
 	for _, at := range []string{"/mappings/drafts", "/mappings/drafts/new", path} {
 		res, err := reader.Get(s.url + at)

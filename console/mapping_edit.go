@@ -226,6 +226,7 @@ func (c *Console) applyMapping(req request) (templ.Component, error) {
 type mappingAsk struct {
 	mappingHead
 	Title, Text, Path, Back, Do string
+	Later                       string // where it is saved as a draft; empty: nowhere
 	Danger                      bool
 	Fields                      map[string]string
 	Impact                      impactView
@@ -240,6 +241,7 @@ func (c *Console) deletion(req request, stale []string) (templ.Component, error)
 	v := mappingAsk{
 		Title: "Delete mapping " + name, Text: "What it gives ends for everybody who has it by this mapping alone.", Do: "Delete",
 		Path: mappingPath(name) + "/delete", Back: mappingPath(name), Danger: true, Stale: stale,
+		Later: mappingPath(name) + "/draft-deletion",
 	}
 	var err error
 	if v.mappingHead, err = c.mappingHead(req); err != nil {
