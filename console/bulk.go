@@ -115,7 +115,7 @@ func (c *Console) showPreview(req request, v bulkView, preview admin.BulkPreview
 		v.Preview.People = nil // they are new and have no page yet
 	}
 	for i := range v.Failed {
-		v.Failed[i].Name = c.nameFor(req, v.Failed[i].Name)
+		v.Failed[i].Name, v.Failed[i].Error = c.nameFor(req, v.Failed[i].Name), withoutKind(v.Failed[i].Error)
 	}
 	return c.frame(req, v.Title, bulkTemplate(v)), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/usherd/usherd/admin"
 	"github.com/usherd/usherd/authz"
@@ -59,11 +60,23 @@ func (v effectsView) confirmed(req request) bool {
 
 func holdingNames(all []authz.Holding) []string {
 	var out []string
-	for _, h := range all {
-		out = append(out, h.String())
+	for i, h := range all {
+		if !slices.ContainsFunc(all, func(o authz.Holding) bool { return above(o, all[i]) }) {
+			out = append(out, h.String())
+		}
 	}
 	return out
 }
+
+// above reports whether a holding says all that another of the same connection
+// says, and more.
+func above(h, than authz.Holding) bool {
+	return h.Project == than.Project && h.Privilege.Kind == directory.IntegrationLevel && than.Privilege.Kind == directory.IntegrationLevel &&
+		h.Privilege.Key == than.Privilege.Key && h.Privilege.Level > than.Privilege.Level
+}
+
+// moves reports whether an amount of money is not nothing.
+func moves(m authz.Money) bool { return strings.Trim(m.Delta, "+-0.") != "" }
 
 // namer returns a function that names users, each asked for once. What can't be
 // named is called by its id.

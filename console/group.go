@@ -35,6 +35,9 @@ type groupTyped struct {
 // Local says whether name and members are kept here.
 func (v groupView) Local() bool { return v.Source == directory.Local }
 
+// managedBy names the source of the group for people.
+func (v groupView) managedBy() string { return sourceWords(kindsOf(v.Choices.Sources), v.Source) }
+
 func (c *Console) readGroup(req request) (groupView, error) {
 	v := groupView{Viewer: req.viewer}
 	var err error
@@ -166,7 +169,7 @@ func memberRow(v groupView, m admin.GroupMember) Row {
 	case m.Removable && v.MayChange && m.Kind != directory.PendingMember:
 		row.Cells["menu"] = Cell{Show: removeMember(v.Path+"/remove", row.ID, m.Name, v.Path)}
 	case !m.Removable:
-		row.Cells["menu"] = Cell{Show: lockedText(fmt.Sprintf("Managed by %s – change it there", v.Source), "/sources/"+string(v.Source))}
+		row.Cells["menu"] = Cell{Show: lockedText(fmt.Sprintf("Managed by %s – change it there", v.managedBy()), "/sources/"+string(v.Source))}
 	}
 	return row
 }
@@ -393,7 +396,7 @@ func (c *Console) groupPrivileges(req request, v groupView, kind string) (templ.
 	l.Filters = nil
 	for _, item := range given.Items {
 		if strings.Contains(strings.ToLower(item.Key), strings.ToLower(l.Q)) {
-			l.Rows = append(l.Rows, accessRow(item, v.Choices.Projects))
+			l.Rows = append(l.Rows, accessRow(item, v.Choices))
 		}
 	}
 	l.Total = len(l.Rows)

@@ -119,7 +119,7 @@ func TestRowI2EditAGroup(t *testing.T) {
 	})
 	t.Run("locks what a directory owns, and says where to change it", func(t *testing.T) {
 		b.open("/groups/" + string(w.engineering))
-		b.sees("Members are managed by okta – change them there.")
+		b.sees("Members are managed by SCIM okta – change them there.")
 		b.until(`document.querySelector('a[href$="/add"]') === null`, "no selector")
 		b.look("group-members")
 	})

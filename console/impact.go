@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/usherd/usherd/admin"
 	"github.com/usherd/usherd/authz"
@@ -59,7 +58,7 @@ func (v impactView) failed() bool { return len(v.Problems) > 0 && v.Unchanged < 
 
 // costs reports whether some currency costs more or less.
 func (v impactView) costs() bool {
-	return slices.ContainsFunc(v.Money, func(m authz.Money) bool { return strings.Trim(m.Delta, "+-0.") != "" })
+	return slices.ContainsFunc(v.Money, moves)
 }
 
 // impactOfPlan shows the plan of a policy.
@@ -107,12 +106,7 @@ func (c *Console) impactOf(ctx context.Context, d authz.Difference) (impactView,
 		if p.Name == "" {
 			p.Name = string(s.User)
 		}
-		for _, h := range s.Loses {
-			p.Before = append(p.Before, h.String())
-		}
-		for _, h := range s.Gains {
-			p.After = append(p.After, h.String())
-		}
+		p.Before, p.After = holdingNames(s.Loses), holdingNames(s.Gains)
 		for _, why := range slices.Concat(s.WhyGains, s.WhyLoses) {
 			if !slices.Contains(p.Because, why.Text) {
 				p.Because = append(p.Because, why.Text)

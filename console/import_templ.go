@@ -52,7 +52,7 @@ func importTemplate(v importView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "</code>; groups are local ones, separated by semicolons.</p><p><a class=\"button\" href=\"/users/import/template\" download>Template</a></p><label for=\"file\">File</label> <input id=\"file\" name=\"file\" type=\"file\" accept=\".csv,text/csv\"> <label for=\"text\">Or paste its lines</label> <textarea id=\"text\" name=\"text\" spellcheck=\"false\" autocomplete=\"off\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "</code>; groups are local ones as <code>local/NAME</code>, separated by semicolons.</p><p><a class=\"button\" href=\"/users/import/template\" download>Template</a></p><label for=\"file\">File</label> <input id=\"file\" name=\"file\" type=\"file\" accept=\".csv,text/csv\"> <label for=\"text\">Or paste its lines</label> <textarea id=\"text\" name=\"text\" spellcheck=\"false\" autocomplete=\"off\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -79,7 +79,7 @@ func (c *Console) integrations(req request) (templ.Component, error) {
 
 // levelBadge shows a level; the more it lets somebody do, the louder.
 func levelBadge(l directory.Level) Cell {
-	return Badge(levelName(l), map[directory.Level]Tone{directory.Viewer: Info, directory.Consumer: Info, directory.Admin: Warn}[l]+"")
+	return Badge(levelName(l), map[directory.Level]Tone{directory.Viewer: Info, directory.Consumer: Info, directory.Admin: Good}[l]+"")
 }
 
 func levelName(l directory.Level) string {
@@ -295,6 +295,10 @@ func memberOf(m admin.ConnectionMember) memberView {
 			out.Why = strings.Replace(m.Why, "; change it there", "; change it in Roles", 1)
 		}
 		out.Via = append(out.Via, cell)
+	}
+	if n := len(m.Via); n > 2 && out.Why != "" {
+		_, where, _ := strings.Cut(out.Why, "; ")
+		out.Why = fmt.Sprintf("From %s and %d more; %s", m.Via[0], n-1, where)
 	}
 	return out
 }

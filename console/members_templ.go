@@ -181,7 +181,7 @@ func selectorTemplate(s selectorView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if f.In {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<span class=\"muted\">already in</span>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<span class=\"badge neutral\">already in</span>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

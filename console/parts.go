@@ -61,6 +61,15 @@ func (v *Viewer) origin(source directory.SourceName, kinds map[directory.SourceN
 	return Badge(string(source), Info)
 }
 
+// sourceWords names sources for people, with what kind they are: "SCIM okta".
+func sourceWords(kinds map[directory.SourceName]directory.SourceKind, names ...directory.SourceName) string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = strings.TrimSpace(kindTitles[kinds[name]] + " " + string(name))
+	}
+	return strings.Join(out, ", ")
+}
+
 func kindsOf(sources []directory.Source) map[directory.SourceName]directory.SourceKind {
 	out := map[directory.SourceName]directory.SourceKind{}
 	for _, s := range sources {
@@ -121,13 +130,17 @@ func refused(err error) (string, bool) {
 	p := admin.ProblemOf(err)
 	switch p.Status {
 	case http.StatusBadRequest, http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity:
-		detail := p.Error()
-		for _, sentinel := range []error{directory.ErrInvalid, directory.ErrExists, directory.ErrNotOwner, directory.ErrVersion, directory.ErrInUse} {
-			detail = strings.TrimPrefix(detail, sentinel.Error()+": ")
-		}
-		return detail, true
+		return withoutKind(p.Error()), true
 	}
 	return "", false
+}
+
+// withoutKind is what an error says, without the words for its kind.
+func withoutKind(text string) string {
+	for _, sentinel := range []error{directory.ErrInvalid, directory.ErrExists, directory.ErrNotOwner, directory.ErrVersion, directory.ErrInUse} {
+		text = strings.TrimPrefix(text, sentinel.Error()+": ")
+	}
+	return text
 }
 
 // withQuery is a path with one value in its query.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/usherd/usherd/authz"
@@ -18,14 +19,18 @@ func billSentence(d authz.Difference) string {
 	if len(parts) == 0 {
 		return "The bill does not change."
 	}
-	for _, m := range d.Money {
+	for _, m := range slices.DeleteFunc(slices.Clone(d.Money), func(m authz.Money) bool { return !moves(m) }) {
 		money = append(money, fmt.Sprintf("%s %s a month", m.Delta, m.Currency))
 	}
 	word := "This lowers the bill"
 	if d.RaisesBill() {
 		word = "This raises the bill"
 	}
-	return word + ": " + strings.Join(parts, ", ") + "; " + strings.Join(money, ", ") + "."
+	said := []string{strings.Join(parts, ", ")}
+	if len(money) > 0 {
+		said = append(said, strings.Join(money, ", "))
+	}
+	return word + ": " + strings.Join(said, "; ") + "."
 }
 
 func plural(n int, one, many string) string {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/a-h/templ"
 	"github.com/usherd/usherd/admin"
@@ -88,9 +89,9 @@ func (v userView) Editable() bool { return v.MayChange && v.Local != nil && !v.G
 func (v userView) Locked() string {
 	switch {
 	case v.Gone:
-		return "This user was deleted."
+		return "" // the page says it above
 	case v.Local == nil && len(v.ManagedBy) > 0:
-		return fmt.Sprintf("Managed by %s – change it there.", words(v.ManagedBy))
+		return fmt.Sprintf("Managed by %s – change it there.", sourceWords(kindsOf(v.Choices.Sources), v.ManagedBy...))
 	case !v.MayChange:
 		return "You may not change this user."
 	}
@@ -178,7 +179,7 @@ func (c *Console) userGroups(req request, v userView) (templ.Component, error) {
 		case g.Removable && req.viewer.May(admin.WriteGroups, g.Project):
 			change = Cell{Show: removeMember("/groups/"+string(g.ID)+"/remove", string(v.ID), g.Name, v.Path+"/groups")}
 		case !g.Removable:
-			change = Cell{Show: lockedText(fmt.Sprintf("Managed by %s – change it there", g.Source), "/sources/"+string(g.Source))}
+			change = Cell{Show: lockedText(fmt.Sprintf("Managed by %s – change it there", sourceWords(kinds, g.Source)), "/sources/"+string(g.Source))}
 		}
 		out.List.Rows = append(out.List.Rows, Row{ID: string(g.ID), Label: g.Name, Cells: map[string]Cell{
 			"name": Link(g.Name, "/groups/"+string(g.ID)), "source": req.viewer.origin(g.Source, kinds), "how": how,
@@ -249,7 +250,7 @@ func (c *Console) userAccess(req request, v userView, kind string) (templ.Compon
 			!strings.Contains(strings.ToLower(item.Key+" "+strings.Join(item.From, " ")), strings.ToLower(out.List.Q)) {
 			continue
 		}
-		out.List.Rows = append(out.List.Rows, accessRow(item, v.Choices.Projects))
+		out.List.Rows = append(out.List.Rows, accessRow(item, v.Choices))
 	}
 	out.List.Total = len(out.List.Rows)
 	if out.List.CSV {
@@ -268,7 +269,7 @@ func (c *Console) userAccess(req request, v userView, kind string) (templ.Compon
 	return userAccessTemplate(out), nil
 }
 
-func accessRow(item admin.HeldItem, projects []directory.Project) Row {
+func accessRow(item admin.HeldItem, ch admin.Choices) Row {
 	via := make([]Cell, len(item.From))
 	for i, from := range item.From {
 		tone := Neutral
@@ -282,9 +283,55 @@ func accessRow(item admin.HeldItem, projects []directory.Project) Row {
 		level = "yes"
 	}
 	return Row{ID: item.Kind + item.Key + string(item.Project), Label: item.Key, Cells: map[string]Cell{
-		"kind": Text(item.Kind), "key": Text(item.Key), "level": Text(level), "scope": Text(scopeName(item.Project, projects)), "via": Cells(via...),
+		"kind": Text(capital(item.Kind)), "key": {Text: item.Key, Show: titledKey(titleOfKey(item.Kind, item.Key, ch), item.Key)},
+		"level": Text(level), "scope": Text(scopeName(item.Project, ch.Projects)), "via": Cells(via...),
 	}}
 }
+
+// titleOfKey is what people call what a permission is for; empty: its key.
+func titleOfKey(kind, key string, ch admin.Choices) string {
+	feature, action, _ := strings.Cut(key, ":")
+	switch directory.PrivilegeKind(kind) {
+	case directory.Access, directory.RolePrivilege:
+		for _, f := range ch.Features {
+			if f.Key == feature && f.Title != "" {
+				return strings.TrimSuffix(f.Title+": "+action, ": ")
+			}
+		}
+	case directory.OutputPrivilege:
+		for _, o := range ch.Outputs {
+			if o.Key == key {
+				return o.Title
+			}
+		}
+	case directory.IntegrationLevel:
+		for _, i := range ch.Integrations {
+			if i.Key == key {
+				return i.Title
+			}
+		}
+	}
+	return ""
+}
+
+// roleVia says in a few words how somebody has a Role.
+func roleVia(p authz.Path) string {
+	switch {
+	case p.DefaultRole:
+		return "by default"
+	case len(p.Groups) > 0:
+		return "group " + p.Groups[0].Name + " (" + string(p.Groups[0].Source) + ")"
+	}
+	return "direct"
+}
+
+// Origin is the badge of where a membership of the user comes from.
+func (v userView) Origin(source directory.SourceName) Cell {
+	return v.Viewer.origin(source, kindsOf(v.Choices.Sources))
+}
+
+// RestorableUntil is when a deleted user can no longer be restored.
+func (v userView) RestorableUntil() time.Time { return v.DeletedSince.Add(30 * 24 * time.Hour) }
 
 // rowSeq yields rows that are there already.
 func rowSeq(rows []Row) func(func(Row, error) bool) {

@@ -23,7 +23,7 @@ func TestRowL3UsersPage(t *testing.T) {
 	t.Run("opens a user with address, company, groups and scope", func(t *testing.T) {
 		b.open("/users")
 		b.press("Ana Ng")
-		b.sees("Managed by okta – change it there.")
+		b.sees("Managed by SCIM okta – change it there.")
 		b.sees("Engineering")
 		b.until(`document.querySelector("#email").readOnly && document.querySelector("#email").value === "ana@example.com"`, "a fixed address")
 		b.until(`document.querySelector("#company").readOnly`, "a fixed company")
