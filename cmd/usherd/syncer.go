@@ -178,7 +178,7 @@ func (s *syncer) preview(ctx context.Context, changes []directory.Change) (ldaps
 	out.NoOwner, out.Gains = lost, map[string]int{}
 	for _, t := range diff.Totals {
 		if t.Gain > 0 {
-			out.Gains[t.Holding.String()] += t.Gain
+			out.Gains[t.String()] += t.Gain
 		}
 	}
 	names, err := s.names(ctx, diff, changes)
