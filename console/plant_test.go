@@ -198,16 +198,16 @@ type tended struct {
 	until *time.Time
 }
 
-// LogLevel implements [console.Tender].
+// LogLevel implements [admin.Tender].
 func (m tended) LogLevel() (string, time.Time) { return *m.level, *m.until }
 
-// SetLogLevel implements [console.Tender].
+// SetLogLevel implements [admin.Tender].
 func (m tended) SetLogLevel(level string, d time.Duration) error {
 	*m.level, *m.until = level, time.Now().Add(d)
 	return nil
 }
 
-// Bundle implements [console.Tender].
+// Bundle implements [admin.Tender].
 func (tended) Bundle(_ context.Context, w io.Writer) error {
 	_, err := io.WriteString(w, "an archive")
 	return err

@@ -203,8 +203,8 @@ type diagnosticsView struct {
 	Facts    []Fact
 	Settings []Setting
 	At       time.Time
-	None     bool // nobody tells of the daemon
-	Level    *levelView
+	None     bool            // nobody tells of the daemon
+	Level    *admin.LogLevel // nil if the viewer may not change it
 }
 
 func (c *Console) diagnostics(req request) (templ.Component, error) {
@@ -215,9 +215,12 @@ func (c *Console) diagnostics(req request) (templ.Component, error) {
 	if c.Machine != nil {
 		v.Checked, v.Facts, v.Settings = c.Machine.Diagnose(req.Context()), c.Machine.Facts(req.Context()), c.Machine.Settings()
 	}
-	if t, ok := c.Machine.(Tender); ok {
-		v.Level = &levelView{May: req.viewer.Can(admin.OperateSync)}
-		v.Level.Level, v.Level.Until = t.LogLevel()
+	if c.Machine != nil && req.viewer.Can(admin.OperateSync) {
+		level, err := c.Service.LogLevel(req.Context())
+		if err != nil {
+			return nil, err
+		}
+		v.Level = &level
 	}
 	return c.frame(req, "Diagnostics", diagnosticsTemplate(v)), nil
 }

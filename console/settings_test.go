@@ -171,7 +171,8 @@ func TestSettingsSayWhoAdministersAndWhatIsConfigured(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	level, until := "info", time.Time{}
-	h.console.Machine = tended{level: &level, until: &until}
+	m := tended{level: &level, until: &until}
+	h.console.Machine, h.Tender = m, m
 	owner := h.user("owner@example.com", directory.RoleOwner)
 	ana := h.user("ana@example.com", directory.RoleOperator)
 	other := h.signedIn(owner)

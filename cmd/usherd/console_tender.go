@@ -19,7 +19,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// LogLevel implements [console.Tender].
+// LogLevel implements [admin.Tender].
 func (m machine) LogLevel() (string, time.Time) {
 	level := m.level.Level().String()
 	if until := m.levelUntil.Load(); until != nil && level != levelOf(m.cfg.Load().Log.Level).String() {
@@ -28,7 +28,7 @@ func (m machine) LogLevel() (string, time.Time) {
 	return level, time.Time{}
 }
 
-// SetLogLevel implements [console.Tender]. A reload of the configuration ends it
+// SetLogLevel implements [admin.Tender]. A reload of the configuration ends it
 // early.
 func (m machine) SetLogLevel(level string, d time.Duration) error {
 	m.level.SetLevel(levelOf(level))
@@ -44,7 +44,7 @@ func (m machine) SetLogLevel(level string, d time.Duration) error {
 	return nil
 }
 
-// Bundle implements [console.Tender].
+// Bundle implements [admin.Tender].
 func (m machine) Bundle(ctx context.Context, w io.Writer) error {
 	zipped := gzip.NewWriter(w)
 	archive := tar.NewWriter(zipped)
