@@ -47,7 +47,8 @@ func (o removeSource) run(ctx context.Context, e *edit) error {
 	return e.sourceFact(ctx, f, o.name, string(s.Kind), string(directory.SourceRemoved), s.Rank, "")
 }
 
-// dropSource ends what belongs to a source itself: its tokens, its cursor.
+// dropSource ends what belongs to a source itself: its tokens, its cursor, and
+// the plan that waits for somebody to approve it.
 func (e *edit) dropSource(ctx context.Context, name directory.SourceName) error {
 	err := e.exec(ctx, `UPDATE source SET state = 'removed', modified = $2 WHERE name = $1`, string(name), e.now)
 	if err == nil {
@@ -55,6 +56,9 @@ func (e *edit) dropSource(ctx context.Context, name directory.SourceName) error 
 	}
 	if err == nil {
 		err = e.exec(ctx, `DELETE FROM source_cursor WHERE source = $1`, string(name))
+	}
+	if err == nil {
+		err = e.exec(ctx, `DELETE FROM hold WHERE source = $1`, string(name))
 	}
 	if err == nil {
 		err = e.exec(ctx, `DELETE FROM link WHERE source = $1`, string(name))

@@ -62,6 +62,11 @@ func testRemoveSource(t *testing.T, s directory.Store) {
 		directory.PutGrant{Grant: directory.Grant{User: ann, Role: directory.RoleViewer}},
 		directory.CreateToken{Token: directory.Token{ID: "t", Kind: directory.TokenSCIM, Source: okta}, Hash: []byte{1}},
 		directory.SetCursor{Source: okta, Cursor: []byte(`1`)})
+	for _, source := range []directory.SourceName{okta, corp} {
+		if err := s.PutHold(t.Context(), directory.Hold{Source: source, Hash: "1", Created: someTime}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	f.refused(directory.ErrInvalid, tester, directory.RemoveSource{Source: okta}) // not disabled
 	f.apply(directory.SetSourceState{Source: okta, State: directory.SourceDisabled})
 	num := f.num(eng)
@@ -69,6 +74,9 @@ func testRemoveSource(t *testing.T, s directory.Store) {
 	f.names(r, keys(byID(ann), byName("ann"), byExternal(okta, "x-ann")), byID(bob))
 	if !r.Policy || len(r.Groups) != 1 || r.Groups[0] != num {
 		t.Errorf("the feed = %+v, want policy and group %d", r, num)
+	}
+	if holds, err := s.Holds(t.Context()); err != nil || len(holds) != 1 || holds[0].Source != corp {
+		t.Errorf("Holds = %+v, %v; want that of the other source alone", holds, err)
 	}
 	if got := f.sourceState(okta); got != "" {
 		t.Errorf("the source is %s, want it gone", got)
