@@ -35,7 +35,7 @@ func (b *browser) at(path string) {
 func TestTheCommonTasksNeedNoMouse(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	h.console.Machine = machine{}
+	h.tend()
 	owner := h.user("owner@example.com", directory.RoleOwner)
 	ana := h.user("ana@example.com")
 	b := h.browse()

@@ -44,7 +44,7 @@ func newPlant(t *testing.T, people int) *plant {
 		return err
 	}
 	p.console.NextRuns = nextRuns
-	p.console.Machine = machine{}
+	p.tend()
 	p.owner = p.user("owner@example.com", directory.RoleOwner)
 	return p
 }
@@ -196,6 +196,13 @@ type tended struct {
 	machine
 	level *string
 	until *time.Time
+}
+
+// tend gives a house a machine that can be tended.
+func (h *house) tend() {
+	level, until := "info", time.Time{}
+	m := tended{level: &level, until: &until}
+	h.console.Machine, h.Tender = m, m
 }
 
 // LogLevel implements [admin.Tender].

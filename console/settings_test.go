@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp/kb"
 	"github.com/usherd/usherd/admin"
@@ -108,7 +107,7 @@ func TestAuditLogFindsShowsAndExports(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	owner := h.user("owner@example.com", directory.RoleOwner)
-	h.console.Machine = machine{}
+	h.tend()
 	h.policy("features: [{key: part-list, title: Part list}]\n")
 	ana := h.user("ana@example.com", directory.RoleViewer)
 	by := directory.Actor{Kind: directory.ActorUser, Name: string(owner)}
@@ -170,9 +169,7 @@ func TestAuditLogFindsShowsAndExports(t *testing.T) {
 func TestSettingsSayWhoAdministersAndWhatIsConfigured(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	level, until := "info", time.Time{}
-	m := tended{level: &level, until: &until}
-	h.console.Machine, h.Tender = m, m
+	h.tend()
 	owner := h.user("owner@example.com", directory.RoleOwner)
 	ana := h.user("ana@example.com", directory.RoleOperator)
 	other := h.signedIn(owner)

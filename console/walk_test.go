@@ -23,7 +23,7 @@ roles: [{name: releaser, rights: [integrations.use_all]}]
 func TestEveryPageOfTheMenuIsClean(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	h.console.Machine = machine{}
+	h.tend()
 	h.policy(walkPolicy)
 	h.apply(directory.PutSource{Source: directory.Source{Name: "okta", Kind: directory.KindSCIM, State: directory.SourceActive, Rank: 1}})
 	owner := h.user("owner@example.com", directory.RoleOwner)
