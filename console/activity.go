@@ -66,12 +66,12 @@ func actorText(a directory.Actor) string {
 	if a.Kind == directory.ActorUser {
 		return a.Name
 	}
-	return strings.TrimSpace(a.Kind + " " + a.Name)
+	return strings.TrimSpace(cmp.Or(vias[a.Kind], a.Kind) + " " + a.Name)
 }
 
 // changeText says what one change did.
 func changeText(ch admin.AuditedChange) string {
-	words := []string{ch.Type}
+	words := []string{actionText(ch.Type)}
 	for _, part := range []struct {
 		sign string
 		what []string

@@ -79,6 +79,7 @@ type auditRow struct {
 	directory.AuditRecord
 	Who, WhoHref, Via string
 	Action            string // the first, and how many more
+	Words             string // the same in plain words
 	Target, Href      string
 	TargetID          string
 	Changes           []auditChange
@@ -173,9 +174,10 @@ func (c *Console) auditRows(ctx context.Context, records []directory.AuditRecord
 			first := changes[0]
 			row.TargetID = first.Target
 			row.Target, row.Href = named(first.Type, first.Target)
-			row.Action = first.Type
+			row.Action, row.Words = first.Type, recentText(first)
 			if more := len(changes) - 1; more > 0 {
-				row.Action += " and " + strconv.Itoa(more) + " more"
+				and := " and " + strconv.Itoa(more) + " more"
+				row.Action, row.Words = row.Action+and, row.Words+and
 			}
 		}
 		out[i] = row

@@ -62,7 +62,7 @@ func TestTheFirstPageAndTheBillCountSeats(t *testing.T) {
 	b.until(`[...document.querySelectorAll(".tile")].some(e => e.innerText.includes("seats of Part list") && e.innerText.includes("1"))`, "the seats")
 	b.until(`!document.body.innerText.includes("Connect a source\n\nPeople")`, "a source connected")
 	b.sees("last heard of okta")
-	b.sees("policy.set")
+	b.sees("Policy changed")
 	b.look("overview")
 	b.open("/billing")
 	b.sees("EUR a month")

@@ -35,6 +35,7 @@ var roleList = ListSpec{
 		{Key: "scope", Title: "Scope", Default: true},
 		{Key: "mappings", Title: "Mappings"},
 		{Key: "kind", Title: "Kind"},
+		{Key: "menu", Title: "Actions", Default: true, Here: true},
 	},
 	Filters: []Filter{{Key: "use", Title: "Use", Options: []Option{{"used", "somebody has it"}, {"unused", "nobody has it"}}}},
 }
@@ -51,6 +52,7 @@ func (c *Console) roles(req request) (templ.Component, error) {
 	l := List{ListSpec: roleList, State: c.state(req, roleList), Actions: gated("/roles/new", "New Role", reason, true)}
 	for _, r := range all {
 		row := roleRow(r)
+		row.Cells["menu"] = Cell{Show: rowMenu(string(r.Name), titleFor(r.Title, string(r.Name)), roleMenu(r, reason == ""))}
 		used := r.Groups+r.Users+len(r.Mappings) > 0
 		if use := l.Filter["use"]; !rowHas(row, l.Q) || use == "used" && !used || use == "unused" && used {
 			continue
@@ -90,6 +92,19 @@ func roleRow(r admin.ListedRole) Row {
 		"name": Cells(name...), "groups": Number(r.Groups), "updated": Time(r.Modified), "users": Number(r.Users), "scope": Text(scopeWord(r.Scope)),
 		"mappings": Text(strings.Join(r.Mappings, ", ")), "kind": Text(kind),
 	}}
+}
+
+// roleMenu is what may be done with a Role of a list.
+func roleMenu(r admin.ListedRole, may bool) []menuItem {
+	at := rolePath(r.Name)
+	items := []menuItem{{Title: "Open", Href: at}}
+	if may && !r.Builtin {
+		items = append(items, menuItem{Title: "Edit", Href: at + "/edit"})
+	}
+	if may {
+		items = append(items, menuItem{Title: "Duplicate", Href: withQuery("/roles/new", "like", string(r.Name))})
+	}
+	return items
 }
 
 func scopeWord(scope string) string {
@@ -177,7 +192,7 @@ func (c *Console) roleView(req request) (roleView, error) {
 }
 
 var holderList = ListSpec{
-	Name: "role-users", Title: "Users", Noun: "users",
+	Name: "role-users", Title: "Users", Noun: "users", Searches: "name, project, group",
 	Columns: []Column{
 		{Key: "name", Title: "Name", Default: true},
 		{Key: "type", Title: "Type", Default: true},
@@ -185,13 +200,14 @@ var holderList = ListSpec{
 		{Key: "via", Title: "Via", Default: true},
 		{Key: "userName", Title: "userName"},
 	},
+	Filters: []Filter{{Key: "via", Title: "Via", Options: []Option{{"direct", "directly"}, {"group", "through a group"}, {"default", "by default"}}}},
 }
 
 // holders lists who has a Role, and by what.
 func (c *Console) holders(req request, name directory.RoleName) (List, error) {
 	l := List{ListSpec: holderList, State: c.state(req, holderList), Total: -1, Asof: c.Now()}
 	limit := l.Size
-	if l.CSV {
+	if l.CSV || l.filtered() {
 		limit = 1000
 	}
 	for after := directory.UserID(l.Cursor); ; {
@@ -199,12 +215,12 @@ func (c *Console) holders(req request, name directory.RoleName) (List, error) {
 		if err != nil {
 			return l, err
 		}
-		for _, h := range page.Items {
-			l.Rows = append(l.Rows, holderRow(h))
-		}
+		full := l.addHolders(page.Items)
 		after = page.Next
-		if after == "" || !l.CSV && len(l.Rows) > 0 {
-			l.Next = string(after)
+		if full || after == "" || !l.CSV && !l.filtered() && len(l.Rows) > 0 {
+			if !full {
+				l.Next = string(after)
+			}
 			break
 		}
 	}
@@ -212,6 +228,24 @@ func (c *Console) holders(req request, name directory.RoleName) (List, error) {
 		l.Total = len(l.Rows)
 	}
 	return l, nil
+}
+
+// addHolders adds those that match, and reports whether the page is full before
+// the last of them: the next one begins after the last row.
+func (l *List) addHolders(all []admin.Holder) bool {
+	for _, h := range all {
+		via := l.Filter["via"]
+		row := holderRow(h)
+		if !rowHas(row, l.Q) || via != "" && !slices.ContainsFunc(h.From, func(from string) bool { return strings.HasPrefix(strings.TrimPrefix(from, "by "), via) }) {
+			continue
+		}
+		if !l.CSV && len(l.Rows) == l.Size {
+			l.Next = l.Rows[len(l.Rows)-1].ID
+			return true
+		}
+		l.Rows = append(l.Rows, row)
+	}
+	return false
 }
 
 func holderRow(h admin.Holder) Row {

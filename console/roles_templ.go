@@ -180,7 +180,7 @@ func roleTemplate(v roleView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		default:
-			if len(v.Users.Rows) == 0 && v.Users.Cursor == "" {
+			if len(v.Users.Rows) == 0 && v.Users.Cursor == "" && !v.Users.filtered() {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<div class=\"empty\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -16,16 +16,23 @@ func TestRowL1RolesAndWhoHasThem(t *testing.T) {
 		b.open("/roles")
 		b.sees("11 Roles")
 		got := eval[string](b, `[...document.querySelectorAll("tr[data-row]")].find(r => r.cells[0].innerText.startsWith("owner")).innerText`)
-		if want := "owner\t0\t--\t1\tOrganization"; got != want {
+		if want := "owner\t0\t--\t1\tOrganization\t⋯"; got != want {
 			t.Errorf("the row of owner is %q, want %q", got, want)
 		}
 		b.look("roles")
+		b.click(`button[aria-label="Actions for Releaser"]`)
+		b.until(`document.querySelector("#menu-releaser:popover-open a[href='/roles/new?like=releaser']")?.innerText === "Duplicate"`, "a copy from the row")
 	})
 	t.Run("its page shows its users with name, type, projects and via", func(t *testing.T) {
 		b.press("project-admin")
 		b.until(`document.querySelector("tr[data-row]")?.innerText === "Ben Ode\tStandard\talpha\tdirect"`, "Ben, limited to alpha")
 		b.open("/roles/releaser")
 		b.sees("group Engineering (okta)")
+		b.open("/roles/releaser?via=direct")
+		b.sees("No users match.")
+		b.open("/roles/releaser?via=group&q=engin")
+		b.sees("group Engineering (okta)")
+		b.sees("1 user")
 		b.look("role")
 	})
 	t.Run("it is duplicated, and edited after a look at who gains", func(t *testing.T) {
@@ -47,7 +54,8 @@ func TestRowL1RolesAndWhoHasThem(t *testing.T) {
 		b.sees("access reports")
 		b.until(`!!document.querySelector("dd time")`, "a last update")
 		b.open("/roles/releaser/activity")
-		b.sees("~roles/releaser")
+		b.sees("Policy changed ~roles/releaser")
+		b.look("role-activity")
 	})
 	t.Run("an edit of what somebody else changed shows theirs beside it", func(t *testing.T) {
 		b.open("/roles/releaser-two/edit")
@@ -57,12 +65,17 @@ func TestRowL1RolesAndWhoHasThem(t *testing.T) {
 		b.sees("the policy changed")
 		b.sees("right integrations.view_all")
 		b.until(`document.querySelector("#title").value === "Mine"`, "what was typed")
+		b.look("role-theirs")
+		b.resize(390)
+		b.until(`document.querySelector("input[name=right]").checkVisibility()`, "rights on a phone")
+		b.resize(1280)
 	})
 	t.Run("a Role in use is not deleted, and says by what", func(t *testing.T) {
 		b.open("/roles/releaser")
 		eval[bool](b, `(window.confirm = () => true)() `)
 		b.press("Delete")
 		b.sees("is given by mapping engineers")
+		b.look("role-in-use")
 		b.open("/roles/releaser-two")
 		eval[bool](b, `(window.confirm = () => true)()`)
 		b.press("Delete")
