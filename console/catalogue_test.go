@@ -46,6 +46,7 @@ func TestTheCatalogueIsReadAndEdited(t *testing.T) {
 		b.fill("#key", "a:b")
 		b.press("Save")
 		b.until(`!!document.querySelector(".problem") && document.querySelector("#key").value === "a:b"`, "the problem")
+		b.look("catalogue-invalid")
 	})
 	t.Run("a key in use is not removed", func(t *testing.T) {
 		b.open("/catalogue")
@@ -53,6 +54,7 @@ func TestTheCatalogueIsReadAndEdited(t *testing.T) {
 		b.click(`button[aria-label="Remove part-list"]`)
 		b.sees("part-list is not removed: ")
 		b.sees("uses it")
+		b.look("catalogue-in-use")
 		eval[bool](b, `(window.confirm = () => true)()`)
 		b.click(`button[aria-label="Remove orders"]`)
 		b.sees("orders removed.")

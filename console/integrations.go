@@ -250,17 +250,52 @@ type membersView struct {
 	integrationView
 	Members  []memberView
 	Q        string
+	Chosen   map[string]string // filters, by key
 	May      bool
 	Readable bool
 	Problem  string
 }
+
+// memberFilters narrow who is shown.
+var memberFilters = []Filter{
+	{Key: "role", Title: "Effective", Options: []Option{{"viewer", "Viewer"}, {"consumer", "Consumer"}, {"admin", "Admin"}, {"none", "None"}}},
+	{Key: "via", Title: "Via", Options: []Option{{"direct", "Direct"}, {"group", "a group"}, {"role", "a Role"}}},
+}
+
+// shows reports whether the search and the filters leave a member.
+func (v *membersView) shows(m *admin.ConnectionMember) bool {
+	if !strings.Contains(strings.ToLower(m.Name+" "+m.UserName), strings.ToLower(v.Q)) {
+		return false
+	}
+	if role := v.Chosen["role"]; role != "" && m.Effective.String() != role {
+		return false
+	}
+	says := func(word string) bool {
+		return slices.ContainsFunc(m.Via, func(via string) bool { return strings.Contains(strings.ToLower(" "+via), " "+word+" ") })
+	}
+	switch via := v.Chosen["via"]; via {
+	case "":
+		return true
+	case "direct":
+		return m.Own != nil
+	default:
+		return says(via)
+	}
+}
+
+func (v *membersView) filtered() bool { return v.Q != "" || len(v.Chosen) > 0 }
 
 func (c *Console) connectionMembers(req request) (templ.Component, error) {
 	return c.showMembers(req, "")
 }
 
 func (c *Console) showMembers(req request, problem string) (templ.Component, error) {
-	v := membersView{Q: strings.TrimSpace(req.URL.Query().Get("q")), Problem: problem}
+	v := membersView{Q: strings.TrimSpace(req.URL.Query().Get("q")), Chosen: map[string]string{}, Problem: problem}
+	for _, f := range memberFilters {
+		if value := req.URL.Query().Get(f.Key); value != "" {
+			v.Chosen[f.Key] = value
+		}
+	}
 	var err error
 	if v.integrationView, err = c.integrationView(req, "members"); err != nil {
 		return nil, err
@@ -270,9 +305,9 @@ func (c *Console) showMembers(req request, problem string) (templ.Component, err
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range all {
-		if q := strings.ToLower(v.Q); strings.Contains(strings.ToLower(m.Name+" "+m.UserName), q) {
-			v.Members = append(v.Members, memberOf(m))
+	for i := range all {
+		if v.shows(&all[i]) {
+			v.Members = append(v.Members, memberOf(all[i]))
 		}
 	}
 	return c.frame(req, v.Name, membersTemplate(v)), nil
@@ -341,12 +376,20 @@ func (c *Console) askRemoveMember(req request) (templ.Component, error) {
 }
 
 func (c *Console) showRemoval(req request, who string, stale []string) (templ.Component, error) {
-	path := integrationPath(req.PathValue("key"))
+	path, name := integrationPath(req.PathValue("key")), who
+	all, err := c.Service.ConnectionMembers(req.Context(), req.PathValue("key"))
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if m := memberOf(all[i]); m.Who == who {
+			name = m.Name
+		}
+	}
 	v := mappingAsk{
-		mappingHead: mappingHead{May: true}, Title: "Remove from " + req.PathValue("key"), Text: "The assignment on this integration ends.", Do: "Remove",
+		mappingHead: mappingHead{May: true}, Title: "Remove " + name + " from " + req.PathValue("key"), Text: "The assignment on this integration ends.", Do: "Remove",
 		Path: path + "/remove", Back: path + "/members", Danger: true, Fields: map[string]string{"who": who}, Stale: stale,
 	}
-	var err error
 	v.Impact, err = c.tried(req, c.removal(req, who))
 	if text, typed := refused(err); typed {
 		return c.showMembers(req, text)

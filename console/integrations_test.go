@@ -18,7 +18,7 @@ func TestRowD4CreatingASyncNeedsBothHalves(t *testing.T) {
 	asks("alpha", "Ben Ode may not")
 	b.open("/integrations/aws-prod/add?q=ben")
 	b.click("#found input[name=pick]")
-	b.choose("#level", "consumer")
+	b.choose("#level", "Consumer")
 	b.press("Add")
 	b.sees("1 added as Consumer.")
 	asks("alpha", "Ben Ode may not") // half of it
@@ -72,7 +72,7 @@ func TestRowsD1D2D3MemberAccessOfAnIntegration(t *testing.T) {
 		b.fill("#q", "sales")
 		b.until(`document.querySelectorAll("#found .choice").length === 2 && document.querySelector("#found .picked").innerText.includes("Ana")`, "Ana picked, Sales found")
 		b.click("#found .choice:not(.picked) input[name=pick]")
-		b.choose("#level", "consumer")
+		b.choose("#level", "Consumer")
 		b.look("integration-add")
 		b.press("Add")
 		b.sees("2 added as Consumer.")
@@ -96,18 +96,27 @@ func TestRowsD1D2D3MemberAccessOfAnIntegration(t *testing.T) {
 	t.Run("D3: raising has, and Reset undoes it", func(t *testing.T) {
 		set("Ben Ode", "admin")
 		b.until(row("Ben Ode")+`?.cells[2].innerText.includes("Admin")`, "the raised level")
-		b.shoot("integration-raised")
+		b.look("integration-raised")
 		b.click(`button[aria-label="Reset Ben Ode"]`)
 		b.until(row("Ben Ode")+`?.cells[2].innerText.includes("Consumer")`, "the level from the Role")
 		b.until("!"+row("Ben Ode")+`.querySelector('button[aria-label="Reset Ben Ode"]')`, "nothing to reset")
 	})
 	t.Run("D2: what is assigned here is removed after a look", func(t *testing.T) {
 		b.click(`a[aria-label="Remove okta/Sales"]`)
+		b.sees("Remove okta/Sales from aws-prod?")
 		b.sees("Nobody gains or loses anything.") // Ben has it from his Role
 		b.look("integration-remove")
 		b.press("Remove")
 		b.sees("Removed.")
 		b.until("!"+row("okta/Sales"), "the group gone")
+	})
+	t.Run("members are narrowed by level and by way", func(t *testing.T) {
+		b.open("/integrations/aws-prod/members?role=consumer&via=direct")
+		b.sees("1 member")
+		b.until(row("Ana Pérez")+` && !`+row("Ben Ode"), "Ana, whose access is her own")
+		b.open("/integrations/aws-prod/members?role=none")
+		b.sees("No members match.")
+		b.look("integration-nobody")
 	})
 	t.Run("a connection in use is not deleted, and says by what", func(t *testing.T) {
 		b.open("/integrations/new")
