@@ -143,6 +143,8 @@ func TestProblemsPointAtWhatIsWrong(t *testing.T) {
 		{"a member of another type", "POST", "/api/v1/tokens", `{"kind":7}`, `"pointer":"/kind"`},
 		{"no JSON at all", "POST", "/api/v1/tokens", `{`, `"pointer":""`},
 		{"a value out of its set", "PUT", "/api/v1/groups/local%2FStaff/status", `{"status":"gone"}`, `"pointer":"/status"`},
+		{"no e-mail address", "POST", "/api/v1/users", `{"userName":"ida","email":"ida"}`, `"pointer":"/email"`},
+		{"nothing to call a user by", "POST", "/api/v1/users", `{"name":"Ida"}`, `"pointer":"/userName"`},
 		{"a parameter", "GET", "/api/v1/users?limit=x", "", `"parameter":"limit"`},
 		{"a flag", "POST", "/api/v1/tokens?dry_run=1", "", `"parameter":"dry_run"`},
 		{"a time", "GET", "/api/v1/audit?since=yesterday", "", `"parameter":"since"`},

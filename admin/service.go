@@ -117,7 +117,12 @@ type dryRunKey struct{}
 // WithDryRun makes every action under ctx a preview: it is checked like the real
 // one, and says who would gain and lose what, but alters nothing.
 func WithDryRun(ctx context.Context) context.Context {
-	return context.WithValue(ctx, dryRunKey{}, true)
+	return WithDryRunOf(ctx, PeopleList{})
+}
+
+// WithDryRunOf is [WithDryRun] that lists other people one by one.
+func WithDryRunOf(ctx context.Context, list PeopleList) context.Context {
+	return context.WithValue(ctx, dryRunKey{}, list)
 }
 
 func dryRun(ctx context.Context) bool { return ctx.Value(dryRunKey{}) != nil }
@@ -138,7 +143,8 @@ func (s *Service) apply(ctx context.Context, by directory.Actor, changes ...dire
 
 // rehearse is apply for a preview.
 func (s *Service) rehearse(ctx context.Context, changes ...directory.Change) (Outcome, error) {
-	diff, err := s.Preview(ctx, changes...)
+	list, _ := ctx.Value(dryRunKey{}).(PeopleList)
+	diff, err := s.PreviewPage(ctx, list, changes...)
 	if err != nil {
 		return Outcome{}, err
 	}

@@ -35,13 +35,13 @@ func (n *NewUser) profile() (directory.Profile, error) {
 	n.UserName = cmp.Or(n.UserName, n.Email)
 	n.Type = cmp.Or(n.Type, directory.Standard)
 	if n.UserName == "" {
-		return directory.Profile{}, invalid("a user needs a userName or an e-mail address")
+		return directory.Profile{}, invalidAt("/userName", "a user needs a userName or an e-mail address")
 	}
 	if err := plainName(n.UserName); err != nil {
 		return directory.Profile{}, err
 	}
 	if n.Type != directory.Standard && n.Type != directory.Service {
-		return directory.Profile{}, invalid("type %q is not one of standard, service", n.Type)
+		return directory.Profile{}, invalidAt("/type", "type %q is not one of standard, service", n.Type)
 	}
 	p := directory.Profile{UserName: n.UserName, DisplayName: n.Name, Type: n.Type, Active: true}
 	attributes := map[string]any{"userName": n.UserName}
@@ -50,7 +50,7 @@ func (n *NewUser) profile() (directory.Profile, error) {
 	}
 	if n.Email != "" {
 		if at := strings.LastIndexByte(n.Email, '@'); at < 1 || at == len(n.Email)-1 {
-			return p, invalid("%q is no e-mail address", n.Email)
+			return p, invalidAt("/email", "%q is no e-mail address", n.Email)
 		}
 		p.Emails = []directory.Email{{Value: n.Email, Primary: true}}
 		attributes["emails"] = p.Emails
@@ -68,7 +68,7 @@ func (n *NewUser) profile() (directory.Profile, error) {
 // plainName refuses a userName by which nobody could be named.
 func plainName(name string) error {
 	if directory.IsID(name) || strings.HasPrefix(name, "email:") || strings.HasPrefix(name, "external:") || strings.HasPrefix(name, "group:") {
-		return invalid("userName %q would be taken for another way to name somebody", name)
+		return invalidAt("/userName", "userName %q would be taken for another way to name somebody", name)
 	}
 	return nil
 }
@@ -98,7 +98,8 @@ func (s *Service) CreateUser(ctx context.Context, by directory.Actor, n NewUser)
 	}
 	made.Outcome, err = s.apply(ctx, by, changes...)
 	if taken, ok := errors.AsType[*directory.TakenError](err); ok {
-		err = fmt.Errorf("%w: userName %q belongs to a user of source %s; choose another", directory.ErrExists, n.UserName, taken.Source)
+		detail := fmt.Sprintf("userName %q belongs to a user of source %s; choose another", n.UserName, taken.Source)
+		err = &spotError{Fault{Pointer: new("/userName"), Detail: detail}, fmt.Errorf("%w: %s", directory.ErrExists, detail)}
 	}
 	if err != nil {
 		return MadeUser{}, err
