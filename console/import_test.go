@@ -33,6 +33,7 @@ func TestUsersAreImportedFromAFile(t *testing.T) {
 	b.sees("Import 2 users")
 	b.sees("This raises the bill: +1 seat of part-list; +4.00 EUR a month.")
 	b.sees("line 3: eve@example.com")
+	b.until(`!document.body.innerText.includes("Nobody gains")`, "that somebody gains")
 	b.look("import-preview")
 	b.click("form.panel button.primary")
 	b.sees("2 of 3 users added, 1 failed")

@@ -128,14 +128,14 @@ func (c *Console) jobPage(req request) (templ.Component, error) {
 		l := List{ListSpec: failureList, State: c.state(req, failureList)}
 		var rows []Row
 		for _, f := range v.Failed {
-			rows = append(rows, Row{Cells: map[string]Cell{"name": Text(c.nameFor(req, f.Name)), "error": Text(f.Error)}})
+			rows = append(rows, Row{Cells: map[string]Cell{"name": Text(c.nameFor(req, f.Name)), "error": Text(withoutKind(f.Error))}})
 		}
 		c.csv(req, l, rowSeq(rows))
 		return nil, nil //nolint:nilnil // the file is sent
 	}
 	v.Failed = v.Failed[:min(shownFailures, len(v.Failed))]
 	for i := range v.Failed {
-		v.Failed[i].Name = c.nameFor(req, v.Failed[i].Name)
+		v.Failed[i].Name, v.Failed[i].Error = c.nameFor(req, v.Failed[i].Name), withoutKind(v.Failed[i].Error)
 	}
 	return c.frame(req, "Progress", jobTemplate(v)), nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/a-h/templ"
 	"github.com/usherd/usherd/admin"
 	"github.com/usherd/usherd/directory"
 )
@@ -133,6 +134,14 @@ func refused(err error) (string, bool) {
 		return withoutKind(p.Error()), true
 	}
 	return "", false
+}
+
+// faulty are the attributes of a field that is wrong; see fieldProblem.
+func faulty(id, problem string) templ.Attributes {
+	if problem == "" {
+		return nil
+	}
+	return templ.Attributes{"aria-invalid": "true", "aria-describedby": id + "-problem", "autofocus": true}
 }
 
 // withoutKind is what an error says, without the words for its kind.

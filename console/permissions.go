@@ -11,6 +11,7 @@ import (
 
 	"github.com/a-h/templ"
 	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/authz"
 	"github.com/usherd/usherd/directory"
 )
 
@@ -171,6 +172,9 @@ func (c *Console) applyPermissions(req request, ids []string) (templ.Component, 
 		made, err := c.Service.SetOverride(ctx, req.by, n)
 		return made.Outcome, err
 	}
+	if form.Get("format") == "csv" {
+		return c.permissionsCSV(req, n, action)
+	}
 	preview, err := c.preview(req, action)
 	if text, ok := refused(err); ok {
 		v.Problem = text
@@ -199,6 +203,50 @@ func (c *Console) applyPermissions(req request, ids []string) (templ.Component, 
 		return nil, err
 	}
 	return c.permissionsPage(req, v, tokens)
+}
+
+var permissionsList = ListSpec{
+	Name: "permissions", Title: "Who gains and loses", Noun: "people",
+	Columns: []Column{
+		{Key: "user", Title: "User", Default: true},
+		{Key: "gains", Title: "Gains", Default: true},
+		{Key: "loses", Title: "Loses", Default: true},
+		{Key: "hidden", Title: "Hidden memberships", Default: true},
+	},
+}
+
+// permissionsCSV writes what the edit would do to each user, as the preview does.
+func (c *Console) permissionsCSV(req request, n admin.NewOverride, action func(context.Context) (admin.Outcome, error)) (templ.Component, error) {
+	out, err := action(admin.WithDryRunOf(req.Context(), admin.PeopleList{Limit: 100_000}))
+	if err != nil {
+		return nil, err
+	}
+	names, err := c.Service.NamesOfUsers(req.Context(), userIDs(n.Users)...)
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.Service.Hidden(req.Context(), n.Project, userIDs(n.Users)...)
+	if err != nil {
+		return nil, err
+	}
+	hidden := map[directory.UserID][]string{}
+	for _, h := range all {
+		hidden[h.User] = append(hidden[h.User], string(h.Group.Source)+"/"+h.Group.Name)
+	}
+	shifts := map[directory.UserID]authz.Shift{}
+	for _, s := range out.Preview.Shifts {
+		shifts[s.User] = s
+	}
+	l := List{ListSpec: permissionsList, State: State{Path: "/users/bulk/permissions", Chosen: []string{"user", "gains", "loses", "hidden"}}}
+	for _, id := range userIDs(n.Users) {
+		s := shifts[id]
+		l.Rows = append(l.Rows, Row{Cells: map[string]Cell{
+			"user": Text(cmp.Or(names[id], string(id))), "gains": Text(strings.Join(holdingNames(s.Gains), ", ")),
+			"loses": Text(strings.Join(holdingNames(s.Loses), ", ")), "hidden": Text(strings.Join(hidden[id], ", ")),
+		}})
+	}
+	c.csv(req, l, rowsOf(l.Rows))
+	return nil, nil //nolint:nilnil // the file is sent
 }
 
 // hiddenBy lists the memberships that an override hides, for people.

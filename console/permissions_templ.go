@@ -507,7 +507,7 @@ func permissionsPreview(v permissionsView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, "<p><button type=\"submit\" name=\"confirmed\" value=\"1\" class=\"primary\">Apply</button> <button type=\"submit\" name=\"again\" value=\"1\" formnovalidate>Back</button></p></form>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, "<p><button type=\"submit\" name=\"confirmed\" value=\"1\" class=\"primary\">Apply</button> <button type=\"submit\" name=\"again\" value=\"1\" formnovalidate>Back</button> <button type=\"submit\" name=\"format\" value=\"csv\" formnovalidate>CSV</button></p></form>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

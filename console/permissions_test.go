@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/usherd/usherd/directory"
@@ -10,6 +11,13 @@ import (
 func (b *browser) tick(id string) {
 	b.t.Helper()
 	b.click(`input[name="id"][value="` + id + `"]`)
+}
+
+// done waits for a job, which a notice or, if it takes its time, its own page
+// tells of.
+func (b *browser) done(notice, page string) {
+	b.t.Helper()
+	b.until(fmt.Sprintf(`[%q, %q].some((t) => document.body.innerText.includes(t))`, notice, page), notice)
 }
 
 func TestRowU3EditPermissionsOfSelectedUsers(t *testing.T) {
@@ -36,6 +44,11 @@ func TestRowU3EditPermissionsOfSelectedUsers(t *testing.T) {
 		b.sees("Memberships that stay in the directory and are hidden")
 		b.until(`document.querySelector('[aria-label="Hidden memberships"]').innerText.includes("Engineering")`, "the hidden membership")
 		b.look("permissions-preview")
+		eval[bool](b, `(fetch("/users/bulk/permissions", {method: "POST", body: new URLSearchParams([
+			...new FormData(document.querySelector("form.panel"), document.querySelector("button[value=csv]"))])})
+			.then((r) => r.text()).then((text) => { window.file = text; }), true)`)
+		const file = "User,Gains,Loses,Hidden memberships\nAna Ng,access part-list,access viewer-3d,okta/Engineering\nBen <b>Bold</b>,access part-list,access viewer-3d,okta/Engineering\n"
+		b.until(fmt.Sprintf("window.file === %q", file), "the preview as CSV")
 		b.press("Apply")
 		b.sees("Permissions of 2 users were replaced.")
 		if w.can(w.ana, "access", "feature/viewer-3d", "") || !w.can(w.ana, "access", "feature/part-list", "") {
@@ -44,7 +57,7 @@ func TestRowU3EditPermissionsOfSelectedUsers(t *testing.T) {
 	})
 	t.Run("says who, when, why and what is hidden, and follows the directory again", func(t *testing.T) {
 		b.open("/users/" + string(w.ana) + "/access")
-		b.sees("moved to the site")
+		b.sees(", by olga@example.com. Reason: moved to the site. A directory")
 		b.sees("okta/Engineering")
 		b.look("user-override")
 		b.press("Follow the directory again")
@@ -170,8 +183,8 @@ func TestBulkActionsOnUsersAndGroups(t *testing.T) {
 		b.press("Disable")
 		b.sees("Disable 3 users")
 		b.look("bulk-disable")
-		b.click("form.panel button.primary")
-		b.sees("3 users disabled.")
+		b.click("form.panel button[type=submit]")
+		b.done("3 users disabled.", "3 of 3 users disabled")
 		b.open("/users?status=blocked")
 		b.sees("3 users")
 	})
@@ -181,8 +194,8 @@ func TestBulkActionsOnUsersAndGroups(t *testing.T) {
 		b.press("Add to a group")
 		b.choose("#group", "Site crew – Organization")
 		b.press("Preview")
-		b.click("form.panel button.primary")
-		b.sees("1 user added.")
+		b.click("form.panel button[type=submit]")
+		b.done("1 user added.", "1 of 1 users added")
 	})
 	t.Run("lists what fails on the page of the job", func(t *testing.T) {
 		b.open("/groups")
@@ -190,7 +203,7 @@ func TestBulkActionsOnUsersAndGroups(t *testing.T) {
 		b.tick(string(w.crew))
 		b.press("Delete")
 		b.sees("1 can't be done")
-		b.click("form.panel button.primary")
+		b.click("form.panel button[type=submit]")
 		b.sees("1 of 2 groups deleted, 1 failed")
 		b.look("job")
 	})
@@ -201,8 +214,8 @@ func TestBulkActionsOnUsersAndGroups(t *testing.T) {
 		b.press("Disable")
 		b.sees("the number of people that this touches")
 		b.fill("#count", "1")
-		b.click("form.panel button.primary")
-		b.sees("1 user disabled.")
+		b.click("form.panel button[type=submit]")
+		b.done("1 user disabled.", "1 of 1 users disabled")
 	})
 }
 

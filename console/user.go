@@ -346,8 +346,8 @@ func rowSeq(rows []Row) func(func(Row, error) bool) {
 
 // actorName is what people call an actor of a record: "user:ID" is a person.
 func (c *Console) actorName(req request, actor string) string {
-	id, ok := strings.CutPrefix(actor, directory.ActorUser+":")
-	if !ok || !req.viewer.Anywhere(admin.ReadDirectory) {
+	id := strings.TrimPrefix(actor, directory.ActorUser+":")
+	if !directory.IsID(id) || !req.viewer.Anywhere(admin.ReadDirectory) {
 		return actor
 	}
 	names, err := c.Service.NamesOfUsers(req.Context(), directory.UserID(id))

@@ -1,9 +1,12 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"iter"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/a-h/templ"
 	"github.com/usherd/usherd/admin"
@@ -261,8 +264,12 @@ type userForm struct {
 	admin.NewUser
 	Group   string
 	Groups  []Option // local ones, with their scope
-	Problem string
+	Problem string   // of no single field
+	Fields  map[string]string
 }
+
+// problem says what is wrong with a field, and is empty if nothing is.
+func (f userForm) problem(field string) string { return f.Fields[field] }
 
 func (c *Console) newUser(req request) (templ.Component, error) {
 	if !req.viewer.Can(admin.WriteUsers) {
@@ -308,7 +315,9 @@ func (c *Console) createUser(req request) (templ.Component, error) {
 	}
 	made, err := c.Service.CreateUser(req.Context(), req.by, n)
 	if text, ok := refused(err); ok {
-		f.Problem = text
+		if f.Fields = fieldsOf(err, "email", "userName"); len(f.Fields) == 0 {
+			f.Problem = text
+		}
 		return c.userForm(req, f)
 	}
 	if err != nil {
@@ -319,6 +328,18 @@ func (c *Console) createUser(req request) (templ.Component, error) {
 		notice += " Note: " + made.Note + "."
 	}
 	return c.redirect(req, "/users/"+string(made.ID), notice)
+}
+
+// fieldsOf are the messages of an error by the field that they are about, of
+// those that can be wrong.
+func fieldsOf(err error, names ...string) map[string]string {
+	out := map[string]string{}
+	for _, fault := range admin.ProblemOf(err).Faults {
+		if name := strings.TrimPrefix(*cmp.Or(fault.Pointer, new(string)), "/"); slices.Contains(names, name) {
+			out[name] = fault.Detail
+		}
+	}
+	return out
 }
 
 // home is the features of whoever is signed in.

@@ -68,6 +68,8 @@ func TestRowL4AddEditDisableDeleteAndRestoreAUser(t *testing.T) {
 		b.click("form.stack button.primary")
 		b.sees("belongs to a user of source local")
 		b.until(`document.querySelector("#name").value === "Again"`, "what was typed")
+		b.until(`document.querySelector("#userName[aria-invalid]").getAttribute("aria-describedby") === document.querySelector("#userName + .problem").id`, "the message beside its field")
+		b.look("user-new-fault")
 	})
 	t.Run("renames a local user and refuses an outdated form", func(t *testing.T) {
 		b.open("/users/" + string(w.eve))
@@ -96,6 +98,7 @@ func TestRowL4AddEditDisableDeleteAndRestoreAUser(t *testing.T) {
 		if w.can(w.ana, "access", "feature/viewer-3d", "") {
 			t.Error("a disabled user has access")
 		}
+		b.look("user-blocked")
 		b.press("Enable")
 		b.sees("User enabled.")
 		if !w.can(w.ana, "access", "feature/viewer-3d", "") {
@@ -105,6 +108,7 @@ func TestRowL4AddEditDisableDeleteAndRestoreAUser(t *testing.T) {
 	t.Run("deletes by typing the name, and restores", func(t *testing.T) {
 		b.open("/users/" + string(w.ben) + "/delete")
 		b.sees("will return at the next sync: disable instead")
+		b.look("user-delete")
 		b.fill("#typed", "Ben <b>Bold</b>")
 		b.click("form.confirm button.danger")
 		b.sees("can be restored for 30 days")
