@@ -27,6 +27,11 @@ type bulkView struct {
 	Problem                              string
 }
 
+// Ends says whether it takes something away, as the buttons of one do.
+func (v bulkView) Ends() bool {
+	return v.Button == "Delete" || v.Button == "Block" || v.Button == "Disable"
+}
+
 // bulkWords are what pages say of doing something with many.
 var bulkWords = map[string]struct{ verb, done, warning string }{
 	"block":   {"Disable", "disabled", "Whoever is disabled has nothing, whatever a directory says, until they are enabled."},

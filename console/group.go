@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -50,9 +51,12 @@ func (c *Console) readGroup(req request) (groupView, error) {
 	v.Path = "/groups/" + string(v.ID)
 	v.Origin = req.viewer.origin(v.Source, kindsOf(v.Choices.Sources))
 	v.MayBlock = req.viewer.May(admin.BlockGroups, v.Project)
-	here := req.PathValue("tab")
-	if req.PathValue("kind") != "" {
+	here := cmp.Or(req.PathValue("tab"), req.PathValue("do"))
+	switch {
+	case req.PathValue("kind") != "":
 		here = "privileges"
+	case here == "add" || here == "remove":
+		here = "members"
 	}
 	names := []string{"members", "privileges", "mappings", "details:Name and scope"}
 	if req.viewer.Can(admin.ReadAudit) {
@@ -202,7 +206,7 @@ func (c *Console) editGroup(req request) (templ.Component, error) {
 	if version != v.Version {
 		v.Problem = "Somebody changed this group meanwhile. Their values stand beside yours; save again to put yours in their place."
 		v.Typed.Version = v.Version
-		v.Typed.Theirs = fmt.Sprintf("name %q, description %q", v.Name, v.Description)
+		v.Typed.Theirs = fmt.Sprintf("name %s, description %s, scope %s", v.Name, cmp.Or(v.Description, "--"), scopeName(v.Project, v.Choices.Projects))
 		return c.frame(req, v.Name, groupTemplate(v, groupDetails(v))), nil
 	}
 	edit := admin.GroupEdit{Description: &v.Typed.Description, Version: version}

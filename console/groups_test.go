@@ -56,6 +56,15 @@ func TestRowI2EditAGroup(t *testing.T) {
 		b.sees("Site team")
 		b.look("group-details")
 	})
+	t.Run("narrows whom the selector finds, by type and source", func(t *testing.T) {
+		b.open(at + "/add")
+		b.choose("#pick-source", "SCIM okta")
+		b.until(`document.querySelector("#found-title").innerText === "2 found"`, "those of okta")
+		b.choose("#kind", "Service users")
+		b.sees("Nobody matches.")
+		b.choose("#kind", "Groups")
+		b.until(`document.querySelector("#picking .picks").innerText.includes("Engineering")`, "the groups of okta")
+	})
 	t.Run("adds members by the selector, with the keyboard", func(t *testing.T) {
 		b.open(at)
 		b.press("Add members")

@@ -19,7 +19,9 @@ const (
 
 // A picking is what the form of the member selector holds.
 type picking struct {
-	Q, Kind string   // what is searched; users or groups
+	Q       string   // what is searched
+	Kind    string   // users of every type, standard, service; or groups
+	Source  string   // where they come from; empty: anywhere
 	Picked  []string // as AddMembers names them: an id or group:ID
 	Unknown []string // pasted, and nobody's
 	Problem string
@@ -88,10 +90,31 @@ func (c *Console) alreadyIn(req request, v groupView) (map[string]bool, error) {
 	}
 }
 
+// pickKinds are whom the selector searches.
+var pickKinds = []Option{{"users", "Users"}, {"standard", "Standard users"}, {"service", "Service users"}, {"groups", "Groups"}}
+
+// sources are where those who are searched may come from.
+func (s selectorView) sources() []Option {
+	kinds, out := kindsOf(s.Choices.Sources), []Option{{"", "Any source"}}
+	for _, from := range s.Choices.Sources {
+		out = append(out, Option{string(from.Name), sourceWords(kinds, from.Name)})
+	}
+	return append(out, Option{string(directory.Local), "Local"})
+}
+
+// userFilter is which users are searched.
+func (p picking) userFilter(limit int) admin.UserFilter {
+	f := admin.UserFilter{Q: p.Q, Source: directory.SourceName(p.Source), Sort: "name", Limit: limit}
+	if p.Kind == "standard" || p.Kind == "service" {
+		f.Type = directory.UserType(p.Kind)
+	}
+	return f
+}
+
 // find searches users or groups.
 func (c *Console) find(req request, s *selectorView, in map[string]bool) error {
 	if s.Kind == "groups" {
-		page, err := c.Service.Groups(req.Context(), admin.GroupFilter{Q: s.Q, Sort: "name", Limit: pickPage})
+		page, err := c.Service.Groups(req.Context(), admin.GroupFilter{Q: s.Q, Source: directory.SourceName(s.picking.Source), Sort: "name", Limit: pickPage})
 		if err != nil {
 			return err
 		}
@@ -104,14 +127,18 @@ func (c *Console) find(req request, s *selectorView, in map[string]bool) error {
 		}
 		return nil
 	}
-	page, err := c.Service.Users(req.Context(), admin.UserFilter{Q: s.Q, Sort: "name", Limit: pickPage})
+	page, err := c.Service.Users(req.Context(), s.userFilter(pickPage))
 	if err != nil {
 		return err
 	}
 	s.Total = page.Total
 	for _, u := range page.Items {
 		value := string(u.ID)
-		s.Found = append(s.Found, candidate{value, u.Name, u.UserName, in[value], slices.Contains(s.Picked, value)})
+		about := u.UserName
+		if about == u.Name {
+			about = ""
+		}
+		s.Found = append(s.Found, candidate{value, u.Name, about, in[value], slices.Contains(s.Picked, value)})
 	}
 	return nil
 }
@@ -153,7 +180,7 @@ func (c *Console) pick(req request) (templ.Component, error) {
 		return nil, err
 	}
 	form := req.PostForm
-	p := picking{Q: strings.TrimSpace(form.Get("q")), Kind: form.Get("kind")}
+	p := picking{Q: strings.TrimSpace(form.Get("q")), Kind: form.Get("kind"), Source: form.Get("source")}
 	for _, value := range form["pick"] {
 		if value != "" && !slices.Contains(p.Picked, value) {
 			p.Picked = append(p.Picked, value)
@@ -224,7 +251,7 @@ func (c *Console) pickMatching(req request, v groupView, p *picking) error {
 	if err != nil {
 		return err
 	}
-	page, err := c.Service.Users(req.Context(), admin.UserFilter{Q: p.Q, Sort: "name", Limit: pickAll})
+	page, err := c.Service.Users(req.Context(), p.userFilter(pickAll))
 	if err != nil {
 		return err
 	}
