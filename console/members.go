@@ -114,7 +114,7 @@ func (p picking) userFilter(limit int) admin.UserFilter {
 // find searches users or groups.
 func (c *Console) find(req request, s *selectorView, in map[string]bool) error {
 	if s.Kind == "groups" {
-		page, err := c.Service.Groups(req.Context(), admin.GroupFilter{Q: s.Q, Source: directory.SourceName(s.picking.Source), Sort: "name", Limit: pickPage})
+		page, err := c.Service.Groups(req.Context(), admin.GroupFilter{Q: s.Q, Source: directory.SourceName(s.Source), Sort: "name", Limit: pickPage})
 		if err != nil {
 			return err
 		}
