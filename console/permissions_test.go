@@ -260,6 +260,15 @@ func TestRowL5FilterColumnsCSVAndRefresh(t *testing.T) {
 	b.until(`document.querySelector("thead").innerText.includes("Seats")`, "the columns, remembered")
 	b.press("Refresh")
 	b.sees("4 users")
+	b.open("/users")
+	const title = `document.querySelector("h1").getBoundingClientRect().top`
+	before := eval[float64](b, title)
+	w.apply(directory.SetGroupDescription{Group: w.crew, Description: "of the site"})
+	b.sees("refresh (r)") // how many changes it counts depends on what else was just made
+	if now := eval[float64](b, title); now != before {
+		t.Errorf("telling of a change moved the page from %v to %v", before, now)
+	}
+	b.axe()
 
 	client := w.signedIn(w.owner)
 	for path, want := range map[string]string{
