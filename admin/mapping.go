@@ -34,15 +34,31 @@ func (s *Service) Mappings(ctx context.Context) ([]ListedMapping, error) {
 	if err != nil {
 		return nil, err
 	}
-	facts, err := s.Store.Facts(ctx, 0)
-	if err != nil {
-		return nil, fmt.Errorf("reading facts: %w", err)
+	facts := a.view.Policy()
+	index := directory.IndexGroups(a.view.Groups())
+	living := map[directory.GroupID]*directory.GroupFacts{}
+	for g := range a.view.Groups() {
+		living[g.ID] = g
 	}
-	out := make([]ListedMapping, len(facts.Policy.Policy.Mappings))
-	for i, m := range facts.Policy.Policy.Mappings {
+	bound := map[string][]MappedGroup{}
+	for _, b := range facts.Bindings {
+		if g := living[b.Group]; g != nil {
+			bound[b.Mapping] = append(bound[b.Mapping], mappedGroup(g, b.State))
+		}
+	}
+	out := make([]ListedMapping, len(facts.Policy.Mappings))
+	for i, m := range facts.Policy.Mappings {
 		out[i] = ListedMapping{Mapping: m, Groups: []MappedGroup{}}
-		for _, g := range facts.Groups {
-			if mapped, ok := mappedGroup(&facts.Policy, m, g); ok {
+		if facts.Policy.Binds(m) {
+			for _, mapped := range bound[m.Name] {
+				g := living[mapped.ID]
+				mapped.NoMatch = !m.When.Matches(g.Source, g.ExternalID, g.DN, g.NameKey)
+				out[i].Groups = append(out[i].Groups, mapped)
+			}
+		} else {
+			for _, g := range index.Matching(m.When) {
+				mapped := mappedGroup(g, directory.Bound)
+				mapped.Following = true
 				out[i].Groups = append(out[i].Groups, mapped)
 			}
 		}
@@ -51,19 +67,8 @@ func (s *Service) Mappings(ctx context.Context) ([]ListedMapping, error) {
 	return out, nil
 }
 
-func mappedGroup(p *directory.PolicyFacts, m directory.Mapping, g directory.GroupFacts) (MappedGroup, bool) {
-	matches := m.When.Matches(g.Source, g.ExternalID, g.DN, g.NameKey)
-	out := MappedGroup{ID: g.ID, Name: string(g.Source) + "/" + g.Name, State: directory.Bound}
-	if !p.Policy.Binds(m) {
-		out.Following = true
-		return out, matches
-	}
-	i := slices.IndexFunc(p.Bindings, func(b directory.Binding) bool { return b.Mapping == m.Name && b.Group == g.ID })
-	if i < 0 {
-		return out, false
-	}
-	out.State, out.NoMatch = p.Bindings[i].State, !matches
-	return out, true
+func mappedGroup(g *directory.GroupFacts, state directory.BindingState) MappedGroup {
+	return MappedGroup{ID: g.ID, Name: string(g.Source) + "/" + g.Name, State: state}
 }
 
 func mappingNote(m directory.Mapping, groups []MappedGroup) string {

@@ -83,10 +83,8 @@ func (s *Service) PlanMapping(ctx context.Context, d MappingDraft) (MappingPlan,
 	if d.To == nil {
 		return out, nil
 	}
-	for g := range a.view.Groups() {
-		if d.To.When.Matches(g.Source, g.ExternalID, g.DN, g.NameKey) {
-			out.Groups = append(out.Groups, MappedGroup{ID: g.ID, Name: string(g.Source) + "/" + g.Name, State: directory.Bound})
-		}
+	for _, g := range directory.IndexGroups(a.view.Groups()).Matching(d.To.When) {
+		out.Groups = append(out.Groups, mappedGroup(g, directory.Bound))
 	}
 	return out, nil
 }

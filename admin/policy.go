@@ -132,13 +132,9 @@ func testFaults(file string, results []authz.TestResult, status authz.TestStatus
 // unmatched warns of mappings that mean no group yet.
 func unmatched(facts directory.Facts) []Fault {
 	var out []Fault
+	index := directory.IndexGroups(facts.Living())
 	for _, m := range facts.Policy.Policy.Mappings {
-		matches := 0
-		for _, g := range facts.Groups {
-			if m.When.Matches(g.Source, g.ExternalID, g.DN, g.NameKey) {
-				matches++
-			}
-		}
+		matches := len(index.Matching(m.When))
 		switch {
 		case matches == 0:
 			out = append(out, Fault{Detail: fmt.Sprintf("mapping %s matches no group yet", m.Name)})

@@ -19,6 +19,7 @@ func After(f directory.Facts, p directory.Policy, sections []directory.Section) 
 		kept[b.Mapping] = append(kept[b.Mapping], b)
 	}
 	f.Policy.Bindings = nil
+	index := directory.IndexGroups(f.Living())
 	for _, m := range f.Policy.Policy.Mappings {
 		if !f.Policy.Policy.Binds(m) {
 			continue
@@ -28,7 +29,7 @@ func After(f directory.Facts, p directory.Policy, sections []directory.Section) 
 			f.Policy.Bindings = append(f.Policy.Bindings, kept[m.Name]...)
 			continue
 		}
-		f.Policy.Bindings = append(f.Policy.Bindings, bind(m, f.Groups)...)
+		f.Policy.Bindings = append(f.Policy.Bindings, bind(m, index.Matching(m.When))...)
 	}
 	return f
 }
@@ -47,12 +48,9 @@ func sameMapping(a, b directory.Mapping) bool {
 
 // bind ties a mapping to the groups that it matches. If it means one group and
 // several match, each waits for a confirmation.
-func bind(m directory.Mapping, groups []directory.GroupFacts) (out []directory.Binding) {
-	for i := range groups {
-		g := &groups[i]
-		if m.When.Matches(g.Source, g.ExternalID, g.DN, g.NameKey) {
-			out = append(out, directory.Binding{Mapping: m.Name, Group: g.ID, Num: g.Num, State: directory.Bound})
-		}
+func bind(m directory.Mapping, groups []*directory.GroupFacts) (out []directory.Binding) {
+	for _, g := range groups {
+		out = append(out, directory.Binding{Mapping: m.Name, Group: g.ID, Num: g.Num, State: directory.Bound})
 	}
 	if m.When.Pattern == "" && len(out) > 1 {
 		for i := range out {

@@ -1,6 +1,9 @@
 package directory
 
-import "time"
+import (
+	"iter"
+	"time"
+)
 
 // A FeedRecord tells what one revision touched, so that caches know what to
 // forget.
@@ -66,4 +69,15 @@ type Facts struct {
 	At     Stamp
 	Policy PolicyFacts
 	Groups []GroupFacts // living groups, ascending by Num
+}
+
+// Living yields the groups.
+func (f *Facts) Living() iter.Seq[*GroupFacts] {
+	return func(yield func(*GroupFacts) bool) {
+		for i := range f.Groups {
+			if !yield(&f.Groups[i]) {
+				return
+			}
+		}
+	}
 }
