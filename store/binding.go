@@ -115,32 +115,31 @@ func (e *edit) noteBinding(what string, b bindingRow) error {
 // unbindGroup ends the bindings of a group that ended, but for those that keep
 // a mapping from binding anew by itself.
 func (e *edit) unbindGroup(ctx context.Context, g groupRow) error {
-	all, err := e.policy(ctx)
-	if err != nil {
-		return err
-	}
-	bindings, err := e.bindingsWhere(ctx, `group_id = $1`, g.id)
-	if err != nil {
-		return err
-	}
-	for _, b := range bindings {
-		keeps := slices.ContainsFunc(all.policy.Mappings, func(m directory.Mapping) bool {
-			return m.Name == b.mapping && byID(m) && (b.state == directory.Bound || string(m.When.Source) != g.source)
-		})
-		if keeps {
-			continue
+	return e.bindingsOf(ctx, g, func(b bindingRow, m *directory.Mapping) error {
+		if m != nil && byID(*m) && (b.state == directory.Bound || string(m.When.Source) != g.source) {
+			return nil
 		}
-		if err := e.unbind(ctx, b); err != nil {
-			return err
-		}
-	}
-	return nil
+		return e.unbind(ctx, b)
+	})
 }
 
 // loosenGroup ends the bindings of a group that left its source. Where that was
 // the group with an id or a dn, it is suspended: as if it had ended, the next one
 // with that id or dn, in a source of that name, waits for a confirmation.
 func (e *edit) loosenGroup(ctx context.Context, g groupRow) error {
+	return e.bindingsOf(ctx, g, func(b bindingRow, m *directory.Mapping) error {
+		was := b.state
+		b.state = directory.Suspended
+		if was == directory.Bound && m != nil && byID(*m) {
+			return e.bind(ctx, b)
+		}
+		return e.unbind(ctx, b)
+	})
+}
+
+// bindingsOf calls do for each binding of a group, with its mapping; nil if the
+// policy has none of that name.
+func (e *edit) bindingsOf(ctx context.Context, g groupRow, do func(bindingRow, *directory.Mapping) error) error {
 	all, err := e.policy(ctx)
 	if err != nil {
 		return err
@@ -150,14 +149,11 @@ func (e *edit) loosenGroup(ctx context.Context, g groupRow) error {
 		return err
 	}
 	for _, b := range bindings {
-		was := b.state
-		b.state = directory.Suspended
-		if was == directory.Bound && slices.ContainsFunc(all.policy.Mappings, func(m directory.Mapping) bool { return m.Name == b.mapping && byID(m) }) {
-			err = e.bind(ctx, b)
-		} else {
-			err = e.unbind(ctx, b)
+		var m *directory.Mapping
+		if i := slices.IndexFunc(all.policy.Mappings, func(m directory.Mapping) bool { return m.Name == b.mapping }); i >= 0 {
+			m = &all.policy.Mappings[i]
 		}
-		if err != nil {
+		if err := do(b, m); err != nil {
 			return err
 		}
 	}
