@@ -174,7 +174,7 @@ func TestE10ResponsesAreJSON(t *testing.T) {
 }
 
 func TestE11InternetJSON(t *testing.T) {
-	_, s := certified(t)
+	d, s := certified(t)
 	for name, body := range map[string]string{
 		"subject twice":         strings.Replace(full, `"action"`, `"subject":{"type":"user","id":"bob"},"action"`, 1),
 		"action twice":          strings.Replace(full, `"action"`, `"action":{"name":"write"},"action"`, 1),
@@ -196,8 +196,9 @@ func TestE11InternetJSON(t *testing.T) {
 			}
 		}
 	}
-	r := s.post(PathEvaluation, strings.Replace(full, "record-1", `\ud83d\ude00`, 1))
-	if r.Body != allowed { // alice reads every record
+	d.own(d.user("emil"), "record:\U0001F600:read")
+	r := s.post(PathEvaluation, strings.NewReplacer("alice", "emil", "record-1", `\ud83d\ude00`).Replace(full))
+	if r.Body != allowed {
 		t.Errorf("a pair of surrogates = %d %s, want %s", r.StatusCode, r.Body, allowed)
 	}
 }
