@@ -37,7 +37,6 @@ type nameRef struct {
 
 // mappings are all mappings with their indexes.
 type mappings struct {
-	list     []*mapping
 	byKey    map[string]*mapping // by the mapping's own name
 	byName   map[nameRef]int     // groups' names that mappings by name mean → slot
 	inSlot   [][]*mapping        // by slot
@@ -58,7 +57,6 @@ func (c *catalogue) compileMappings(t *thingsEdit) mappings {
 	}
 	for i := range p.Mappings {
 		mp := &mapping{Mapping: &p.Mappings[i], index: i, binds: c.binds(&p.Mappings[i])}
-		m.list = append(m.list, mp)
 		if mp.Disabled {
 			continue // it reaches nothing
 		}
