@@ -9,6 +9,7 @@ import (
 
 	"github.com/a-h/templ"
 	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/directory"
 )
 
 // A bulkView asks before something is done to many.
@@ -36,7 +37,7 @@ func (v bulkView) Ends() bool {
 var bulkWords = map[string]struct{ verb, done, warning string }{
 	"block":   {"Disable", "disabled", "Whoever is disabled has nothing, whatever a directory says, until they are enabled."},
 	"unblock": {"Enable", "enabled", "Our blocks end. Whom a directory has inactive stays inactive."},
-	"delete":  {"Delete", "deleted", "Memberships and grants end. For 30 days users can be restored, without them. Whom a directory delivers will return at the next sync: disable them instead."},
+	"delete":  {"Delete", "deleted", "Memberships and grants end. For " + inDays(directory.RestoreFor) + " users can be restored, without them. Whom a directory delivers will return at the next sync: disable them instead."},
 	"assign":  {"Add to a group", "added", "They keep what they have besides."},
 }
 

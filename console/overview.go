@@ -52,9 +52,6 @@ type trendView struct {
 // maxSeatCharts is of how many features the first page draws the seats.
 const maxSeatCharts = 4
 
-// soon is how long before its end a token is told of.
-const soon = 30 * 24 * time.Hour
-
 func (c *Console) overview(req request) (templ.Component, error) {
 	v := overviewView{Audit: req.viewer.Can(admin.ReadAudit), Nobody: !req.viewer.Anywhere(admin.ReadDirectory), Tokens: req.viewer.Can(admin.WriteTokens)}
 	for _, add := range []func(request, *overviewView) error{c.tilesOfPeople, c.tilesOfChecks, c.tilesOfSources, c.tilesOfTokens, c.tilesOfSeats, c.steps} {
@@ -140,11 +137,11 @@ func (c *Console) tilesOfTokens(req request, v *overviewView) error {
 	tokens, err := c.Service.Tokens(req.Context())
 	n := 0
 	for _, t := range tokens {
-		if t.State == admin.TokenActive && t.Expires.Before(c.Now().Add(soon)) {
+		if t.State == admin.TokenActive && t.Expires.Before(c.Now().Add(expiringWithin)) {
 			n++
 		}
 	}
-	tile := tileView{Number: strconv.Itoa(n), Words: "tokens that expire within 30 days", Href: "/settings/tokens"}
+	tile := tileView{Number: strconv.Itoa(n), Words: "tokens that expire within " + inDays(expiringWithin), Href: "/settings/tokens"}
 	if n > 0 {
 		tile.Tone = Warn
 	}

@@ -42,7 +42,7 @@ var tokenList = ListSpec{
 	Filters: []Filter{
 		{Key: "kind", Title: "Kind", Options: []Option{{"scim", "SCIM"}, {"check", "Checks"}, {"admin", "Administration"}}},
 		{Key: "scope", Title: "Scope", Options: optionsOf(admin.CheckScopes)},
-		{Key: "state", Title: "State", Options: []Option{{"active", "active"}, {"expiring", "expiring"}, {"unused", "unused for 90 days"}, {"expired", "expired"}, {"revoked", "revoked"}}},
+		{Key: "state", Title: "State", Options: []Option{{"active", "active"}, {"expiring", "expiring"}, {"unused", "unused for " + inDays(unusedFor)}, {"expired", "expired"}, {"revoked", "revoked"}}},
 	},
 }
 

@@ -331,7 +331,7 @@ func (v userView) Origin(source directory.SourceName) Cell {
 }
 
 // RestorableUntil is when a deleted user can no longer be restored.
-func (v userView) RestorableUntil() time.Time { return v.DeletedSince.Add(30 * 24 * time.Hour) }
+func (v userView) RestorableUntil() time.Time { return v.DeletedSince.Add(directory.RestoreFor) }
 
 // rowSeq yields rows that are there already.
 func rowSeq(rows []Row) func(func(Row, error) bool) {
@@ -468,7 +468,7 @@ func (c *Console) confirmUser(req request, v userView, do string) (templ.Compone
 		q.Warning = "A disabled user has nothing, whatever a directory says. Enabling gives everything back."
 	} else {
 		q.Title, q.Button, q.Type = "Delete "+v.Name+"?", "Delete", v.Name
-		q.Warning = "Memberships and grants end. For 30 days the user can be restored, without them."
+		q.Warning = "Memberships and grants end. For " + inDays(directory.RestoreFor) + " the user can be restored, without them."
 		if len(v.ManagedBy) > 0 {
 			q.Warning = fmt.Sprintf("%s comes from %s and will return at the next sync: disable instead. %s", v.Name, words(v.ManagedBy), q.Warning)
 		}
@@ -495,7 +495,7 @@ func (c *Console) deleteUser(req request) (templ.Component, error) {
 	if _, err := c.Service.DeleteUser(req.Context(), req.by, string(v.ID), 0, true); err != nil {
 		return nil, err
 	}
-	return c.redirect(req, "/users", v.Name+" was deleted. The user can be restored for 30 days.")
+	return c.redirect(req, "/users", v.Name+" was deleted. The user can be restored for "+inDays(directory.RestoreFor)+".")
 }
 
 func (c *Console) restoreUser(req request) (templ.Component, error) {

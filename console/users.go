@@ -52,7 +52,7 @@ var userList = ListSpec{
 	Filters: []Filter{
 		{Key: "type", Title: "Type", Options: []Option{{"standard", "Standard"}, {"service", "Service"}}},
 		{Key: "status", Title: "Status", Options: []Option{{"active", "Active"}, {"blocked", "Blocked"}, {"inactive", "Inactive"}, {"deleted", "Deleted"}}},
-		{Key: "login", Title: "Last login", Options: []Option{{"90d", "Not for 90 days"}, {"never", "Never"}}},
+		{Key: "login", Title: "Last login", Options: []Option{{admin.IdleLogin, "Not for 90 days"}, {"never", "Never"}}},
 		{Key: "source", Title: "Source"},
 		{Key: "role", Title: "Role"},
 		{Key: "project", Title: "Project"},

@@ -1,6 +1,10 @@
 package console
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // settingWords are what the page of a source calls its settings. Others keep
 // the name that they have in the configuration.
@@ -47,3 +51,6 @@ var eventWords = map[string]string{
 	"user.deactivated": "somebody is out", "permission.lost": "somebody loses access", "permission.gained": "somebody gains access",
 	"group.blocked": "a group is blocked", "plan.held": "a directory's changes wait for approval", "token.expiring": "a token expires soon",
 }
+
+// inDays says how long whole days are: "30 days".
+func inDays(d time.Duration) string { return strconv.Itoa(int(d/(24*time.Hour))) + " days" }
