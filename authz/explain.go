@@ -33,6 +33,9 @@ type Explanation struct {
 
 	// Meant is what an unknown name was probably meant to be.
 	Meant string `json:"meant,omitempty"`
+
+	anywhere bool     // the answer would be yes without a project, and so in each
+	known    []string // what could have been asked in the place of an unknown name
 }
 
 // A Part explains one privilege.
@@ -89,8 +92,10 @@ func (s *Snapshot) Explain(subject *directory.Subject, req *Request) Explanation
 	e := Explanation{User: subject.ID, Request: *req, Decision: s.Decide(subject, req)}
 	var a ask
 	if s.standing(subject, req.SubjectType) != Granted || s.resolve(req, &a) != Granted {
-		e.Fixes, e.Meant = s.fixesOfAll(subject, e.Decision.Code), s.meant(req, e.Decision.Code)
+		e.Fixes, e.known = s.fixesOfAll(subject, req, e.Decision.Code), s.known(req, e.Decision.Code)
+		e.Meant = Nearest(named(req, e.Decision.Code), e.known)
 		e.Projects = s.projectsOf(subject, req, e.Decision.Code)
+		e.anywhere = len(e.Projects) > 0 && s.Decide(subject, req.anywhere()).Allow
 		return e
 	}
 	wants := []*want{&a.first, &a.second}
@@ -126,6 +131,13 @@ func (s *Snapshot) projectsOf(subject *directory.Subject, req *Request, code Cod
 		}
 	}
 	return out
+}
+
+// anywhere is the same request, naming no project.
+func (r *Request) anywhere() *Request {
+	without := *r
+	without.Project, without.AlsoProject = "", ""
+	return &without
 }
 
 // limited reports whether the subject may have a path that is limited to a

@@ -116,15 +116,22 @@ func (t *teller) otherWays(part Part) {
 
 func (t *teller) no() {
 	t.line("No - %s may not %s: %s.", t.name, t.asked(), t.why())
-	if t.e.Meant != "" {
+	switch {
+	case t.e.Meant != "":
 		t.line("Did you mean %s?", t.e.Meant)
+	case len(t.e.known) > 0 && (t.e.Decision.Code == UnknownType || t.e.Decision.Code == UnknownAction):
+		// Names of things and projects are not for everybody who may ask about themselves.
+		t.line("One can ask for %s.", listSome(t.e.known))
 	}
 	for _, part := range t.e.Parts {
 		if part.Code != Granted {
 			t.missing(part)
 		}
 	}
-	if len(t.e.Projects) > 0 {
+	switch {
+	case t.e.anywhere:
+		t.line("\nThey may without a project, and so in each that there is.")
+	case len(t.e.Projects) > 0:
 		t.line("\nThey may in project %s.", listSome(t.e.Projects))
 	}
 	t.fixes()
@@ -141,8 +148,26 @@ func (t *teller) why() string {
 		if says := t.inactive(); says != "" {
 			return says
 		}
+	case UnknownResource:
+		if what := kinds[t.e.Request.Type]; what != "" {
+			return "there is no such " + what
+		}
+	case UnknownAction:
+		return t.noAction()
 	}
 	return obstacles[t.e.Decision.Code]
+}
+
+// kinds are the reserved types of resource in words.
+var kinds = map[string]string{TypeFeature: "feature", TypeOutput: "output", TypeIntegration: "connection", TypeProject: "project"}
+
+// noAction says what the action that was asked is not one of.
+func (t *teller) noAction() string {
+	req := &t.e.Request
+	if req.Type == TypeFeature {
+		return "the feature " + req.ID + " has no such action"
+	}
+	return "no " + cmp.Or(kinds[req.Type], req.Type) + " has such an action"
 }
 
 // inactive says which sources keep the user from being active.

@@ -92,6 +92,11 @@ var explainStories = []struct {
 	}},
 	{"a suspended mapping", "Ann Archer", "create integration/*", []string{"okta/Admins"}, nil},
 	{"a right", "Dan Dyer", "manage project/alpha", nil, nil},
+	{"a right that only administrators have", "Dan Dyer", "create integration/*", nil, nil},
+	{"a right that a Role without administration has", "Dan Dyer", "create integration/*", nil, func(w *world, _ *directory.Subject, _ *authz.Person) {
+		w.role("connector", []directory.Right{directory.IntegrationsCreate, directory.IntegrationsViewAll, directory.IntegrationsUseAll})
+		w.role("two", []directory.Right{directory.IntegrationsCreate, directory.UsersManage})
+	}},
 	{"blocked", "Cleo Carter", "access feature/part-list", []string{"okta/Workshop"}, func(_ *world, s *directory.Subject, p *authz.Person) {
 		s.Blocked = true
 		p.Blocked = "by root on 2026-03-01: lost laptop"
@@ -104,6 +109,11 @@ var explainStories = []struct {
 		w.source("okta", directory.SourceDisabled)
 	}},
 	{"a slip of the pen", "Ann Archer", "access feature/partlist", nil, nil},
+	{"a slip in the action", "Ann Archer", "acess feature/part-list", nil, nil},
+	{"an action of another type", "Ann Archer", "edit integration/warehouse", nil, nil},
+	{"a project that is not there", "Ann Archer", "manage project/gamma", nil, nil},
+	{"in a project that is not there", "Ann Archer", "access feature/part-list in alhpa", []string{"okta/Engineering"}, nil},
+	{"a type that is not there", "Ann Archer", "read boat/1", nil, nil},
 	{"no project", "Ann Archer", "create_sync integration/warehouse", []string{"okta/Alpha leads"}, nil},
 }
 

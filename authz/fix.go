@@ -23,6 +23,10 @@ type Fix struct {
 	Enough bool `json:"enough,omitempty"`
 
 	args []string // of the command
+
+	// wide says that it gives administration rights that nobody asked for: true,
+	// but not what a colleague would do first.
+	wide bool
 }
 
 // A FixKind tells fixes apart.
@@ -65,7 +69,7 @@ func (x *fixer) add(f Fix, right directory.Right, command ...string) {
 
 // fixesOfAll lists what would change a deny that is about the user or the
 // question as a whole.
-func (s *Snapshot) fixesOfAll(subject *directory.Subject, code Code) []Fix {
+func (s *Snapshot) fixesOfAll(subject *directory.Subject, req *Request, code Code) []Fix {
 	x := &fixer{s: s, subject: subject}
 	switch code {
 	case UnknownSubject:
@@ -85,12 +89,20 @@ func (s *Snapshot) fixesOfAll(subject *directory.Subject, code Code) []Fix {
 			x.add(Fix{Kind: FixActivateUser, Do: "activate the user in the source that says inactive"}, "")
 			x.add(Fix{Kind: FixDetach, Do: "detach the identity that says inactive"}, directory.UsersManage)
 		}
-	case UnknownType, UnknownResource, UnknownAction, UnknownProject:
-		x.add(Fix{Kind: FixCatalogue, Do: "add it to the policy, if it is no mistake of who asks"}, directory.PolicyManage)
+	case UnknownAction:
+		if req.Type != TypeOutput && req.Type != TypeIntegration && req.Type != TypeProject { // theirs are what they are
+			x.extend()
+		}
+	case UnknownType, UnknownResource, UnknownProject:
+		x.extend()
 	case ProjectRequired, AmbiguousProject:
 		x.add(Fix{Kind: FixNameProject, Do: "name one project when asking", Enough: false}, "")
 	}
 	return x.out
+}
+
+func (x *fixer) extend() {
+	x.add(Fix{Kind: FixCatalogue, Do: "add it to the policy, unless it is a slip"}, directory.PolicyManage)
 }
 
 func (x *fixer) enable(source directory.SourceName, enough bool) {
@@ -198,14 +210,18 @@ func (x *fixer) grant(a *ask, w *want) {
 	}
 	command := append([]string{"user", "grant", userArg}, flags...)
 	what, where := w.String(), "organization-wide"
+	wide, but := false, ""
 	if len(flags) == 2 && flags[0] == "--role" {
 		what = "the Role " + flags[1]
+		if wide = x.administers(directory.RoleName(flags[1]), w.right); wide {
+			what, but = "a Role with the right "+string(w.right), "; "+flags[1]+", the smallest that there is, administers too"
+		}
 	}
 	if scoped {
 		command, where = append(command, "--project", string(a.project)), "in project "+string(a.project)
 		right = directory.ProjectManage
 	}
-	x.add(Fix{Kind: FixGrant, Do: "grant " + what + " " + where + " to the user or to a group of the user", Enough: true}, right, command...)
+	x.add(Fix{Kind: FixGrant, Do: "grant " + what + " " + where + " to the user or to a group of the user" + but, Enough: true, wide: wide}, right, command...)
 }
 
 // flags are those of the command that grants w; nil if nothing can.
@@ -229,8 +245,15 @@ func (x *fixer) flags(a *ask, w *want) []string {
 	return nil
 }
 
+// administers reports whether a Role gives administration rights besides one.
+func (x *fixer) administers(name directory.RoleName, besides directory.Right) bool {
+	r, _ := x.s.Role(name)
+	return slices.ContainsFunc(r.Rights, func(o directory.Right) bool { return o != besides && o.IsAdministration() })
+}
+
 // leastRole is the Role with the fewest rights that holds a right and may be
-// granted in a scope.
+// granted in a scope; one that gives no administration right besides goes before
+// all that do.
 func (x *fixer) leastRole(right directory.Right, scope scopeID) (least directory.RoleName) {
 	fewest := 0
 	for _, name := range x.s.holders(right) {
@@ -238,7 +261,11 @@ func (x *fixer) leastRole(right directory.Right, scope scopeID) (least directory
 		if scope != organization && right.IsProject() && r.HasOrganizationRight() {
 			continue
 		}
-		if n := len(r.Rights); least == "" || n < fewest {
+		n := len(r.Rights)
+		if x.administers(name, right) {
+			n += len(directory.OrganizationRights) + len(directory.ProjectRights)
+		}
+		if least == "" || n < fewest {
 			least, fewest = name, n
 		}
 	}
@@ -297,33 +324,47 @@ func (s *Snapshot) holders(right directory.Right) (out []directory.RoleName) {
 	return out
 }
 
-// meant is what an unknown name of a request was probably meant to be.
-func (s *Snapshot) meant(req *Request, code Code) string {
-	p := &s.cat.facts.Policy
+// named is the name in a request that a code says is unknown.
+func named(req *Request, code Code) string {
 	switch code {
 	case UnknownType:
-		known := []string{TypeFeature, TypeOutput, TypeIntegration, TypeProject}
-		for _, t := range p.Resources {
-			known = append(known, t.Type)
-		}
-		return nearest(req.Type, known)
+		return req.Type
 	case UnknownResource:
-		ids, _ := s.IDs(req.Type)
-		return nearest(req.ID, ids)
+		return req.ID
 	case UnknownAction:
-		return nearest(req.Action, s.Actions(req.Type, req.ID))
+		return req.Action
 	case UnknownProject:
-		known := make([]string, len(p.Projects))
-		for i := range p.Projects {
-			known[i] = string(p.Projects[i].Key)
-		}
-		return nearest(string(cmp.Or(req.Project, req.AlsoProject)), known)
+		return string(cmp.Or(req.Project, req.AlsoProject))
 	}
 	return ""
 }
 
-// nearest is the known word that a mistyped one is like, or nothing.
-func nearest(got string, known []string) string {
+// known lists what could have been asked in the place of an unknown name.
+func (s *Snapshot) known(req *Request, code Code) (names []string) {
+	p := &s.cat.facts.Policy
+	switch code {
+	case UnknownType:
+		names = []string{TypeFeature, TypeOutput, TypeIntegration, TypeProject}
+		for _, t := range p.Resources {
+			names = append(names, t.Type)
+		}
+	case UnknownResource:
+		names, _ = s.IDs(req.Type)
+	case UnknownAction:
+		names = s.Actions(req.Type, req.ID)
+	case UnknownProject:
+		for i := range p.Projects {
+			names = append(names, string(p.Projects[i].Key))
+		}
+	}
+	return names
+}
+
+// Nearest is the known word that a mistyped one is like, or nothing.
+func Nearest(got string, known []string) string {
+	if got == "" {
+		return ""
+	}
 	best, least := "", 1+len(got)/3
 	for _, k := range known {
 		if d := distance(strings.ToLower(got), strings.ToLower(k)); d <= least {
@@ -382,11 +423,12 @@ func (e *Explanation) About(who Person) {
 
 // Next is the shortest step to an allow: the commands, one for each part that
 // does not count, unless the same one does for several. It is empty if there is
-// none that can be made here.
+// none that can be made here, or none that does not give administration rights
+// that nobody asked for.
 func (e *Explanation) Next() (commands []string) {
 	first := func(fixes []Fix) {
 		for _, f := range fixes {
-			if f.Enough && f.Command != "" {
+			if f.Enough && f.Command != "" && !f.wide {
 				if !slices.Contains(commands, f.Command) {
 					commands = append(commands, f.Command)
 				}
