@@ -69,6 +69,19 @@ func actorText(a directory.Actor) string {
 	return strings.TrimSpace(cmp.Or(vias[a.Kind], a.Kind) + " " + a.Name)
 }
 
+// actorName is what people call an actor of a record: "user:ID" is a person.
+func (c *Console) actorName(req request, actor string) string {
+	id := strings.TrimPrefix(actor, directory.ActorUser+":")
+	if !directory.IsID(id) || !req.viewer.Anywhere(admin.ReadDirectory) {
+		return actor
+	}
+	names, err := c.Service.NamesOfUsers(req.Context(), directory.UserID(id))
+	if err != nil || names[directory.UserID(id)] == "" {
+		return actor
+	}
+	return names[directory.UserID(id)]
+}
+
 // changeText says what one change did.
 func changeText(ch admin.AuditedChange) string {
 	words := []string{actionText(ch.Type)}
