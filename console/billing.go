@@ -63,7 +63,7 @@ func (c *Console) billing(req request) (templ.Component, error) {
 		}})
 	}
 	if l.CSV {
-		c.csv(req, l, rowsOf(l.Rows))
+		c.csv(req, l, eachRow(l.Rows))
 		return nil, nil
 	}
 	trend, err := c.Service.BillTrend(req.Context(), trendOver, trendPoints)
@@ -166,10 +166,6 @@ func (c *Console) seatHolders(req request) (templ.Component, error) {
 	}
 	if l.Total = found.Total; offset+len(found.Items) < found.Total {
 		l.Next = strconv.Itoa(offset + len(found.Items))
-	}
-	if l.CSV {
-		c.csv(req, l, rowsOf(l.Rows))
-		return nil, nil
 	}
 	return c.list(req, l)
 }

@@ -104,10 +104,6 @@ func (c *Console) drafts(req request) (templ.Component, error) {
 		l.Rows = append(l.Rows, row)
 	}
 	l.Total = len(l.Rows)
-	if l.CSV {
-		c.csv(req, l, rowsOf(l.Rows))
-		return nil, nil
-	}
 	return c.list(req, l)
 }
 
@@ -222,7 +218,7 @@ func (c *Console) exportDraft(req request) (templ.Component, error) {
 			"after": Text(strings.Join(p.Gains, ", ")), "because": Text(strings.Join(why, "; ")),
 		}})
 	}
-	c.csv(req, l, rowsOf(l.Rows))
+	c.csv(req, l, eachRow(l.Rows))
 	return nil, nil
 }
 

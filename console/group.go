@@ -405,7 +405,7 @@ func (c *Console) groupPrivileges(req request, v groupView, kind string) (templ.
 	}
 	l.Total = len(l.Rows)
 	if l.CSV {
-		c.csv(req, l, rowSeq(l.Rows))
+		c.csv(req, l, eachRow(l.Rows))
 		return nil, nil //nolint:nilnil // the file is sent
 	}
 	p.All = &l

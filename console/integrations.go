@@ -70,10 +70,6 @@ func (c *Console) integrations(req request) (templ.Component, error) {
 		}
 	}
 	l.Total = len(l.Rows)
-	if l.CSV {
-		c.csv(req, l, rowsOf(l.Rows))
-		return nil, nil
-	}
 	return c.list(req, l)
 }
 

@@ -130,7 +130,7 @@ func (c *Console) jobPage(req request) (templ.Component, error) {
 		for _, f := range v.Failed {
 			rows = append(rows, Row{Cells: map[string]Cell{"name": Text(c.nameFor(req, f.Name)), "error": Text(withoutKind(f.Error))}})
 		}
-		c.csv(req, l, rowSeq(rows))
+		c.csv(req, l, eachRow(rows))
 		return nil, nil //nolint:nilnil // the file is sent
 	}
 	v.Failed = v.Failed[:min(shownFailures, len(v.Failed))]

@@ -2,7 +2,6 @@ package console
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -44,19 +43,8 @@ func (c *Console) jobs(req request) (templ.Component, error) {
 	if state := l.Filter["state"]; state != "" {
 		all = slices.DeleteFunc(all, func(j admin.Job) bool { return string(j.State) != state })
 	}
-	l.Total = len(all)
-	at, _ := strconv.Atoi(l.Cursor) // else the first page
-	at = min(max(at, 0), len(all))
-	if !l.CSV && at+l.Size < len(all) {
-		l.Next = strconv.Itoa(at + l.Size)
-		all = all[:at+l.Size]
-	}
-	for _, j := range all[at:] {
+	for _, j := range pageOf(&l, all) {
 		l.Rows = append(l.Rows, c.jobRow(req, j))
-	}
-	if l.CSV {
-		c.csv(req, l, eachRow(l.Rows))
-		return nil, nil
 	}
 	return c.list(req, l)
 }

@@ -118,10 +118,6 @@ func (c *Console) mappings(req request) (templ.Component, error) {
 		l.Rows = append(l.Rows, row)
 	}
 	l.Total = len(l.Rows)
-	if l.CSV {
-		c.csv(req, l, rowsOf(l.Rows))
-		return nil, nil
-	}
 	return c.list(req, l)
 }
 
@@ -166,17 +162,6 @@ func rowHas(row Row, q string) bool {
 		}
 	}
 	return false
-}
-
-// rowsOf yields rows that are there already.
-func rowsOf(rows []Row) func(yield func(Row, error) bool) {
-	return func(yield func(Row, error) bool) {
-		for _, row := range rows {
-			if !yield(row, nil) {
-				return
-			}
-		}
-	}
 }
 
 func mappingRow(m admin.ListedMapping, head mappingHead, updated time.Time, projects []directory.Project) Row {

@@ -245,7 +245,7 @@ func (c *Console) permissionsCSV(req request, n admin.NewOverride, action func(c
 			"loses": Text(strings.Join(holdingNames(s.Loses), ", ")), "hidden": Text(strings.Join(hidden[id], ", ")),
 		}})
 	}
-	c.csv(req, l, rowsOf(l.Rows))
+	c.csv(req, l, eachRow(l.Rows))
 	return nil, nil //nolint:nilnil // the file is sent
 }
 

@@ -53,10 +53,6 @@ func (c *Console) projects(req request) (templ.Component, error) {
 		}})
 	}
 	l.Total = len(l.Rows)
-	if l.CSV {
-		c.csv(req, l, rowSeq(l.Rows))
-		return nil, nil //nolint:nilnil // the file is sent
-	}
 	if req.viewer.Can(admin.WritePolicy) && managed == "" {
 		l.Actions = newProjectButton()
 	}

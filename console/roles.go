@@ -60,10 +60,6 @@ func (c *Console) roles(req request) (templ.Component, error) {
 		l.Rows = append(l.Rows, row)
 	}
 	l.Total = len(l.Rows)
-	if l.CSV {
-		c.csv(req, l, rowsOf(l.Rows))
-		return nil, nil
-	}
 	return c.list(req, l)
 }
 
@@ -147,7 +143,7 @@ func (c *Console) showRole(req request, problem string) (templ.Component, error)
 	switch v.Here {
 	case "":
 		if v.Users, err = c.holders(req, v.Name); err == nil && v.Users.CSV {
-			c.csv(req, v.Users, rowsOf(v.Users.Rows))
+			c.csv(req, v.Users, eachRow(v.Users.Rows))
 			return nil, nil
 		}
 	case "activity":

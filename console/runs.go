@@ -81,21 +81,8 @@ func (c *Console) runs(req request) (templ.Component, error) {
 		result := l.Filter["result"]
 		return result != "" && result != string(r.Result) || !from.IsZero() && r.Started.Before(from) || !to.IsZero() && !r.Started.Before(to)
 	})
-	l.Total = len(all)
-	at, _ := strconv.Atoi(l.Cursor) // else the first page
-	at = min(max(at, 0), len(all))
-	if l.CSV {
-		at = 0
-	} else if at+l.Size < len(all) {
-		l.Next = strconv.Itoa(at + l.Size)
-		all = all[:at+l.Size]
-	}
-	for _, r := range all[at:] {
+	for _, r := range pageOf(&l, all) {
 		l.Rows = append(l.Rows, runRow(r))
-	}
-	if l.CSV {
-		c.csv(req, l, eachRow(l.Rows))
-		return nil, nil
 	}
 	l.Empty = noRuns()
 	return c.list(req, l)

@@ -53,17 +53,7 @@ func (c *Console) sourceRequests(req request) (templ.Component, error) {
 			rows = append(rows, row)
 		}
 	}
-	l.Total = len(rows)
-	if l.CSV {
-		c.csv(req, l, eachRow(rows))
-		return nil, nil
-	}
-	at, _ := strconv.Atoi(l.Cursor) // else the first page
-	at = min(max(at, 0), len(rows))
-	if at+l.Size < len(rows) {
-		l.Next = strconv.Itoa(at + l.Size)
-	}
-	l.Rows = rows[at:min(at+l.Size, len(rows))]
+	l.Rows = pageOf(&l, rows)
 	l.Actions = backTo("Source "+string(name), sourcePath(name))
 	return c.list(req, l)
 }

@@ -92,26 +92,11 @@ func (c *Console) sources(req request) (templ.Component, error) {
 		}
 	}
 	l.Total = len(l.Rows)
-	if l.CSV {
-		c.csv(req, l, eachRow(l.Rows))
-		return nil, nil
-	}
 	if may := req.viewer.Can(admin.WriteSources); may {
 		l.Actions = linkButton("Add a source", "/sources/new")
 		l.Empty = noSources()
 	}
 	return c.list(req, l)
-}
-
-// eachRow yields rows that are at hand.
-func eachRow(rows []Row) func(func(Row, error) bool) {
-	return func(yield func(Row, error) bool) {
-		for _, r := range rows {
-			if !yield(r, nil) {
-				return
-			}
-		}
-	}
 }
 
 // standings lists all sources with how they are doing.

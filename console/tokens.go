@@ -79,10 +79,6 @@ func (c *Console) tokens(req request) (templ.Component, error) {
 		}
 	}
 	l.Total = len(l.Rows)
-	if l.CSV {
-		c.csv(req, l, eachRow(l.Rows))
-		return nil, nil
-	}
 	if may {
 		l.Actions = linkButton("New token", "/settings/tokens/new")
 	}

@@ -145,17 +145,6 @@ func (v userView) Origin(source directory.SourceName) Cell {
 // RestorableUntil is when a deleted user can no longer be restored.
 func (v userView) RestorableUntil() time.Time { return v.DeletedSince.Add(directory.RestoreFor) }
 
-// rowSeq yields rows that are there already.
-func rowSeq(rows []Row) func(func(Row, error) bool) {
-	return func(yield func(Row, error) bool) {
-		for _, row := range rows {
-			if !yield(row, nil) {
-				return
-			}
-		}
-	}
-}
-
 // userRaw shows what the sources say, as they said it.
 func (c *Console) userRaw(req request, v userView) (templ.Component, error) {
 	if !req.viewer.Can(admin.ReadDirectory) && req.viewer.ID != v.ID {

@@ -65,7 +65,7 @@ func (c *Console) userAccess(req request, v userView, kind string) (templ.Compon
 	}
 	out.List.Total = len(out.List.Rows)
 	if out.List.CSV {
-		c.csv(req, out.List, rowSeq(out.List.Rows))
+		c.csv(req, out.List, eachRow(out.List.Rows))
 		return nil, nil //nolint:nilnil // the file is sent
 	}
 	for _, o := range v.Overrides {

@@ -123,10 +123,6 @@ func (c *Console) webhooks(req request) (templ.Component, error) {
 		}})
 	}
 	l.Total = len(l.Rows)
-	if l.CSV {
-		c.csv(req, l, eachRow(l.Rows))
-		return nil, nil
-	}
 	may := req.viewer.Can(admin.ManageWebhooks)
 	if may {
 		l.Actions = linkButton("Add an endpoint", "/webhooks/new")
