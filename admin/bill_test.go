@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ func TestTheBillCountsEachActiveStandardUserOnce(t *testing.T) {
 	if err := w.store.NoteLogins(t.Context(), map[directory.UserID]time.Time{ana: w.now}); err != nil {
 		t.Fatal(err)
 	}
+	w.now = w.now.Add(time.Minute) // lists follow last logins every half minute
 	holders, err := w.SeatHolders(t.Context(), "part-list", 1, 1)
 	if err != nil || holders.Total != 2 || len(holders.Items) != 1 || holders.Items[0].ID != ben {
 		t.Errorf("SeatHolders = %+v, %v", holders, err)
@@ -45,9 +47,15 @@ func TestTheBillCountsEachActiveStandardUserOnce(t *testing.T) {
 	}
 	w.now = w.now.Add(time.Hour)
 	w.apply(directory.SetBlock{User: ben, Blocked: true, Reason: "left"})
+	if known, whole, err := w.KnownBillTrend(t.Context(), 40*time.Minute, 3); err != nil || whole || len(known) != 1 {
+		t.Errorf("KnownBillTrend before any was counted = %+v, %v, %v", known, whole, err)
+	}
 	trend, err := w.BillTrend(t.Context(), 40*time.Minute, 3)
 	if err != nil || len(trend) != 3 || trend[2].Features[0].Seats != 1 {
 		t.Errorf("BillTrend = %+v, %v", trend, err)
+	}
+	if known, whole, err := w.KnownBillTrend(t.Context(), 40*time.Minute, 3); err != nil || !whole || !reflect.DeepEqual(known, trend) {
+		t.Errorf("KnownBillTrend = %+v, %v, %v; want the trend that was counted", known, whole, err)
 	}
 	_, err = w.Bill(admin.WithPrincipal(t.Context(), directory.Actor{Kind: directory.ActorUser, Name: string(ana)}))
 	wantErr(t, "Bill of somebody without rights", err, admin.ErrForbidden)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/usherd/usherd/authz"
 	"github.com/usherd/usherd/directory"
 )
 
@@ -34,10 +35,26 @@ func (s *Service) Mappings(ctx context.Context) ([]ListedMapping, error) {
 	if err != nil {
 		return nil, err
 	}
-	facts := a.view.Policy()
-	index := directory.IndexGroups(a.view.Groups())
+	if have := s.mapped.Load(); have != nil && have.of == a.view {
+		return slices.Clone(have.list), nil
+	}
+	made := mappedIn{a.view, listMappings(a.view)}
+	s.mapped.Store(&made)
+	return slices.Clone(made.list), nil
+}
+
+// mappedIn are the mappings of a view: finding what each reaches looks at every
+// group.
+type mappedIn struct {
+	of   *authz.Snapshot
+	list []ListedMapping
+}
+
+func listMappings(view *authz.Snapshot) []ListedMapping {
+	facts := view.Policy()
+	index := directory.IndexGroups(view.Groups())
 	living := map[directory.GroupID]*directory.GroupFacts{}
-	for g := range a.view.Groups() {
+	for g := range view.Groups() {
 		living[g.ID] = g
 	}
 	bound := map[string][]MappedGroup{}
@@ -64,7 +81,7 @@ func (s *Service) Mappings(ctx context.Context) ([]ListedMapping, error) {
 		}
 		out[i].Note = mappingNote(m, out[i].Groups)
 	}
-	return out, nil
+	return out
 }
 
 func mappedGroup(g *directory.GroupFacts, state directory.BindingState) MappedGroup {

@@ -28,7 +28,7 @@ func (s *Service) Roles(ctx context.Context) ([]ListedRole, error) {
 	if err != nil {
 		return nil, err
 	}
-	everybody, err := s.peopleBy(ctx, "")
+	counted, err := s.census(ctx, a.view)
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +44,7 @@ func (s *Service) Roles(ctx context.Context) ([]ListedRole, error) {
 	}
 	p := &a.view.Policy().Policy
 	all, _ := a.Projects(ReadDirectory)
+	sees, holders := a.sees(), counted.roles()
 	out := []ListedRole{}
 	for i, role := range slices.Concat(directory.BuiltinRoles(), p.Roles) {
 		l := ListedRole{
@@ -59,11 +60,8 @@ func (s *Service) Roles(ctx context.Context) ([]ListedRole, error) {
 		if !l.Builtin {
 			l.ManagedBy = s.managedBy(directory.SectionRoles)
 		}
-		has := roleTest(a.view, role.Name)
-		for _, person := range everybody {
-			if person.row.Deleted.IsZero() && has(person.person) && (all || a.seesUser(&person.sub)) {
-				l.Users++
-			}
+		if l.Users = len(holders[role.Name]); !all {
+			l.Users = len(filtered(holders[role.Name], sees))
 		}
 		out = append(out, l)
 	}
@@ -99,7 +97,8 @@ func (s *Service) Role(ctx context.Context, name directory.RoleName, limit int) 
 		return RolePage{}, notFound("no Role %q%s", name, didYouMean(string(name), keysOf(roles, func(r ListedRole) string { return string(r.Name) })))
 	}
 	out := RolePage{ListedRole: roles[i], GivenTo: []ListedGroup{}, Holders: Listing[ListedUser]{Items: []ListedUser{}}}
-	if a, err := s.Authority(ctx); err != nil || !a.Anywhere(ReadDirectory) {
+	a, err := s.Authority(ctx)
+	if err != nil || !a.Anywhere(ReadDirectory) {
 		return out, err
 	}
 	groups, err := s.Groups(ctx, GroupFilter{Role: name, Sort: "name", Limit: maxPage})
@@ -107,7 +106,7 @@ func (s *Service) Role(ctx context.Context, name directory.RoleName, limit int) 
 		return RolePage{}, err
 	}
 	out.GivenTo = groups.Items
-	if out.Holders, err = s.Users(ctx, UserFilter{Role: name, Sort: "name", Limit: limit}); err != nil {
+	if out.Holders, err = s.firstHolders(ctx, a, name, limit); err != nil {
 		return RolePage{}, err
 	}
 	switch {
@@ -120,6 +119,22 @@ func (s *Service) Role(ctx context.Context, name directory.RoleName, limit int) 
 		out.Note = "nobody has this Role: the groups that give it have no active members"
 	}
 	return out, nil
+}
+
+// firstHolders are the first of those who have a Role, by name.
+func (s *Service) firstHolders(ctx context.Context, a *Authority, name directory.RoleName, limit int) (Listing[ListedUser], error) {
+	if all, _ := a.Projects(ReadDirectory); !all {
+		return s.Users(ctx, UserFilter{Role: name, Sort: "name", Limit: limit})
+	}
+	counted, err := s.census(ctx, a.view)
+	if err != nil {
+		return Listing[ListedUser]{}, err
+	}
+	page, err := s.pageOf(counted.roles()[name], "", 0, pageSize(limit), false, anybody)
+	if err != nil {
+		return Listing[ListedUser]{}, err
+	}
+	return s.freshRows(ctx, a, page)
 }
 
 // RoleSpec describes a custom Role in the words of a policy file.

@@ -24,6 +24,12 @@ func TestAFollowedListIsTheOneReadAnew(t *testing.T) {
 	for i := range 3 {
 		groups = append(groups, w.group(fmt.Sprint("group", i), users[:8+i]...))
 	}
+	w.policy(`features: [{key: part-list, seat: {monthly: "4.10", currency: EUR}}]
+roles: [{name: releaser, access: [part-list]}]
+mappings:
+  - {name: m, when: {source: local, group: {name: group1}}, grant: {roles: [releaser], access: [part-list]}}
+`)
+	w.apply(directory.PutGrant{Grant: directory.Grant{User: users[3], Role: directory.RoleAuditor, Origin: directory.ByHand, By: "test"}})
 	if err := w.WarmLists(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -37,10 +43,53 @@ func TestAFollowedListIsTheOneReadAnew(t *testing.T) {
 			{directory.SetBlock{User: u, Blocked: random.IntN(2) == 0, Reason: "r"}},
 			{directory.DeleteUser{ID: u, Source: directory.Local}},
 			{directory.SetGroupDescription{Group: g, Description: name}},
-		}[random.IntN(6):][:1] {
+			{directory.PutGrant{Grant: directory.Grant{User: u, Role: "releaser", Origin: directory.ByHand, By: "test"}}},
+			{directory.SetOverride{User: u, Grants: []directory.GrantSet{{Roles: []directory.RoleName{directory.RoleViewer}}}}},
+			{directory.EndOverride{User: u}},
+		}[random.IntN(9):][:1] {
 			_, _ = w.store.Apply(t.Context(), by, change...) // what is refused changes nothing
 		}
 		sameLists(t, w)
+		countsAgree(t, w)
+	}
+}
+
+// countsAgree compares what is counted over everybody with the lists of those
+// who are counted.
+func countsAgree(t *testing.T, w *world) {
+	t.Helper()
+	total := func(f admin.UserFilter) int {
+		t.Helper()
+		found, err := w.Users(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found.Total
+	}
+	roles, err := w.Roles(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range roles {
+		if want := total(admin.UserFilter{Role: r.Name}); r.Users != want {
+			t.Fatalf("Role %s counts %d users; the list has %d", r.Name, r.Users, want)
+		}
+	}
+	counts, err := w.PeopleCounts(t.Context())
+	want := admin.PeopleCounts{
+		Active: total(admin.UserFilter{Status: admin.StatusActive}), Blocked: total(admin.UserFilter{Status: admin.StatusBlocked}),
+		Inactive: total(admin.UserFilter{Status: admin.StatusInactive}),
+	}
+	if err != nil || counts != want {
+		t.Fatalf("PeopleCounts = %+v, %v; the lists have %+v", counts, err, want)
+	}
+	bill, err := w.Bill(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, err := w.Holders(t.Context(), admin.HoldersQuery{Action: "access", Type: "feature", ID: "part-list", Limit: 100})
+	if err != nil || bill.Features[0].Seats != len(open.Items) {
+		t.Fatalf("the bill counts %d seats; %d people may open the feature (%v)", bill.Features[0].Seats, len(open.Items), err)
 	}
 }
 

@@ -74,6 +74,9 @@ type Service struct {
 
 	compiled atomic.Pointer[authz.Snapshot] // see present; without a PDP
 	roster   rosterKeeper
+	counted  atomic.Pointer[census]   // the newest
+	mapped   atomic.Pointer[mappedIn] // the newest
+	bills    billBook
 	groups   atomic.Pointer[groupList]
 	jobs     jobQueue
 }

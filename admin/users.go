@@ -336,7 +336,7 @@ func (s *Service) pathTests(ctx context.Context, a *Authority, f UserFilter) (te
 		if _, ok := a.view.Role(f.Role); !ok {
 			return nil, notFound("no Role %q", f.Role)
 		}
-		tests = append(tests, roleTest(a.view, f.Role))
+		tests = append(tests, holdersOf(a.view, below, f.Role).holds)
 	}
 	if f.Project != "" {
 		if err := a.require(ReadDirectory, f.Project); err != nil {
@@ -363,36 +363,6 @@ func projectTest(view *authz.Snapshot, below *nesting, project directory.Project
 	return func(p *person) bool {
 		return in.member(p) || slices.Contains(p.sub.Overrides, project) ||
 			slices.ContainsFunc(p.sub.Grants, func(g directory.Grant) bool { return g.Project == project })
-	}
-}
-
-// roleTest says who has a Role by a path that counts. Groups are asked once
-// each; whoever has an override is asked about alone.
-func roleTest(view *authz.Snapshot, role directory.RoleName) func(*person) bool {
-	scopes := []directory.ProjectKey{""}
-	for _, p := range view.Policy().Policy.Projects {
-		scopes = append(scopes, p.Key)
-	}
-	has := func(sub *directory.Subject) bool {
-		return slices.ContainsFunc(scopes, func(p directory.ProjectKey) bool { return slices.Contains(view.RolesOf(sub, p), role) })
-	}
-	giving := groupsWith{}
-	leads := newNesting(view).of(func(num directory.GroupNum) bool {
-		return slices.ContainsFunc(view.Given(num), func(g authz.Given) bool { return g.Role == role })
-	})
-	for num := range leads {
-		if sub := madeUp(num); has(&sub) {
-			giving[num] = true
-		}
-	}
-	return func(p *person) bool {
-		if p.sub.Found != directory.One {
-			return false
-		}
-		if len(p.sub.Overrides) > 0 {
-			return has(&p.sub)
-		}
-		return giving.member(p) || slices.ContainsFunc(p.sub.Grants, func(g directory.Grant) bool { return g.Role == role })
 	}
 }
 
