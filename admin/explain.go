@@ -49,13 +49,22 @@ func (s *Service) Explain(ctx context.Context, q Question) (Explained, error) {
 		return Explained{}, err
 	}
 	who.Past = !moment.Until.IsZero()
+	if d := e.Decision; d.Code == authz.UnknownSubject && !who.Past {
+		if e.Meant, err = s.meantUser(ctx, who.Handle); err != nil {
+			return Explained{}, err
+		}
+	}
 	e.About(who)
 	if err := s.whoBlocked(ctx, look, &e); err != nil {
 		return Explained{}, err
 	}
 	d := e.Decision
 	out := Explained{Answer{d.Allow, d.Code, look.Stamp.Revision, look.Stamp.String()}, e, q, moment, e.Next(), e.Text()}
-	out.Text += fmt.Sprintf("\n(%s; %s)\n", d.Code, moment)
+	if who.Past {
+		out.Text = fmt.Sprintf("As it was at %s:\n\n%s\n(%s)\n", moment, out.Text, d.Code)
+	} else {
+		out.Text += fmt.Sprintf("\n(%s; %s)\n", d.Code, moment)
+	}
 	return out, nil
 }
 
@@ -90,6 +99,9 @@ func (s *Service) person(ctx context.Context, look Look, asked string) (authz.Pe
 	if len(look.Subject.Overrides) > 0 {
 		if who.Overrode, err = s.Store.Overrides(ctx, u.ID); err != nil {
 			return who, fmt.Errorf("overrides of user %s: %w", u.ID, err)
+		}
+		for i, o := range who.Overrode {
+			who.Overrode[i].By = s.whom(ctx, namedActor(o.By))
 		}
 	}
 	return who, nil
@@ -135,7 +147,7 @@ func (s *Service) whoBlocked(ctx context.Context, look Look, e *authz.Explanatio
 // maxSearched bounds how many audit records are searched for who did something.
 const maxSearched = 20_000
 
-// lastDone says who last did something, and when: "by root on 2026-03-01:
+// lastDone says who last did something, and when: "by Ann Archer on 2026-03-01:
 // reason". It is empty if that is not among the newest records up to a revision.
 func (s *Service) lastDone(ctx context.Context, upTo directory.Revision, what, target, value string) (string, error) {
 	least := max(0, upTo-maxSearched)
@@ -146,7 +158,7 @@ func (s *Service) lastDone(ctx context.Context, upTo directory.Revision, what, t
 		}
 		for _, r := range slices.Backward(records) {
 			if r.Revision <= end && did(r, what, target, value) {
-				return byWhom(r), nil
+				return s.byWhom(ctx, r), nil
 			}
 		}
 	}
@@ -170,8 +182,8 @@ func did(r directory.AuditRecord, what, target, value string) bool {
 	return false
 }
 
-func byWhom(r directory.AuditRecord) string {
-	text := "by " + cmp.Or(r.Actor.Name, r.Actor.Kind) + " on " + r.Time.UTC().Format("2006-01-02")
+func (s *Service) byWhom(ctx context.Context, r directory.AuditRecord) string {
+	text := "by " + s.whom(ctx, r.Actor) + " on " + r.Time.UTC().Format("2006-01-02")
 	if r.Actor.Reason != "" {
 		text += ": " + r.Actor.Reason
 	}

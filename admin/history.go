@@ -26,9 +26,9 @@ func (m Moment) String() string {
 	text := fmt.Sprintf("revision %d", m.Revision)
 	switch {
 	case !m.Until.IsZero():
-		return text + ", the present from " + m.Since.UTC().Format(form) + " to " + m.Until.UTC().Format(form)
+		return text + ", current from " + m.Since.UTC().Format(form) + " to " + m.Until.UTC().Format(form)
 	case !m.Since.IsZero():
-		return text + ", the present since " + m.Since.UTC().Format(form)
+		return text + ", current since " + m.Since.UTC().Format(form)
 	}
 	return text
 }

@@ -117,7 +117,7 @@ func TestExplainSaysWhoBlocked(t *testing.T) {
 	group := w.group("Engineering", ann)
 	w.apply(accessGrant(group, "", "part-list"), directory.SetGroupStatus{Group: group, Status: directory.GroupBlocked})
 	e, err := w.Explain(t.Context(), question("ann", "access", "feature", "part-list", ""))
-	if err != nil || !strings.Contains(e.Text, "Engineering (local) is blocked by local on ") {
+	if err != nil || !strings.Contains(e.Text, "Engineering (local) is blocked by somebody on the command line on ") {
 		t.Errorf("Explain = %s, %v; want who blocked the group", e.Text, err)
 	}
 	if want := []string{"usherd group unblock local/Engineering"}; !slices.Equal(e.Next, want) {
@@ -125,7 +125,7 @@ func TestExplainSaysWhoBlocked(t *testing.T) {
 	}
 	w.apply(directory.SetBlock{User: ann, Blocked: true, Reason: "lost laptop"})
 	e, err = w.Explain(t.Context(), question("ann", "access", "feature", "part-list", ""))
-	if err != nil || !strings.Contains(e.Text, "they are blocked here, by local on ") || !strings.Contains(e.Text, "lost laptop") {
+	if err != nil || !strings.Contains(e.Text, "they are blocked here, by somebody on the command line on ") || !strings.Contains(e.Text, "lost laptop") {
 		t.Errorf("Explain = %s, %v; want who blocked the user and why", e.Text, err)
 	}
 	if want := []string{"usherd user unblock ann"}; !slices.Equal(e.Next, want) {

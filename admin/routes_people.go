@@ -2,7 +2,6 @@ package admin
 
 import (
 	"cmp"
-	"strings"
 
 	"github.com/usherd/usherd/directory"
 )
@@ -83,8 +82,8 @@ func (a *API) listOverrides(c call) (answer, error) {
 	named := make([]namedOverride, len(all))
 	for i, o := range all {
 		named[i] = namedOverride{o, a.userName(c, o.User), a.groupName(c, o.Group), o.By}
-		if id, ok := strings.CutPrefix(o.By, directory.ActorUser+":"); ok {
-			named[i].ByName = cmp.Or(a.userName(c, directory.UserID(id)), o.By)
+		if directory.IsID(o.By) {
+			named[i].ByName = cmp.Or(a.userName(c, directory.UserID(o.By)), o.By)
 		}
 	}
 	return listOf(named, err)

@@ -21,12 +21,25 @@ type asked struct {
 	At      string `json:"at,omitempty"`
 }
 
+// askedArgs wants the three words of a question.
+func askedArgs(_ *cobra.Command, args []string) error {
+	_, err := askedOf(args, "")
+	return err
+}
+
 func askedOf(args []string, project string) (asked, error) {
+	const form = "write USER ACTION RESOURCE_TYPE/ID, e.g. alice@example.com edit feature/part-list"
+	if len(args) != 3 {
+		return asked{}, usage(form)
+	}
 	q := asked{User: args[0], Action: args[1], Project: project}
 	var ok bool
 	q.Resource.Type, q.Resource.ID, ok = strings.Cut(args[2], "/")
-	if !ok || q.Resource.Type == "" || q.Resource.ID == "" || q.User == "" || q.Action == "" {
-		return q, usage("write USER ACTION RESOURCE_TYPE/ID, e.g. alice@example.com edit feature/part-list")
+	if q.User == "" || q.Action == "" {
+		return q, usage(form)
+	}
+	if !ok || q.Resource.Type == "" || q.Resource.ID == "" {
+		return q, usage("%q is no resource; it has a type and an id, e.g. feature/part-list, output/cut-list-pdf, integration/aws-prod", args[2])
 	}
 	return q, nil
 }
@@ -43,7 +56,7 @@ a deny is 5.`,
 		Example: `  usherd check alice@example.com access feature/part-list
   usherd check alice@example.com edit feature/part-list --project alpha -o json
   usherd check email:bob@example.com use integration/aws-prod --exit-code`,
-		Args: cobra.ExactArgs(3),
+		Args: askedArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q, err := askedOf(args, project)
 			if err != nil {
@@ -95,7 +108,7 @@ the answer is that of the past, as far back as history is kept.`,
   usherd explain alice@example.com access feature/part-list --at 2026-03-01T09:30:00Z
   usherd explain alice@example.com access feature/part-list --at '30m ago'
   usherd explain alice@example.com access feature/part-list --at 4711 -o json`,
-		Args: cobra.ExactArgs(3),
+		Args: askedArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q, err := askedOf(args, project)
 			if err != nil {
