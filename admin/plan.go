@@ -84,7 +84,7 @@ func (s *Service) planReadied(ctx context.Context, d readied, p PolicyFile) (Pol
 		Plan: planOf(f.Base, p.Text), Revision: now.Revision, Sections: d.file.Sections, Changes: changed(now.Policy, f.then.Policy().Policy),
 		Totals: append([]authz.Total{}, diff.Totals...), More: diff.More, Gaining: diff.Gaining, Losing: diff.Losing,
 		Seats: append([]authz.SeatShift{}, diff.Seats...), Money: append([]authz.Money{}, diff.Money...), Raises: diff.RaisesBill(),
-		Tests: len(d.results), Failing: testFaults(p.Name, d.results, authz.Failed), Warnings: d.warnings,
+		Tests: len(d.results), Failing: d.endedAs(authz.Failed), Warnings: d.warnings,
 		People: s.planned(ctx, diff.Shifts), Administrators: s.planned(ctx, diff.Administrators),
 	}
 	has, err := s.ownedThen(ctx, f)

@@ -47,7 +47,13 @@ type readied struct {
 	next     directory.Facts // as they would be
 	snapshot *authz.Snapshot // of next
 	results  []authz.TestResult
+	tested   string // the file that holds the tests; empty if they are those of the stored policy
 	warnings []Fault
+}
+
+// endedAs tells of the tests that ended in a way.
+func (d *readied) endedAs(status authz.TestStatus) []Fault {
+	return testFaults(d.tested, d.results, status)
 }
 
 // prepare reads and validates a policy file and runs its tests.
@@ -70,13 +76,15 @@ func (s *Service) prepare(ctx context.Context, p PolicyFile) (readied, error) {
 	d := readied{file: file, facts: facts, next: authz.After(facts, file.Policy, file.Sections)}
 	d.snapshot = authz.Compile(d.next)
 	tests := file.Tests
+	d.tested = p.Name
 	if !file.Has(directory.SectionTests) {
+		d.tested = ""
 		if tests, err = authz.Tests(d.next.Policy.Policy); err != nil {
 			return readied{}, faultsOf(ErrPolicy, err)
 		}
 	}
 	d.results = authz.RunTests(tests, d.snapshot, s.lookup(ctx))
-	d.warnings = append(testFaults(p.Name, d.results, authz.Warned), unmatched(d.next)...)
+	d.warnings = append(d.endedAs(authz.Warned), unmatched(d.next)...)
 	return d, nil
 }
 
@@ -115,7 +123,8 @@ func faultsOf(kind, err error) error {
 	return out
 }
 
-// testFaults tells of the tests that ended in a way.
+// testFaults tells of the tests of a file that ended in a way. Without a file
+// they are those of the stored policy, which have no place that one could open.
 func testFaults(file string, results []authz.TestResult, status authz.TestStatus) []Fault {
 	var out []Fault
 	for _, r := range results {
@@ -123,7 +132,11 @@ func testFaults(file string, results []authz.TestResult, status authz.TestStatus
 			continue
 		}
 		for _, msg := range r.Messages {
-			out = append(out, Fault{File: file, Line: r.Test.Line, Column: r.Test.Column, Detail: fmt.Sprintf("test %d: %s", r.Index+1, msg)})
+			f := Fault{File: file, Line: r.Test.Line, Column: r.Test.Column, Detail: fmt.Sprintf("test %d: %s", r.Index+1, msg)}
+			if file == "" {
+				f = Fault{Detail: fmt.Sprintf("test %d of the policy: %s: %s", r.Index+1, r.Test.Who(), msg)}
+			}
+			out = append(out, f)
 		}
 	}
 	return out
@@ -163,7 +176,7 @@ func (s *Service) ApplyPolicy(ctx context.Context, by directory.Actor, p PolicyF
 	if err := s.mayPolicy(ctx, by, &d.facts.Policy.Policy, &d.next.Policy.Policy); err != nil {
 		return AppliedPolicy{}, err
 	}
-	failed := testFaults(p.Name, d.results, authz.Failed)
+	failed := d.endedAs(authz.Failed)
 	if len(failed) > 0 && !p.SkipTests {
 		return AppliedPolicy{}, &FaultsError{Kind: ErrTests, Faults: failed}
 	}
@@ -242,7 +255,7 @@ func (s *Service) TestPolicy(ctx context.Context, p PolicyFile) (TestedPolicy, e
 	if err != nil {
 		return TestedPolicy{}, err
 	}
-	if failed := testFaults(p.Name, d.results, authz.Failed); len(failed) > 0 {
+	if failed := d.endedAs(authz.Failed); len(failed) > 0 {
 		return TestedPolicy{}, &FaultsError{Kind: ErrTests, Faults: failed}
 	}
 	return TestedPolicy{OK: true, Tests: len(d.results), Warnings: d.warnings}, nil

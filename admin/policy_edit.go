@@ -120,7 +120,7 @@ func (s *Service) passesTests(ctx context.Context, next directory.Facts) error {
 		return faultsOf(ErrPolicy, err)
 	}
 	results := authz.RunTests(tests, authz.Compile(next), s.lookup(ctx))
-	if failed := testFaults("policy", results, authz.Failed); len(failed) > 0 {
+	if failed := testFaults("", results, authz.Failed); len(failed) > 0 {
 		return &FaultsError{Kind: ErrTests, Faults: failed}
 	}
 	return nil

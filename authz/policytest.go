@@ -20,6 +20,25 @@ type Test struct {
 	Can, Cannot  []TestAsk
 }
 
+// Who says whom the test is about, for people.
+func (t Test) Who() string {
+	who := "user " + t.User
+	if t.MadeUp {
+		groups := make([]string, len(t.Groups))
+		for i, g := range t.Groups {
+			groups[i] = g.String()
+		}
+		who = "a member of " + strings.Join(groups, " and ")
+		if len(groups) == 0 {
+			who = "somebody in no group"
+		}
+	}
+	if t.Project != "" {
+		who += " in project " + string(t.Project)
+	}
+	return who
+}
+
 // A TestAsk is one thing that a test asks: "access feature/part-list".
 type TestAsk struct{ Action, Type, ID string }
 

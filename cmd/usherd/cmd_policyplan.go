@@ -70,18 +70,31 @@ func printEffects(out io.Writer, plan admin.PolicyPlan) {
 	if plan.More > 0 {
 		fmt.Fprintf(out, "and %d more people (--people N, --after ID)\n", plan.More)
 	}
-	printMoney(out, plan.Seats, plan.Money)
-	fmt.Fprintf(out, "%d tests, %d fail\n", plan.Tests, len(plan.Failing))
+	if len(plan.Changes) > 0 || plan.Gaining+plan.Losing > 0 {
+		printMoney(out, plan.Seats, plan.Money)
+	}
+	fmt.Fprintf(out, "%s\n", tests(plan.Tests, len(plan.Failing)))
 	for _, f := range plan.Failing {
 		fmt.Fprintln(out, "  "+f.String())
 	}
+}
+
+// tests says how the tests ended: of one several things can fail.
+func tests(n, faults int) string {
+	switch {
+	case n == 0:
+		return "no tests"
+	case faults == 0:
+		return fmt.Sprintf("tests: %d, all pass", n)
+	}
+	return fmt.Sprintf("tests: %d, and these fail:", n)
 }
 
 func printAdministrators(out io.Writer, people []admin.PlannedPerson) {
 	if len(people) == 0 {
 		return
 	}
-	fmt.Fprintf(out, "ADMINISTRATORS: %d people gain administration rights\n", len(people))
+	fmt.Fprintf(out, "ADMINISTRATORS: %s administration rights\n", somebody(len(people), "gain"))
 	for _, p := range people {
 		fmt.Fprintf(out, "  ! %s (%s): %s\n", p.UserName, p.User, strings.Join(p.Gains, ", "))
 	}
@@ -91,13 +104,21 @@ func printTotals(out io.Writer, plan admin.PolicyPlan) {
 	if len(plan.Totals) == 0 {
 		return
 	}
-	fmt.Fprintf(out, "%d people gain something, %d lose something\n", plan.Gaining, plan.Losing)
+	fmt.Fprintf(out, "%s something, %s something\n", somebody(plan.Gaining, "gain"), somebody(plan.Losing, "lose"))
 	for _, t := range plan.Totals {
 		fmt.Fprintf(out, "  %s: +%d -%d people\n", t.Holding, t.Gain, t.Lose)
 		for _, c := range t.Causes {
 			fmt.Fprintf(out, "    %d by %s\n", c.Gain+c.Lose, c.Text)
 		}
 	}
+}
+
+// somebody says that so many people do something.
+func somebody(n int, verb string) string {
+	if n == 1 {
+		return "1 person " + verb + "s"
+	}
+	return fmt.Sprintf("%d people %s", n, verb)
 }
 
 func printWhy(out io.Writer, verb string, names, whys []string) {
