@@ -116,6 +116,8 @@ type Journal interface {
 	// noted stays; an id that names no living user is passed over.
 	NoteLogins(ctx context.Context, logins map[UserID]time.Time) error
 	Audit(ctx context.Context, after Revision, limit int) ([]AuditRecord, error)
+	// AuditHeads returns heads of audit records, without reading the records.
+	AuditHeads(ctx context.Context, q AuditSearch) ([]AuditHead, error)
 }
 
 // A Timeline tells which revision was the present when. Audit records say when

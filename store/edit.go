@@ -106,10 +106,17 @@ func (e *edit) record(ctx context.Context) (directory.Stamp, error) {
 		return directory.Stamp{}, err
 	}
 	r.Hash = r.Sum(e.chain)
-	err = e.exec(ctx, `INSERT INTO audit (revision, time, actor, changes, hash) VALUES ($1, $2, $3, $4, $5)`,
+	err = e.exec(ctx, `INSERT INTO audit (revision, time, actor, changes, hash, headed) VALUES ($1, $2, $3, $4, $5, 1)`,
 		r.Seq, r.Time, r.Actor, r.Changes, r.Hash.String())
 	if err != nil {
 		return directory.Stamp{}, fmt.Errorf("writing the audit record: %w", err)
+	}
+	sum, err := summaryOf(e.effects)
+	if err != nil {
+		return directory.Stamp{}, err
+	}
+	if err := e.d.writeSummary(ctx, e.tx, e.rev, sum); err != nil {
+		return directory.Stamp{}, err
 	}
 	stamp := directory.Stamp{Revision: directory.Revision(e.rev), Fingerprint: directory.FingerprintOf(r.Hash)}
 	if err := e.writeFeed(ctx, stamp.Fingerprint); err != nil {

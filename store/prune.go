@@ -22,8 +22,8 @@ var historical = []string{
 
 // Prune forgets what is older than is to be kept: rows that ended, feed
 // records, log entries, kept records that have expired, and audit records if
-// there is an end to keeping them. Call it once a day; any number of replicas
-// may.
+// there is an end to keeping them. It also sums up audit records that an older
+// version wrote. Call it once a day; any number of replicas may.
 func (s *Store) Prune(ctx context.Context) error {
 	now := s.now()
 	horizon, err := s.revisionAt(ctx, now.Add(-s.historyKeep))
@@ -42,6 +42,7 @@ func (s *Store) Prune(ctx context.Context) error {
 		trail = s.pruneAudit(ctx, now.Add(-s.auditKeep), horizon)
 	}
 	return errors.Join(trail,
+		s.fillHeads(ctx),
 		s.deleteSome(ctx, "feed", "revision <= $1", int64(feed)),
 		s.deleteSome(ctx, "request_log", "time < $1", ms(now.Add(-s.logKeep))),
 		s.pruneLongLogs(ctx),

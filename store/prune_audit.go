@@ -39,6 +39,11 @@ func (s *Store) pruneAudit(ctx context.Context, before time.Time, horizon direct
 	if _, err := s.w.apply(ctx, j); err != nil {
 		return fmt.Errorf("recording what is forgotten: %w", err)
 	}
+	for _, table := range []string{"audit_head", "audit_name"} { // what is found is there
+		if err := s.deleteSome(ctx, table, "revision <= $1", int64(last)); err != nil {
+			return err
+		}
+	}
 	for ; first <= int64(last); first += pruneBatch {
 		_, err := s.write.ExecContext(ctx, `DELETE FROM audit WHERE revision < $1 AND revision <= $2`, first+pruneBatch, int64(last))
 		if err != nil {

@@ -105,6 +105,11 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
+// execer is a transaction that writes.
+type execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
 // ms returns t in milliseconds since 1970; the zero time is 0.
 func ms(t time.Time) int64 {
 	if t.IsZero() {

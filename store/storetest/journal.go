@@ -22,6 +22,8 @@ var journalCases = []testCase{
 	{"a lease that nobody else took can be renewed late", testLeaseRenewed},
 	{"the later sign-in stays", testLogins},
 	{"the audit trail has one record for every revision", testAudit},
+	{"heads of audit records are those of the records", testAuditHeads},
+	{"heads of audit records are searched", testAuditSearch},
 	{"the journal makes no revision", testJournalIsNoFact},
 }
 
