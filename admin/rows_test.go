@@ -348,9 +348,6 @@ func TestRowD3RaiseLowerResetRemove(t *testing.T) {
 	w, _ := rows(t)
 	levels := []directory.Level{directory.NoLevel, directory.Viewer, directory.Consumer, directory.Admin}
 	for _, tt := range roleTable {
-		if tt.create { // the same as manages, and create is tried above
-			continue
-		}
 		for _, assigned := range levels {
 			t.Run(fmt.Sprintf("%s and %s", tt.role, assigned), func(t *testing.T) {
 				who := fmt.Sprint(tt.role, "-", assigned)
