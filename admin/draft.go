@@ -295,8 +295,8 @@ func (s *Service) RebaseDraft(ctx context.Context, by directory.Actor, id string
 	}
 	spec := d.DraftSpec
 	spec.Remove = slices.DeleteFunc(slices.Clone(spec.Remove), func(name string) bool {
-		section, key, _ := cutItem(name)
-		return itemText(facts.Policy, PlannedChange{Section: section, Key: key}) == ""
+		item, _ := cutItem(name)
+		return item.text(facts.Policy) == ""
 	})
 	d.Base, d.Was = 0, map[string]string{}
 	if err := s.writeDraft(ctx, by, &d, spec); err != nil || dryRun(ctx) {
@@ -355,7 +355,7 @@ func (s *Service) DraftMapping(ctx context.Context, by directory.Actor, id strin
 	spec := d.DraftSpec
 	spec.Text = sectionsText(file.Policy, sections)
 	spec.Remove = slices.DeleteFunc(slices.Clone(spec.Remove), func(name string) bool {
-		return name == itemName(directory.SectionMappings, m.Name)
+		return name == (policyItem{directory.SectionMappings, m.Name}).name()
 	})
 	if id == "" {
 		return s.CreateDraft(ctx, by, spec)

@@ -125,8 +125,7 @@ func (d *keptDraft) compare(now directory.Policy) ([]DraftItem, error) {
 	}
 	out := make([]DraftItem, len(items))
 	for i, item := range items {
-		at := PlannedChange{Section: item.section, Key: item.key}
-		out[i] = DraftItem{Item: item.name(), Was: d.Was[item.name()], Now: itemText(now, at), To: itemText(file.Policy, at)}
+		out[i] = DraftItem{Item: item.name(), Was: d.Was[item.name()], Now: item.text(now), To: item.text(file.Policy)}
 		out[i].Moved = d.State == DraftOpen && out[i].Was != out[i].Now && out[i].Now != out[i].To
 	}
 	return out, nil
@@ -147,7 +146,7 @@ func (s *Service) changedSince(ctx context.Context, d *keptDraft, now directory.
 		return nil, fmt.Errorf("reading the facts of the draft: %w", err)
 	}
 	for _, c := range changed(then.Policy.Policy, now.Policy) {
-		if _, own := d.Was[itemName(c.Section, c.Key)]; !own {
+		if _, own := d.Was[c.item().name()]; !own {
 			out = append(out, c)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/usherd/usherd/directory"
 )
 
 // Patterns lists the routes of the API.
@@ -62,4 +63,14 @@ func (a *AnswerSchema) Check(pattern string, status int, body any) error {
 		name = fmt.Sprintf("%s %d", pattern, status)
 	}
 	return a.resolved[name].Validate(body)
+}
+
+// PolicySections names the sections whose items can be told apart, put and
+// dropped.
+func PolicySections() []directory.Section {
+	var out []directory.Section
+	for _, s := range policySections {
+		out = append(out, s.name)
+	}
+	return out
 }

@@ -2,8 +2,6 @@ package admin
 
 import (
 	"context"
-	"reflect"
-	"slices"
 
 	"github.com/usherd/usherd/authz"
 	"github.com/usherd/usherd/directory"
@@ -40,6 +38,8 @@ type PlannedChange struct {
 	Change  string            `json:"change"` // added, removed, changed or reordered
 	Key     string            `json:"key"`
 }
+
+func (c PlannedChange) item() policyItem { return policyItem{c.Section, c.Key} }
 
 // A PlannedPerson is somebody who gains or loses. The causes belong to what is
 // gained and lost one by one.
@@ -112,66 +112,10 @@ func (s *Service) planned(ctx context.Context, shifts []authz.Shift) []PlannedPe
 // changed lists the items that differ between two policies.
 func changed(old, next directory.Policy) []PlannedChange {
 	out := []PlannedChange{}
-	out = diffItems(out, directory.SectionProjects, old.Projects, next.Projects, projectKey)
-	out = diffItems(out, directory.SectionFeatures, old.Features, next.Features, featureKey)
-	out = diffItems(out, directory.SectionOutputs, old.Outputs, next.Outputs, outputKey)
-	out = diffItems(out, directory.SectionIntegrations, old.Integrations, next.Integrations, integrationKey)
-	out = diffItems(out, directory.SectionResources, old.Resources, next.Resources, resourceKey)
-	out = diffItems(out, directory.SectionRoles, old.Roles, next.Roles, roleKey)
-	out = diffItems(out, directory.SectionMappings, old.Mappings, next.Mappings, mappingKey)
-	for _, text := range []struct {
-		section   directory.Section
-		old, next string
-	}{
-		{directory.SectionDefaultRole, string(old.DefaultRole), string(next.DefaultRole)},
-		{directory.SectionTests, old.Tests, next.Tests},
-	} {
-		if text.old != text.next {
-			key := ""
-			if text.section == directory.SectionDefaultRole {
-				key = text.next
-			}
-			out = append(out, PlannedChange{text.section, "changed", key})
-		}
+	for _, s := range policySections {
+		out = append(out, s.items.changed(s.name, old, next)...)
 	}
 	return out
-}
-
-func diffItems[T any](out []PlannedChange, section directory.Section, old, next []T, key func(T) string) []PlannedChange {
-	find := func(list []T, k string) int {
-		return slices.IndexFunc(list, func(item T) bool { return key(item) == k })
-	}
-	last, moved := -1, false // the order of features is that of the home page
-	for _, item := range next {
-		i := find(old, key(item))
-		moved = moved || i >= 0 && i < last
-		last = max(last, i)
-		switch {
-		case i < 0:
-			out = append(out, PlannedChange{section, "added", key(item)})
-		case !sameItem(old[i], item):
-			out = append(out, PlannedChange{section, "changed", key(item)})
-		}
-	}
-	for _, item := range old {
-		if find(next, key(item)) < 0 {
-			out = append(out, PlannedChange{section, "removed", key(item)})
-		}
-	}
-	if moved {
-		out = append(out, PlannedChange{section, "reordered", ""})
-	}
-	return out
-}
-
-// sameItem compares two items. When a Role was modified is not part of it.
-func sameItem(a, b any) bool {
-	if x, ok := a.(directory.Role); ok {
-		y := b.(directory.Role)
-		y.Modified = x.Modified
-		return reflect.DeepEqual(x, y)
-	}
-	return reflect.DeepEqual(a, b)
 }
 
 func (a *API) planPolicy(c call) (answer, error) {

@@ -1,10 +1,8 @@
 package admin
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/usherd/usherd/authz"
@@ -49,7 +47,7 @@ func (s *Service) DiffPolicy(ctx context.Context, p PolicyFile) (PolicyDiff, err
 		if c.Change == "reordered" {
 			item.Before, item.After = keyList(old, c.Section), keyList(next, c.Section)
 		} else {
-			item.Before, item.After = itemText(old, c), itemText(next, c)
+			item.Before, item.After = c.item().text(old), c.item().text(next)
 		}
 		out.Items = append(out.Items, item)
 	}
@@ -57,43 +55,9 @@ func (s *Service) DiffPolicy(ctx context.Context, p PolicyFile) (PolicyDiff, err
 	return out, nil
 }
 
-// itemText is one item as a policy file writes it; empty if there is none.
-func itemText(p directory.Policy, c PlannedChange) string {
-	var only directory.Policy
-	switch c.Section {
-	case directory.SectionProjects:
-		only.Projects = one(p.Projects, c.Key, projectKey)
-	case directory.SectionFeatures:
-		only.Features = one(p.Features, c.Key, featureKey)
-	case directory.SectionOutputs:
-		only.Outputs = one(p.Outputs, c.Key, outputKey)
-	case directory.SectionIntegrations:
-		only.Integrations = one(p.Integrations, c.Key, integrationKey)
-	case directory.SectionResources:
-		only.Resources = one(p.Resources, c.Key, resourceKey)
-	case directory.SectionRoles:
-		only.Roles = one(p.Roles, c.Key, roleKey)
-	case directory.SectionMappings:
-		only.Mappings = one(p.Mappings, c.Key, mappingKey)
-	case directory.SectionDefaultRole:
-		only.DefaultRole = p.DefaultRole
-	case directory.SectionTests:
-		only.Tests = p.Tests
-	}
-	_, text, _ := bytes.Cut(authz.Export(only), []byte("\n")) // after apiVersion
-	return string(text)
-}
-
-func one[T any](list []T, key string, of func(T) string) []T {
-	if i := slices.IndexFunc(list, func(item T) bool { return of(item) == key }); i >= 0 {
-		return list[i : i+1]
-	}
-	return nil
-}
-
 // keyList is the order of a section.
 func keyList(p directory.Policy, section directory.Section) string {
-	return string(section) + ": [" + strings.Join(sectionKeys(p, section), ", ") + "]\n"
+	return string(section) + ": [" + strings.Join(sectionNamed(section).keys(p), ", ") + "]\n"
 }
 
 func (a *API) diffPolicy(c call) (answer, error) {
