@@ -91,6 +91,12 @@ var explainStories = []struct {
 		p.Overrode = []directory.Override{{By: "root", Reason: "on loan", Created: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}}
 	}},
 	{"a suspended mapping", "Ann Archer", "create integration/*", []string{"okta/Admins"}, nil},
+	{"groups that administer come last", "Dan Dyer", "access feature/part-list", nil, func(w *world, _ *directory.Subject, _ *authz.Person) {
+		w.group("okta/Bosses")
+		w.give("okta/Bosses", "Role owner", "access part-list")
+		w.group("okta/Clerks")
+		w.give("okta/Clerks", "access part-list", "access drawing", "Role viewer", "output cut-list-pdf")
+	}},
 	{"a right", "Dan Dyer", "manage project/alpha", nil, nil},
 	{"a right that only administrators have", "Dan Dyer", "create integration/*", nil, nil},
 	{"a right that a Role without administration has", "Dan Dyer", "create integration/*", nil, func(w *world, _ *directory.Subject, _ *authz.Person) {

@@ -276,12 +276,13 @@ func (x *fixer) leastRole(right directory.Right, scope scopeID) (least directory
 const maxGivers = 3
 
 // givers lists groups that a new member would get w through, those with the
-// fewest grants first. A source has groups of its own people only, so the user
+// fewest grants first, and those whose members administer something last. A source has groups of its own people only, so the user
 // must be of the group's source, unless the group is made here.
 func (s *Snapshot) givers(subject *directory.Subject, a *ask, w *want) (out []Step) {
 	type giver struct {
 		facts *directory.GroupFacts
-		more  int // what it is given
+		rules bool // its members administer something
+		more  int  // what it is given
 	}
 	var found []giver
 	orgHidden, inHidden := hidden(subject, a.project)
@@ -295,11 +296,14 @@ func (s *Snapshot) givers(subject *directory.Subject, a *ask, w *want) (out []St
 			m := directory.Membership{Group: num, Local: g.facts.Source == directory.Local}
 			if (m.Local || !orgHidden) && anyOrg(rs[:n], num) ||
 				a.scope != organization && s.countsIn(subject, a, w, &m, orgHidden, inHidden) {
-				found = append(found, giver{g.facts, len(g.facts.Grants) + len(g.mappings) + 100*len(g.facts.Parents)})
+				found = append(found, giver{g.facts, s.Administers(num), len(g.facts.Grants) + len(g.mappings) + 100*len(g.facts.Parents)})
 			}
 		}
 	}
 	slices.SortFunc(found, func(f, g giver) int {
+		if f.rules != g.rules {
+			return map[bool]int{true: 1, false: -1}[f.rules]
+		}
 		return cmp.Or(cmp.Compare(f.more, g.more), strings.Compare(string(f.facts.NameKey), string(g.facts.NameKey)), cmp.Compare(f.facts.Num, g.facts.Num))
 	})
 	found = slices.CompactFunc(found, func(f, g giver) bool { return f.facts == g.facts })
