@@ -88,7 +88,7 @@ func (s *demonstration) push(ctx context.Context) error {
 }
 
 func (s *demonstration) pushAll(ctx context.Context, people []demoPerson, groups []demoGroup) error {
-	s.say("\n2. The identity provider pushes %d people and %d groups, as Okta does", len(people), len(groups))
+	s.say("\n2. The identity provider pushes %d people and %d groups", len(people), len(groups))
 	for _, p := range people {
 		if err := s.pushPerson(ctx, p.UserName, p.Given, p.Family); err != nil {
 			return err
