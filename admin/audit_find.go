@@ -21,6 +21,9 @@ type AuditQuery struct {
 	To      time.Time // before this time
 	Before  directory.Revision
 	Limit   int // default 100, at most 1000
+
+	// Targets are more targets: a change has to be of one of them all.
+	Targets []string
 }
 
 // An AuditPage is a part of the records, the newest first. It may be short, or
@@ -28,6 +31,12 @@ type AuditQuery struct {
 type AuditPage struct {
 	Items []directory.AuditRecord `json:"items"`
 	Next  directory.Revision      `json:"next,omitempty"` // the Before of the next page
+}
+
+// An AuditHeads is an [AuditPage] of what lists show of records.
+type AuditHeads struct {
+	Items []directory.AuditHead `json:"items"`
+	Next  directory.Revision    `json:"next,omitempty"`
 }
 
 // An AuditedChange is one entry of the changes of an audit record.
@@ -44,9 +53,6 @@ type AuditedChange struct {
 	Digest     string   `json:"digest"`
 }
 
-// maxScanned bounds how many records one page looks at.
-const maxScanned = 20_000
-
 // AuditedChanges reads the changes of a record.
 func AuditedChanges(r directory.AuditRecord) ([]AuditedChange, error) {
 	var out []AuditedChange
@@ -58,40 +64,36 @@ func AuditedChanges(r directory.AuditRecord) ([]AuditedChange, error) {
 
 // FindAudit returns audit records that match, the newest first.
 func (s *Service) FindAudit(ctx context.Context, q AuditQuery) (AuditPage, error) {
+	page := AuditPage{Items: []directory.AuditRecord{}}
+	heads, err := s.FindAuditHeads(ctx, q)
+	if err != nil {
+		return page, err
+	}
+	page.Next = heads.Next
+	page.Items, err = s.auditRecords(ctx, revisionsOf(heads.Items))
+	return page, err
+}
+
+// FindAuditHeads is [Service.FindAudit] for lists: it reads no more of a record
+// than they show.
+func (s *Service) FindAuditHeads(ctx context.Context, q AuditQuery) (AuditHeads, error) {
+	page := AuditHeads{Items: []directory.AuditHead{}}
 	if _, err := s.reads(ctx, ReadAudit); err != nil {
-		return AuditPage{}, err
+		return page, err
 	}
 	low, high, err := s.auditRange(ctx, q)
-	if err != nil {
-		return AuditPage{}, err
+	if err != nil || high <= low {
+		return page, err
 	}
-	page := AuditPage{Items: []directory.AuditRecord{}}
-	limit := pageSize(q.Limit)
-	for scanned := 0; high > low; {
-		from := max(low, high-maxPage)
-		records, err := s.Store.Audit(ctx, from, int(high-from))
-		if err != nil {
-			return AuditPage{}, fmt.Errorf("reading audit records: %w", err)
-		}
-		for _, r := range slices.Backward(records) {
-			if r.Revision > high {
-				continue
-			}
-			if len(page.Items) == limit {
-				page.Next = page.Items[limit-1].Revision
-				return page, nil
-			}
-			if q.matches(r) {
-				page.Items = append(page.Items, r)
-			}
-		}
-		high = from
-		if scanned += maxPage; scanned >= maxScanned && high > low {
-			page.Next = high + 1
-			return page, nil
-		}
+	search := q.search(low, high)
+	if walks(search) {
+		search.After = max(low, high-maxScanned)
 	}
-	return page, nil
+	page.Items, page.Next, err = s.searchAudit(ctx, q, search, pageSize(q.Limit))
+	if err == nil && page.Next == 0 && search.After > low {
+		page.Next = search.After + 1
+	}
+	return page, err
 }
 
 // auditRange returns the revisions that the times of a query leave: those above
@@ -119,20 +121,12 @@ func (s *Service) auditRange(ctx context.Context, q AuditQuery) (low, high direc
 	return low, high, nil
 }
 
+// matches reports whether a change of a record is of the type and about a target
+// that a query asks for.
 func (q AuditQuery) matches(r directory.AuditRecord) bool {
-	a := r.Actor
-	if q.Actor != "" && !slices.ContainsFunc([]string{a.Kind, a.Name, string(a.Source), a.Token}, func(s string) bool { return strings.EqualFold(s, q.Actor) }) {
-		return false
-	}
-	if q.Request != "" && a.Request != q.Request {
-		return false
-	}
-	if q.Action == "" && q.Target == "" {
-		return true
-	}
 	changes, err := AuditedChanges(r)
 	return err == nil && slices.ContainsFunc(changes, func(c AuditedChange) bool {
-		return strings.HasPrefix(c.Type, q.Action) && (q.Target == "" || c.about(q.Target))
+		return strings.HasPrefix(c.Type, q.Action) && slices.ContainsFunc(q.targets(), c.about)
 	})
 }
 

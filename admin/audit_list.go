@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
 	"github.com/usherd/usherd/directory"
@@ -20,27 +19,24 @@ func (s *Service) AuditAfter(ctx context.Context, q AuditQuery, after directory.
 	if err != nil {
 		return out, err
 	}
-	at, limit := max(low, after), pageSize(q.Limit)
-	for scanned := 0; at < high; scanned += maxPage {
-		records, err := s.Store.Audit(ctx, at, maxPage)
-		if err != nil {
-			return out, fmt.Errorf("reading audit records: %w", err)
-		}
-		for _, r := range records {
-			if r.Revision > high {
-				break
-			}
-			if len(out.Items) == limit || scanned >= maxScanned {
-				out.Next = s.sealCursor(cursor{"audit", strconv.FormatInt(int64(at), 10)})
-				return out, nil
-			}
-			if at = r.Revision; q.matches(r) {
-				out.Items = append(out.Items, r)
-			}
-		}
-		if len(records) < maxPage {
-			break
-		}
+	if low = max(low, after); low >= high {
+		return out, nil
 	}
-	return out, nil
+	search := q.search(low, high)
+	search.Oldest = true
+	if walks(search) {
+		search.Upto = min(high, low+maxScanned)
+	}
+	heads, last, err := s.searchAudit(ctx, q, search, pageSize(q.Limit))
+	if err != nil {
+		return out, err
+	}
+	if last == 0 && search.Upto < high {
+		last = search.Upto
+	}
+	if last > 0 {
+		out.Next = s.sealCursor(cursor{"audit", strconv.FormatInt(int64(last), 10)})
+	}
+	out.Items, err = s.auditRecords(ctx, revisionsOf(heads))
+	return out, err
 }

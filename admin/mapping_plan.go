@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/usherd/usherd/authz"
 	"github.com/usherd/usherd/directory"
@@ -135,49 +134,4 @@ func (s *Service) ExportMappings(ctx context.Context, names ...string) (string, 
 		all = slices.DeleteFunc(slices.Clone(all), func(m directory.Mapping) bool { return !slices.Contains(names, m.Name) })
 	}
 	return string(mappingsFile(all)), nil
-}
-
-// maxPolicySearch bounds how many audit records are searched for when parts of
-// the policy changed.
-const maxPolicySearch = 5_000
-
-// PolicyTimes tells when items of a section last changed, by key, as far as the
-// newest audit records say it.
-func (s *Service) PolicyTimes(ctx context.Context, section directory.Section) (map[string]time.Time, error) {
-	a, err := s.reads(ctx, ReadPolicy)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]time.Time{}
-	end := a.view.Policy().Revision
-	for least := max(0, end-maxPolicySearch); end > least; end -= maxPage {
-		from := max(least, end-maxPage)
-		records, err := s.Store.Audit(ctx, from, int(end-from))
-		if err != nil {
-			return nil, fmt.Errorf("searching audit records: %w", err)
-		}
-		for _, r := range slices.Backward(records) {
-			noteTimes(out, r, section)
-		}
-	}
-	return out, nil
-}
-
-// noteTimes notes what one record changed, unless a newer one did.
-func noteTimes(out map[string]time.Time, r directory.AuditRecord, section directory.Section) {
-	if !bytes.Contains(r.Changes, []byte(`"policy.set"`)) {
-		return
-	}
-	changes, err := AuditedChanges(r)
-	if err != nil {
-		return
-	}
-	for _, c := range changes {
-		for _, item := range slices.Concat(c.Added, c.Attributes) {
-			key, ok := strings.CutPrefix(item, string(section)+"/")
-			if _, newer := out[key]; ok && !newer && c.Type == "policy.set" {
-				out[key] = r.Time
-			}
-		}
-	}
 }

@@ -79,6 +79,7 @@ type Service struct {
 	bills    billBook
 	groups   atomic.Pointer[groupList]
 	jobs     jobQueue
+	edits    policyLog
 }
 
 // New returns a Service. It reports every fault of the configuration.
