@@ -17,11 +17,13 @@ func TestAppliedExportsChangeNothing(t *testing.T) {
 		directory.PutSource{Source: directory.Source{Name: "okta", Kind: directory.KindSCIM}},
 		directory.PutSource{Source: directory.Source{Name: "corp", Kind: directory.KindLDAP}},
 	)
+	applied := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		f := &fate{T: rt, w: w}
 		if _, err := w.ApplyPolicy(t.Context(), by, admin.PolicyFile{Text: "apiVersion: usherd/v1\n" + f.policyText()}); err != nil {
 			return // the text may name a source that is not there
 		}
+		applied++
 		e, err := w.ExportPolicy(t.Context())
 		if err != nil {
 			rt.Fatal(err)
@@ -35,6 +37,9 @@ func TestAppliedExportsChangeNothing(t *testing.T) {
 			rt.Fatalf("ApplyPolicy of an export = %+v, %v; want nothing changed\n%s", done, err, e.Text)
 		}
 	})
+	if applied < 10 {
+		t.Errorf("%d random policies could be applied: too few to tell", applied)
+	}
 }
 
 func TestAPlanIsAppliedAsShownOrNotAtAll(t *testing.T) {
