@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -68,6 +69,7 @@ type Draft struct {
 	Created  time.Time          `json:"created"`
 	Modified time.Time          `json:"modified"`
 	Applied  directory.Revision `json:"applied,omitempty"` // that it made, of an applied one
+	Changes  []string           `json:"changes"`           // the items that it changes, as SECTION/KEY
 }
 
 // A keptDraft is a draft as it is kept.
@@ -81,7 +83,7 @@ func readDraft(record directory.Kept) (d keptDraft, err error) {
 	if err := json.Unmarshal(record.Value, &d); err != nil {
 		return d, fmt.Errorf("reading a draft: %w", err)
 	}
-	d.Version = record.Version
+	d.Version, d.Changes = record.Version, orEmpty(slices.Sorted(maps.Keys(d.Was)))
 	return d, nil
 }
 

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -65,7 +66,7 @@ func (d *keptDraft) rememberWas(p directory.Policy) error {
 			return notFound("there is no %s%s", item.name(), didYouMean(item.key, sectionNamed(item.section).keys(p)))
 		}
 	}
-	d.Was = was
+	d.Was, d.Changes = was, orEmpty(slices.Sorted(maps.Keys(was)))
 	return nil
 }
 

@@ -33,14 +33,15 @@ func actionText(typ string) string {
 	return capital(word)
 }
 
-// recentText says what a change did; of the policy, to what.
-func recentText(ch admin.AuditedChange) string {
+// recentText says what a change did; of the policy, to what. Its lists had so many
+// entries before they were cut.
+func recentText(ch admin.AuditedChange, listed int) string {
 	items := slices.Concat(ch.Added, ch.Attributes, ch.Removed)
 	if ch.Type != "policy.set" || len(items) == 0 {
 		return actionText(ch.Type)
 	}
 	text := actionText(ch.Type) + ": " + items[0]
-	if more := len(items) - 1; more > 0 {
+	if more := listed - 1; more > 0 {
 		text += " and " + thousands(more) + " more"
 	}
 	return text

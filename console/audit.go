@@ -76,7 +76,7 @@ var vias = map[string]string{
 
 // An auditRow is a record as a list shows it.
 type auditRow struct {
-	directory.AuditRecord
+	directory.AuditHead
 	Who, WhoHref, Via string
 	Action            string // the first, and how many more
 	Words             string // the same in plain words
@@ -101,7 +101,7 @@ func (c *Console) audit(req request) (templ.Component, error) {
 	if l.CSV || req.URL.Query().Get("format") == "jsonl" {
 		return nil, c.exportAudit(req, l, q)
 	}
-	page, err := c.Service.FindAudit(req.Context(), q)
+	page, err := c.Service.FindAuditHeads(req.Context(), q)
 	if err != nil {
 		return nil, err
 	}
@@ -157,67 +157,6 @@ func (c *Console) idOf(ctx context.Context, name string) string {
 	return name
 }
 
-// auditRows names what records are about.
-func (c *Console) auditRows(ctx context.Context, records []directory.AuditRecord) []auditRow {
-	named := c.targetNamer(ctx)
-	out := make([]auditRow, len(records))
-	for i, r := range records {
-		row := auditRow{AuditRecord: r, Who: r.Actor.Name, Via: vias[r.Actor.Kind]}
-		if row.Via == "" {
-			row.Via = r.Actor.Kind
-		}
-		if r.Actor.Kind == directory.ActorUser {
-			row.Who, row.WhoHref = named("user.", r.Actor.Name)
-		}
-		changes, err := admin.AuditedChanges(r)
-		if err == nil && len(changes) > 0 {
-			first := changes[0]
-			row.TargetID = first.Target
-			row.Target, row.Href = named(first.Type, first.Target)
-			row.Action, row.Words = first.Type, recentText(first)
-			if more := len(changes) - 1; more > 0 {
-				and := " and " + strconv.Itoa(more) + " more"
-				row.Action, row.Words = row.Action+and, row.Words+and
-			}
-		}
-		out[i] = row
-	}
-	return out
-}
-
-// targetNamer returns a function that says what a target is called, and where
-// its page is. Each is asked for once.
-func (c *Console) targetNamer(ctx context.Context) func(kind, id string) (name, href string) {
-	type called struct{ name, href string }
-	known := map[string]called{}
-	return func(kind, id string) (string, string) {
-		if strings.HasPrefix(kind, "source.") {
-			return id, "/sources/" + id
-		}
-		if strings.HasPrefix(kind, "webhook.") {
-			return "webhook " + id[:min(10, len(id))] + "…", "/webhooks/" + id
-		}
-		if !directory.IsID(id) {
-			return id, ""
-		}
-		k, ok := known[id]
-		if !ok {
-			k = called{id, ""}
-			if strings.HasPrefix(kind, "draft.") {
-				if d, err := c.Service.Draft(ctx, id); err == nil {
-					k = called{d.Title, draftPath(id)}
-				}
-			} else if u, err := c.Service.User(ctx, id); err == nil {
-				k = called{displayName(u.User), "/users/" + id}
-			} else if g, err := c.Service.Group(ctx, id, 1); err == nil {
-				k = called{string(g.Source) + "/" + g.Name, "/groups/" + id}
-			}
-			known[id] = k
-		}
-		return k.name, k.href
-	}
-}
-
 func (r auditRow) row() Row {
 	return Row{ID: strconv.FormatInt(int64(r.Revision), 10), Label: r.Action, Cells: map[string]Cell{
 		"time": Time(r.Time), "actor": {Text: r.Who, Href: r.WhoHref}, "via": Text(r.Via), "action": Link(r.Action, auditPath(r.Revision)),
@@ -232,17 +171,17 @@ func auditPath(r directory.Revision) string { return "/audit/" + strconv.FormatI
 // or the records themselves as lines of JSON.
 func (c *Console) exportAudit(req request, l List, q admin.AuditQuery) error {
 	q.Before, q.Limit = 0, 1000
-	if _, err := c.Service.FindAudit(req.Context(), admin.AuditQuery{Limit: 1}); err != nil {
+	if _, err := c.Service.FindAuditHeads(req.Context(), admin.AuditQuery{Limit: 1}); err != nil {
 		return err // while a status can still be sent
 	}
 	if l.CSV {
 		c.csv(req, l, func(yield func(Row, error) bool) {
-			for records, err := range c.eachAudit(req.Context(), q) {
+			for heads, err := range c.eachHead(req.Context(), q) {
 				if err != nil {
 					yield(Row{}, err)
 					return
 				}
-				for _, r := range c.auditRows(req.Context(), records) {
+				for _, r := range c.auditRows(req.Context(), heads) {
 					row := r.row()
 					row.Cells["action"] = Text(r.Action)
 					if !yield(row, nil) {
@@ -274,11 +213,36 @@ func (c *Console) exportAudit(req request, l List, q admin.AuditQuery) error {
 	return nil
 }
 
-// eachAudit yields all records that match, page by page.
+// wholeRecords is how many records an export has in memory at a time.
+const wholeRecords = 50
+
+// eachAudit yields all records that match, some at a time.
 func (c *Console) eachAudit(ctx context.Context, q admin.AuditQuery) iter.Seq2[[]directory.AuditRecord, error] {
 	return func(yield func([]directory.AuditRecord, error) bool) {
+		for heads, err := range c.eachHead(ctx, q) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for part := range slices.Chunk(heads, wholeRecords) {
+				at := make([]directory.Revision, len(part))
+				for i, h := range part {
+					at[i] = h.Revision
+				}
+				records, err := c.Service.AuditRecords(ctx, at...)
+				if !yield(records, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// eachHead yields the heads of all records that match, page by page.
+func (c *Console) eachHead(ctx context.Context, q admin.AuditQuery) iter.Seq2[[]directory.AuditHead, error] {
+	return func(yield func([]directory.AuditHead, error) bool) {
 		for {
-			page, err := c.Service.FindAudit(ctx, q)
+			page, err := c.Service.FindAuditHeads(ctx, q)
 			if !yield(page.Items, err) || err != nil || page.Next == 0 {
 				return
 			}
@@ -320,7 +284,7 @@ func (c *Console) auditRecord(req request) (templ.Component, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := recordView{auditRow: c.auditRows(req.Context(), []directory.AuditRecord{r})[0], Hash: fmt.Sprintf("%x", r.Hash), Raw: indented(r.Changes)}
+	v := recordView{auditRow: c.auditRows(req.Context(), []directory.AuditHead{headOf(r, changes)})[0], Hash: fmt.Sprintf("%x", r.Hash), Raw: indented(r.Changes)}
 	switch source := string(r.Actor.Source); {
 	case r.Actor.Request == "":
 	case source == "":
@@ -332,18 +296,19 @@ func (c *Console) auditRecord(req request) (templ.Component, error) {
 	case r.Actor.Kind == directory.ActorSCIM && req.viewer.Can(admin.ReadSources):
 		v.From, v.FromHref = "the request of "+source, "/sources/"+source+"/requests/"+r.Actor.Request
 	}
-	_, err = c.Service.AuditRecord(req.Context(), r.Revision+1)
-	v.Newest = err != nil
-	named := c.targetNamer(req.Context())
+	newest, err := c.Service.FindAuditHeads(req.Context(), admin.AuditQuery{Limit: 1})
+	v.Newest = err == nil && len(newest.Items) == 1 && newest.Items[0].Revision == r.Revision
+	named := c.targetNamer(req.Context(), targetsOf(changes)...)
 	var people []string
+	met := map[string]bool{}
 	for _, change := range changes {
 		ch := auditChange{AuditedChange: change}
 		ch.Name, ch.Href = named(change.Type, change.Target)
 		ch.Joined, ch.Left = namedMembers(named, change.Added), namedMembers(named, change.Removed)
 		v.Changes = append(v.Changes, ch)
 		for _, id := range slices.Concat([]string{change.Target}, change.Added, change.Removed) {
-			if directory.IsID(id) && !slices.Contains(people, id) {
-				people = append(people, id)
+			if directory.IsID(id) && !met[id] {
+				met[id], people = true, append(people, id)
 			}
 		}
 	}

@@ -66,25 +66,57 @@ func (c *Console) billing(req request) (templ.Component, error) {
 		c.csv(req, l, eachRow(l.Rows))
 		return nil, nil
 	}
-	trend, err := c.Service.BillTrend(req.Context(), trendOver, trendPoints)
+	trend, err := c.trend(req)
 	if err != nil {
 		return nil, err
 	}
-	var charts []chartView
-	for _, f := range bill.Features {
-		charts = append(charts, chartOf(titleFor(f.Title, f.Key), f.Key, trend))
-	}
-	var drafts templ.Component
+	v := billingView{List: l, Bill: bill, Charts: trend.charts(bill.Features, "")}
 	if req.viewer.Can(admin.WritePolicy) {
-		all, err := c.draftRows(req.Context())
+		all, err := c.draftRows(req.Context(), req.URL.Query().Get("plan"), func(id string) templ.SafeURL { return l.With("plan", id) })
 		if err != nil {
 			return nil, err
 		}
 		all = slices.DeleteFunc(all, func(d draftRow) bool { return d.State != admin.DraftOpen })
-		drafts = billingDrafts(all, bill.Features)
+		v.Drafts = billingDrafts(all, bill.Features)
 	}
-	l.Asof = c.Now()
-	return c.frame(req, l.Title, billingTemplate(l, bill, charts, drafts)), nil
+	v.List.Asof = c.Now()
+	return c.frame(req, l.Title, billingTemplate(v)), nil
+}
+
+// A billingView is the page of seats and money.
+type billingView struct {
+	List
+	Bill   admin.Bill
+	Charts []chartView // none: they load themselves
+	Drafts templ.Component
+}
+
+// A seatTrend is how seats went, if it is known.
+type seatTrend []admin.BillPoint
+
+// trend counts the seats of the last 30 days if the page is asked to, which takes
+// a while of many people. Otherwise it returns none, unless all were counted
+// already.
+func (c *Console) trend(req request) (seatTrend, error) {
+	if req.URL.Query().Has("trend") {
+		return c.Service.BillTrend(req.Context(), trendOver, trendPoints)
+	}
+	points, whole, err := c.Service.KnownBillTrend(req.Context(), trendOver, trendPoints)
+	if !whole {
+		points = nil
+	}
+	return points, err
+}
+
+// charts draws the seats of features.
+func (t seatTrend) charts(features []admin.BilledFeature, prefix string) (out []chartView) {
+	if len(t) == 0 {
+		return nil
+	}
+	for _, f := range features {
+		out = append(out, chartOf(prefix+titleFor(f.Title, f.Key), f.Key, t))
+	}
+	return out
 }
 
 // times is an amount so many times.

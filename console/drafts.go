@@ -53,29 +53,34 @@ var draftList = ListSpec{
 	Filters: []Filter{{Key: "state", Title: "State", Options: []Option{{string(admin.DraftOpen), "open"}, {string(admin.DraftApplied), "applied"}}}},
 }
 
-// plannedDrafts is of how many drafts a page works out what they would do.
-const plannedDrafts = 20
-
 // A draftRow is a draft and what it would do, as lists show it.
 type draftRow struct {
 	admin.Draft
-	Plan    *admin.DraftPlan // nil: it is applied, or too many come before it
+	Plan    *admin.DraftPlan // nil: it is applied, or was not worked out
 	Problem string           // why there is no plan
+	Later   templ.SafeURL    // where the row is with what it would do; empty: here
 }
 
-// draftRows works out what drafts would do.
-func (c *Console) draftRows(ctx context.Context) ([]draftRow, error) {
+// allDrafts is what a page is asked for to work out all drafts before it answers.
+const allDrafts = "all"
+
+// draftRows lists drafts. What a draft would do takes a while to work out of many
+// people, so a page does it of the one draft that it is asked for, or of all, and
+// the rows of the others load themselves from where at says.
+func (c *Console) draftRows(ctx context.Context, wanted string, at func(id string) templ.SafeURL) ([]draftRow, error) {
 	all, err := c.Service.Drafts(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]draftRow, len(all))
-	n := 0
 	for i, d := range all {
-		if out[i].Draft = d; d.State != admin.DraftOpen || n == plannedDrafts {
+		switch out[i].Draft = d; {
+		case d.State != admin.DraftOpen:
+			continue
+		case wanted != allDrafts && wanted != d.ID:
+			out[i].Later = at(d.ID)
 			continue
 		}
-		n++
 		plan, err := c.Service.PlanDraft(ctx, d.ID, admin.PeopleList{Limit: 1})
 		if said, ours := problems(err); ours {
 			out[i].Problem = strings.Join(said, "; ")
@@ -89,12 +94,19 @@ func (c *Console) draftRows(ctx context.Context) ([]draftRow, error) {
 	return out, nil
 }
 
+// anchor is the id of the row of a draft in a page.
+func (d draftRow) anchor() string { return "draft-" + d.ID }
+
 func (c *Console) drafts(req request) (templ.Component, error) {
-	all, err := c.draftRows(req.Context())
+	l := List{ListSpec: draftList, State: c.state(req, draftList), Actions: draftActions(), Empty: noDrafts()}
+	wanted := req.URL.Query().Get("plan")
+	if l.CSV {
+		wanted = allDrafts
+	}
+	all, err := c.draftRows(req.Context(), wanted, func(id string) templ.SafeURL { return l.With("plan", id) })
 	if err != nil {
 		return nil, err
 	}
-	l := List{ListSpec: draftList, State: c.state(req, draftList), Actions: draftActions(), Empty: noDrafts()}
 	name := c.namer(req.Context())
 	for _, d := range all {
 		row := d.row(name)
@@ -110,13 +122,16 @@ func (c *Console) drafts(req request) (templ.Component, error) {
 func (d draftRow) row(name func(directory.UserID) string) Row {
 	cells := map[string]Cell{
 		"title": Link(d.Title, draftPath(d.ID)), "state": d.stateCell(), "author": Text(writerName(d.Author, name)),
-		"modified": Time(d.Modified), "created": Time(d.Created), "note": Text(d.Note),
+		"changes": Text(touched(d.Changes)), "modified": Time(d.Modified), "created": Time(d.Created), "note": Text(d.Note),
 	}
 	if p := d.Plan; p != nil {
 		cells["gain"], cells["lose"] = Number(p.Gaining), Number(p.Losing)
-		cells["changes"], cells["money"], cells["asserted"] = Text(touched(*p)), Text(moneyText(p.Money)), assertedCell(p.Assertions)
+		cells["money"], cells["asserted"] = Text(moneyText(p.Money)), assertedCell(p.Assertions)
 	}
-	return Row{ID: d.ID, Label: d.Title, Cells: cells}
+	if d.Later != "" {
+		cells["money"] = Link("Work out", string(d.Later))
+	}
+	return Row{ID: d.ID, Label: d.Title, Cells: cells, Anchor: d.anchor(), Later: d.Later}
 }
 
 // stateCell says how far a draft is from being applied.
@@ -130,20 +145,18 @@ func (d draftRow) stateCell() Cell {
 		return Badge("Others changed the same", Warn)
 	case d.Plan != nil && (len(d.Plan.Failing) > 0 || !d.Plan.Holds()):
 		return Badge("Does not hold", Bad)
+	case d.Later != "":
+		return Badge("Open", Neutral)
 	}
 	return Badge("Open", Good)
 }
 
 // touched names what a draft changes.
-func touched(p admin.DraftPlan) string {
-	var out []string
-	for _, t := range p.Touches {
-		out = append(out, t.Item)
+func touched(items []string) string {
+	if more := len(items) - 5; more > 0 {
+		items = append(slices.Clone(items[:5]), fmt.Sprintf("and %d more", more))
 	}
-	if more := len(out) - 5; more > 0 {
-		out = append(out[:5], fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(out, ", ")
+	return strings.Join(items, ", ")
 }
 
 // moneyText is what costs more or less a month.

@@ -46,6 +46,16 @@ func TestRowI5ADraftIsSavedPreviewedMendedAndApplied(t *testing.T) {
 		b.sees("+1 part-list")
 		b.sees("+4.00 EUR")
 		b.look("billing-drafts")
+	})
+	t.Run("the list says at once what there is, and then what each would do", func(t *testing.T) {
+		if got := body(t, s.signedIn(s.owner), s.url+"/mappings/drafts"); !strings.Contains(got, `aria-busy="true"`) || strings.Contains(got, "4.00 EUR") {
+			t.Errorf("the list works out what its drafts would do before it answers: %s", got)
+		}
+		b.open("/mappings/drafts")
+		b.sees("+4.00 EUR")
+		b.sees("Does not hold")
+		b.until(`!document.querySelector("[aria-busy=true]")`, "no row that still loads")
+		b.look("drafts-open")
 		b.press("Mapping sellers")
 	})
 	t.Run("mended, what would be more than was shown is refused and said", func(t *testing.T) {

@@ -94,6 +94,12 @@ type Row struct {
 	ID    string // what a ticked row sends
 	Label string // what a screen reader calls it
 	Cells map[string]Cell
+
+	// Anchor is the id of the row in the page; empty: it has none.
+	Anchor string
+	// Later is a page with the same row, whole, that takes a while to make: the
+	// browser fetches it and puts it in this one's place.
+	Later templ.SafeURL
 }
 
 // A Column is one that a list can show.

@@ -33,6 +33,7 @@ type overviewView struct {
 	First  bool // no source is connected
 	Tiles  []tileView
 	Charts []chartView
+	Seats  []chartView
 	Trends []trendView
 	Steps  []stepView // none when all are done
 	Recent []auditRow
@@ -41,6 +42,8 @@ type overviewView struct {
 
 	NoChecks bool // nobody asked any yet, in this process
 	Tokens   bool // the viewer may make the token that asks
+
+	SeatsLater bool // Seats load themselves
 }
 
 // A trendView is how the last runs of a source went.
@@ -60,7 +63,7 @@ func (c *Console) overview(req request) (templ.Component, error) {
 		}
 	}
 	if v.Audit {
-		page, err := c.Service.FindAudit(req.Context(), admin.AuditQuery{Limit: 10})
+		page, err := c.Service.FindAuditHeads(req.Context(), admin.AuditQuery{Limit: 10})
 		if err != nil {
 			return nil, err
 		}
@@ -73,12 +76,15 @@ func (c *Console) tilesOfPeople(req request, v *overviewView) error {
 	if v.Nobody {
 		return nil
 	}
-	for _, t := range []struct{ status, words string }{{admin.StatusActive, "users active"}, {admin.StatusBlocked, "blocked"}, {admin.StatusInactive, "inactive"}} {
-		users, err := c.Service.Users(req.Context(), admin.UserFilter{Status: t.status, Limit: 1})
-		if err != nil {
-			return err
-		}
-		v.Tiles = append(v.Tiles, tileView{Number: thousands(users.Total), Words: t.words, Href: withQuery("/users", "status", t.status)})
+	n, err := c.Service.PeopleCounts(req.Context())
+	if err != nil {
+		return err
+	}
+	for _, t := range []struct {
+		n             int
+		status, words string
+	}{{n.Active, admin.StatusActive, "users active"}, {n.Blocked, admin.StatusBlocked, "blocked"}, {n.Inactive, admin.StatusInactive, "inactive"}} {
+		v.Tiles = append(v.Tiles, tileView{Number: thousands(t.n), Words: t.words, Href: withQuery("/users", "status", t.status)})
 	}
 	groups, err := c.Service.Groups(req.Context(), admin.GroupFilter{Limit: 1})
 	v.Tiles = append(v.Tiles, tileView{Number: thousands(groups.Total), Words: "groups", Href: "/groups"})
@@ -160,14 +166,10 @@ func (c *Console) tilesOfSeats(req request, v *overviewView) error {
 	if err != nil || len(bill.Features) == 0 {
 		return err
 	}
-	trend, err := c.Service.BillTrend(req.Context(), trendOver, trendPoints)
-	if err != nil {
-		return err
-	}
-	for _, f := range bill.Features[:min(maxSeatCharts, len(bill.Features))] {
-		v.Charts = append(v.Charts, chartOf("Seats of "+titleFor(f.Title, f.Key), f.Key, trend))
-	}
-	return nil
+	trend, err := c.trend(req)
+	v.Seats = trend.charts(bill.Features[:min(maxSeatCharts, len(bill.Features))], "Seats of ")
+	v.SeatsLater = len(trend) == 0
+	return err
 }
 
 // steps are what is left of setting up, in order. Whoever can't do it is not
@@ -184,7 +186,7 @@ func (c *Console) steps(req request, v *overviewView) error {
 	if err != nil {
 		return err
 	}
-	owners, err := c.Service.Users(req.Context(), admin.UserFilter{Role: directory.RoleOwner, Limit: 1})
+	owners, err := c.Service.Role(req.Context(), directory.RoleOwner, 1)
 	if err != nil {
 		return err
 	}
@@ -197,7 +199,7 @@ func (c *Console) steps(req request, v *overviewView) error {
 		{"Say what there is: a feature that applications protect", "/catalogue", len(choices.Features)+len(choices.Resources)+len(choices.Integrations) > 0},
 		{"Map a group of the directory onto it", "/mappings/new", reached},
 		{"See why somebody may open it", "/explain", reached},
-		{fmt.Sprintf("Have a second owner (there is %d)", owners.Total), "/settings/admins", owners.Total > 1},
+		{fmt.Sprintf("Have a second owner (there is %d)", owners.Users), "/settings/admins", owners.Users > 1},
 	}
 	for _, s := range all {
 		if !s.Done && s.Href != "/explain" {

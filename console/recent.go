@@ -10,7 +10,7 @@ const shownRecent = 50
 
 // recent is the tab of a page with what changed about a user, group or project.
 func (c *Console) recent(req request, target string) (templ.Component, error) {
-	page, err := c.Service.FindAudit(req.Context(), admin.AuditQuery{Target: target, Limit: shownRecent})
+	page, err := c.Service.FindAuditHeads(req.Context(), admin.AuditQuery{Target: target, Limit: shownRecent})
 	if err != nil {
 		return nil, err
 	}

@@ -229,7 +229,7 @@ func (c *Console) run(req request) (templ.Component, error) {
 			if !r.Ended.IsZero() {
 				q.To = r.Ended.Add(time.Minute)
 			}
-			page, err := c.Service.FindAudit(req.Context(), q)
+			page, err := c.Service.FindAuditHeads(req.Context(), q)
 			if err != nil {
 				return nil, err
 			}
