@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/usherd/usherd/admin"
 	"github.com/usherd/usherd/authz"
+	"github.com/usherd/usherd/directory"
 )
 
 // planID reads the id of a plan: as it is, or out of what policy plan -o json
@@ -96,8 +97,20 @@ func printAdministrators(out io.Writer, people []admin.PlannedPerson) {
 	}
 	fmt.Fprintf(out, "ADMINISTRATORS: %s administration rights\n", somebody(len(people), "gain"))
 	for _, p := range people {
-		fmt.Fprintf(out, "  ! %s (%s): %s\n", p.UserName, p.User, strings.Join(p.Gains, ", "))
+		fmt.Fprintf(out, "  ! %s (%s): %s\n", p.UserName, p.User, strings.Join(administration(p.Gains), ", "))
 	}
+}
+
+// administration are those of the gains that are administration rights; the
+// rest is listed with the person.
+func administration(gains []string) (out []string) {
+	for _, gain := range gains {
+		name, _, _ := strings.Cut(gain, " ")
+		if directory.Right(name).IsAdministration() {
+			out = append(out, gain)
+		}
+	}
+	return out
 }
 
 func printTotals(out io.Writer, plan admin.PolicyPlan) {
