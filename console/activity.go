@@ -20,34 +20,47 @@ type activityRow struct {
 	Href      string
 }
 
-// activityMost is how many records the activity of one thing shows.
-const activityMost = 50
+// activityMost is how many records the activity of one thing shows, and
+// activitySearched how many it looks at.
+const (
+	activityMost     = 50
+	activitySearched = 500
+)
 
 // activity lists what was done to a thing of the policy, or mentions it, the
-// newest first. It is empty for whoever may not read the audit log.
+// newest first: among edits of the policy, and what a query finds besides. It is
+// empty for whoever may not read the audit log.
 func (c *Console) activity(req request, q admin.AuditQuery, about func(admin.AuditedChange) bool) ([]activityRow, error) {
 	if !req.viewer.Can(admin.ReadAudit) {
 		return nil, nil
 	}
-	q.Limit = 500
-	page, err := c.Service.FindAudit(req.Context(), q)
+	at, err := c.activityRecords(req, q, admin.AuditQuery{Action: "policy.set"})
 	if err != nil {
 		return nil, err
 	}
 	var out []activityRow
 	people := map[directory.UserID]bool{}
-	for _, r := range page.Items {
-		changes, err := admin.AuditedChanges(r)
+	for part := range slices.Chunk(at, wholeRecords) {
+		records, err := c.Service.AuditRecords(req.Context(), part...)
 		if err != nil {
 			return nil, err
 		}
-		for _, ch := range changes {
-			if len(out) < activityMost && about(ch) {
-				out = append(out, activityRow{r.Time, actorText(r.Actor), changeText(ch), strconv.FormatInt(int64(r.Revision), 10), "/audit/" + strconv.FormatInt(int64(r.Revision), 10)})
-				if r.Actor.Kind == directory.ActorUser {
-					people[directory.UserID(r.Actor.Name)] = true
+		for _, r := range records {
+			changes, err := admin.AuditedChanges(r)
+			if err != nil {
+				return nil, err
+			}
+			for _, ch := range changes {
+				if len(out) < activityMost && about(ch) {
+					out = append(out, activityRow{r.Time, actorText(r.Actor), changeText(ch), strconv.FormatInt(int64(r.Revision), 10), auditPath(r.Revision)})
+					if r.Actor.Kind == directory.ActorUser {
+						people[directory.UserID(r.Actor.Name)] = true
+					}
 				}
 			}
+		}
+		if len(out) == activityMost {
+			break
 		}
 	}
 	var ids []directory.UserID
@@ -59,6 +72,24 @@ func (c *Console) activity(req request, q admin.AuditQuery, about func(admin.Aud
 		out[i].Who = cmp.Or(names[directory.UserID(out[i].Who)], out[i].Who)
 	}
 	return out, err
+}
+
+// activityRecords are the newest records that one of some queries finds, the
+// newest first.
+func (c *Console) activityRecords(req request, queries ...admin.AuditQuery) (at []directory.Revision, err error) {
+	for _, q := range queries {
+		q.Limit = activitySearched
+		page, err := c.Service.FindAuditHeads(req.Context(), q)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range page.Items {
+			at = append(at, h.Revision)
+		}
+	}
+	slices.SortFunc(at, func(a, b directory.Revision) int { return cmp.Compare(b, a) })
+	at = slices.Compact(at)
+	return at[:min(activitySearched, len(at))], nil
 }
 
 // actorText names who did something; a signed-in user by the id.
@@ -113,7 +144,7 @@ func (c *Console) integrationActivity(req request) (templ.Component, error) {
 	}
 	item := string(directory.SectionIntegrations) + "/" + v.Key
 	named := mentions(item)
-	rows, err := c.activity(req, admin.AuditQuery{}, func(ch admin.AuditedChange) bool {
+	rows, err := c.activity(req, admin.AuditQuery{Action: "grant"}, func(ch admin.AuditedChange) bool {
 		return named(ch) || strings.HasPrefix(ch.Type, "grant") && strings.Contains(ch.Value, "integration "+v.Key)
 	})
 	if err != nil {

@@ -149,7 +149,7 @@ func (c *Console) showRole(req request, problem string) (templ.Component, error)
 	case "activity":
 		v.May = req.viewer.Can(admin.ReadAudit)
 		item, name := mentions(string(directory.SectionRoles)+"/"+string(v.Name)), string(v.Name)
-		v.Rows, err = c.activity(req, admin.AuditQuery{}, func(ch admin.AuditedChange) bool { return item(ch) || ch.Value == name })
+		v.Rows, err = c.activity(req, admin.AuditQuery{Target: name}, func(ch admin.AuditedChange) bool { return item(ch) || ch.Value == name })
 	}
 	if err != nil {
 		return nil, err

@@ -63,7 +63,7 @@ func (c *Console) tokens(req request) (templ.Component, error) {
 	may := req.viewer.Can(admin.WriteTokens)
 	makers := map[string]auditRow{}
 	if l.shows("by") {
-		if makers, err = c.tokenMakers(req); err != nil {
+		if makers, err = c.tokenMakers(req, all); err != nil {
 			return nil, err
 		}
 	}
@@ -85,19 +85,29 @@ func (c *Console) tokens(req request) (templ.Component, error) {
 	return c.list(req, l)
 }
 
-// tokenMakers are who made tokens, as far as the newest records say, by the
-// token's id; none for whoever may not read the audit log.
-func (c *Console) tokenMakers(req request) (map[string]auditRow, error) {
+// someTokens is of how many tokens the makers are looked up at once.
+const someTokens = 300
+
+// tokenMakers are who made tokens, as far as records are kept, by the token's
+// id; none for whoever may not read the audit log.
+func (c *Console) tokenMakers(req request, tokens []admin.ListedToken) (map[string]auditRow, error) {
 	out := map[string]auditRow{}
 	if !req.viewer.Can(admin.ReadAudit) {
 		return out, nil
 	}
-	page, err := c.Service.FindAudit(req.Context(), admin.AuditQuery{Action: "token.created", Limit: 500})
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range c.auditRows(req.Context(), page.Items) {
-		out[r.TargetID] = r
+	for part := range slices.Chunk(tokens, someTokens) {
+		q := admin.AuditQuery{Limit: 3 * someTokens} // made, limited and revoked
+		for _, t := range part {
+			q.Targets = append(q.Targets, t.ID)
+		}
+		page, err := c.Service.FindAuditHeads(req.Context(), q)
+		if err != nil {
+			return nil, err
+		}
+		page.Items = slices.DeleteFunc(page.Items, func(h directory.AuditHead) bool { return !slices.Contains(h.Types, "token.created") })
+		for _, r := range c.auditRows(req.Context(), page.Items) {
+			out[r.TargetID] = r
+		}
 	}
 	return out, nil
 }
