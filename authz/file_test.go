@@ -117,6 +117,10 @@ resources: {record: {actions: [read]}}
 			`p:7:29: mappings[0].when.source: unknown source "corp-da"; did you mean "corp-ad"?`,
 		},
 		{
+			"a source that is still to be added", "mappings: [{name: m, when: {source: entra, group: {name: g}}, grant: {roles: [viewer]}}]",
+			`p:7:29: mappings[0].when.source: unknown source "entra"; it comes first: usherd source add entra --kind scim (or ldap)`,
+		},
+		{
 			"an unknown Role", "mappings: [{name: m, when: {source: corp-ad, group: {name: g}}, grant: {roles: [veiwer]}}]",
 			`p:7:81: mappings[0].grant[0].roles[0]: unknown Role "veiwer"; did you mean "viewer"?`,
 		},
@@ -160,7 +164,7 @@ resources: {record: {actions: [read]}}
 		{"a test of two", `tests: [{as: {groups: []}, user: ann, can: ["access feature/part-list"]}]`, `p:7:9: tests[0]: a test has exactly one of as and user`},
 		{"a test that asks what is unknown", `tests: [{user: ann, cannot: ["acess feature/part-list"]}]`, `p:7:30: tests[0].cannot[0]: "acess feature/part-list" can't be asked: unknown_action`},
 		{"a test in an unknown project", `tests: [{user: ann, project: x, can: ["access feature/part-list"]}]`, `p:7:21: tests[0].project: "access feature/part-list" can't be asked: unknown_project`},
-		{"a test of an unknown source", `tests: [{as: {groups: [da/x]}, can: ["access feature/part-list"]}]`, `p:7:24: tests[0].as.groups[0]: unknown source "da"`},
+		{"a test of an unknown source", `tests: [{as: {groups: [da/x]}, can: ["access feature/part-list"]}]`, `p:7:24: tests[0].as.groups[0]: unknown source "da"; it comes first: usherd source add da`},
 		{"a test that can't be read", `tests: [{user: ann, can: [part-list]}]`, `p:7:27: tests[0].can[0]: "part-list" does not say what is asked; write "action type/id"`},
 		{"a reserved type", "apiVersion: usherd/v1\nresources: {user: {}}", `p:2:13: resources[0]: the type "user" is reserved`},
 		{"a colon in a feature's key", "apiVersion: usherd/v1\nfeatures: [{key: 'a:b'}]", `p:2:13: features[0].key: "a:b" holds ':', which is not allowed here`},

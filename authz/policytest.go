@@ -63,12 +63,16 @@ func Tests(p directory.Policy) ([]Test, error) {
 
 // checkTest finds what a test asks that can never be answered.
 func (f *File) checkTest(at string, t Test, s *Snapshot) {
-	sources := s.Policy().Sources
+	sources := []directory.SourceName{directory.Local}
+	for _, source := range s.Policy().Sources {
+		sources = append(sources, source.Name)
+	}
 	for j, g := range t.Groups {
-		known := g.Source == "" || g.Source == directory.Local ||
-			slices.ContainsFunc(sources, func(s directory.Source) bool { return s.Name == g.Source })
-		if !known {
-			f.fault(Problem{Path: fmt.Sprintf("%s.as.groups[%d]", at, j), Msg: fmt.Sprintf("unknown source %q", clip(string(g.Source)))})
+		if g.Source != "" && !slices.Contains(sources, g.Source) {
+			f.fault(Problem{
+				Path: fmt.Sprintf("%s.as.groups[%d]", at, j), Msg: fmt.Sprintf("unknown source %q", clip(string(g.Source))),
+				Hint: addSource(g.Source, sources),
+			})
 		}
 	}
 	for list, asks := range map[string][]TestAsk{"can": t.Can, "cannot": t.Cannot} {

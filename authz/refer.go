@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -73,7 +74,7 @@ func (r *referrer) roleNames() (out []string) {
 
 func (r *referrer) mapping(at string, m *directory.Mapping) {
 	if m.When.Source != "" && !slices.Contains(r.sources, m.When.Source) {
-		r.problem(at+".when.source", didYouMean(string(m.When.Source), r.sources), "unknown source %q", clip(string(m.When.Source)))
+		r.problem(at+".when.source", addSource(m.When.Source, r.sources), "unknown source %q", clip(string(m.When.Source)))
 	}
 	admin := false
 	for j, set := range m.Grants {
@@ -221,4 +222,9 @@ func (f *File) reference(p Problem) {
 		p.Hint = "keep what it needs, or add the section to the file"
 	}
 	f.fault(p)
+}
+
+// addSource is what to do about a source that nobody knows, as a hint.
+func addSource(name directory.SourceName, known []directory.SourceName) string {
+	return cmp.Or(didYouMean(string(name), known), "it comes first: usherd source add "+shellWord(clip(string(name)))+" --kind scim (or ldap)")
 }

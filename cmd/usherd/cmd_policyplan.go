@@ -86,7 +86,7 @@ func tests(n, faults int) string {
 	case n == 0:
 		return "no tests"
 	case faults == 0:
-		return fmt.Sprintf("tests: %d, all pass", n)
+		return fmt.Sprintf("tests: %d, none fails", n)
 	}
 	return fmt.Sprintf("tests: %d, and these fail:", n)
 }
