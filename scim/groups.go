@@ -220,23 +220,10 @@ func (c *call) selectedMembers(o operation, ops []operation) ([]string, error) {
 
 // deleteGroup is DELETE /Groups/{id}.
 func (c *call) deleteGroup() (answer, error) {
-	changes := []directory.Change{directory.DeleteGroup{ID: c.groupID(), Source: c.source()}}
-	if c.ifMatch != "" {
+	return c.remove(directory.DeleteGroup{ID: c.groupID(), Source: c.source()}, func() (int64, error) {
 		old, err := c.read.Group(c.ctx, c.source(), c.groupID())
-		if err != nil {
-			return answer{}, c.missing(err)
-		}
-		if err := c.precondition(old.Version); err != nil {
-			return answer{}, err
-		}
-		if c.ifMatch != "*" {
-			changes = append([]directory.Change{directory.RequireVersion{ID: c.id, Version: old.Version}}, changes...)
-		}
-	}
-	if err := c.apply(changes...); err != nil {
-		return answer{}, c.missing(err)
-	}
-	return answer{status: http.StatusNoContent, stamp: c.stamp}, nil
+		return old.Version, err
+	})
 }
 
 // groupDoc normalises the body of a POST or PUT.

@@ -248,17 +248,25 @@ func (c *call) replaceUser(old directory.Identity, change func(map[string]any) (
 
 // deleteUser is DELETE /Users/{id}.
 func (c *call) deleteUser() (answer, error) {
-	changes := []directory.Change{directory.DeleteUser{ID: c.userID(), Source: c.source()}}
-	if c.ifMatch != "" {
+	return c.remove(directory.DeleteUser{ID: c.userID(), Source: c.source()}, func() (int64, error) {
 		old, err := c.read.Identity(c.ctx, c.source(), c.userID())
+		return old.Version, err
+	})
+}
+
+// remove performs a DELETE. version is asked only where the client names one.
+func (c *call) remove(what directory.Change, version func() (int64, error)) (answer, error) {
+	changes := []directory.Change{what}
+	if c.ifMatch != "" {
+		old, err := version()
 		if err != nil {
 			return answer{}, c.missing(err)
 		}
-		if err := c.precondition(old.Version); err != nil {
+		if err := c.precondition(old); err != nil {
 			return answer{}, err
 		}
 		if c.ifMatch != "*" {
-			changes = append([]directory.Change{directory.RequireVersion{ID: c.id, Version: old.Version}}, changes...)
+			changes = append([]directory.Change{directory.RequireVersion{ID: c.id, Version: old}}, changes...)
 		}
 	}
 	if err := c.apply(changes...); err != nil {
