@@ -76,12 +76,8 @@ func (s *Service) grantsOfNew(a *Authority, id directory.GroupID, project direct
 	if err := a.require(WriteGrants, spec.Project); err != nil {
 		return nil, err
 	}
-	p := &a.view.Policy().Policy
-	set, err := spec.set(p)
+	set, err := a.givable(spec)
 	if err != nil {
-		return nil, err
-	}
-	if err := a.mayGiveSet(p, set); err != nil {
 		return nil, err
 	}
 	return s.groupGrants(a.Actor, id, []directory.GrantSet{set}), nil

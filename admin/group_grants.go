@@ -56,12 +56,8 @@ func (s *Service) granted(a *Authority, to holder, spec GrantSpec) ([]directory.
 	if len(spec.Roles)+len(spec.Access)+len(spec.Role)+len(spec.Output)+len(spec.Integration) == 0 {
 		return nil, nil
 	}
-	p := &a.view.Policy().Policy
-	set, err := spec.set(p)
+	set, err := a.givable(spec)
 	if err != nil {
-		return nil, err
-	}
-	if err := a.mayGiveSet(p, set); err != nil {
 		return nil, err
 	}
 	var changes []directory.Change

@@ -41,6 +41,16 @@ func within(right directory.Right, project directory.ProjectKey) string {
 	return in(project)
 }
 
+// givable is what a spec grants, if a may give it to anybody.
+func (a *Authority) givable(spec GrantSpec) (directory.GrantSet, error) {
+	p := &a.view.Policy().Policy
+	set, err := spec.set(p)
+	if err != nil {
+		return directory.GrantSet{}, err
+	}
+	return set, a.mayGiveSet(p, set)
+}
+
 // mayGiveSet is mayGive for all Roles of a set, as p has them.
 func (a *Authority) mayGiveSet(p *directory.Policy, set directory.GrantSet) error {
 	for _, name := range set.Roles {
