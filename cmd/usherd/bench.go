@@ -68,23 +68,11 @@ type benchQuestion struct {
 }
 
 func (b *checkBench) run(ctx context.Context, a *app, dir string) (result benchResult, err error) {
-	d, err := a.embedded(ctx, embedding{dir: dir, decisions: b.decisions})
+	d, stop, err := a.runEmbedded(ctx, embedding{dir: dir, decisions: b.decisions})
 	if err != nil {
 		return result, err
 	}
-	ctx, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- d.run(ctx) }()
-	defer func() {
-		stop()
-		err = errors.Join(err, <-ended)
-	}()
-	select {
-	case <-d.ready:
-	case err := <-ended:
-		ended <- nil
-		return result, err
-	}
+	defer func() { err = errors.Join(err, stop()) }()
 	fmt.Fprintf(a.stderr, "filling the directory: %d users, %d groups\n", b.users, b.groups)
 	questions, err := b.fill(ctx, d)
 	if err != nil {

@@ -68,23 +68,11 @@ type importResult struct {
 
 func (b *importBench) run(ctx context.Context, a *app, dir string) (result importResult, err error) {
 	result.As, result.Load = b.as, loadAverage()
-	d, err := a.embedded(ctx, embedding{dir: dir, store: b.store})
+	d, stop, err := a.runEmbedded(ctx, embedding{dir: dir, store: b.store})
 	if err != nil {
 		return result, err
 	}
-	ctx, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- d.run(ctx) }()
-	defer func() {
-		stop()
-		err = errors.Join(err, <-ended)
-	}()
-	select {
-	case <-d.ready:
-	case err := <-ended:
-		ended <- nil
-		return result, err
-	}
+	defer func() { err = errors.Join(err, stop()) }()
 	question, err := b.connect(ctx, d)
 	if err != nil {
 		return result, err

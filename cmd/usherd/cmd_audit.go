@@ -154,31 +154,19 @@ func (a *app) exportAudit(cmd *cobra.Command, q url.Values, form string) (err er
 	defer func() { err = errors.Join(err, c.close()) }()
 	out := bufio.NewWriter(a.stdout)
 	cols := columns("REVISION=revision TIME=time KIND=actor.kind ACTOR=actor.name SOURCE=actor.source TOKEN=actor.token REQUEST=actor.request REASON=actor.reason CHANGES=changes HASH=hash")
-	for first := true; ; first = false {
-		q.Set("limit", "1000")
-		text, err := c.call(cmd.Context(), http.MethodGet, "/api/v1/audit?"+q.Encode(), nil)
-		if err != nil {
-			return err
-		}
-		var page struct {
-			Items []json.RawMessage `json:"items"`
-			Next  string            `json:"next_cursor"`
-		}
-		if err := json.Unmarshal(text, &page); err != nil {
-			return fmt.Errorf("reading the answer: %w", err)
-		}
+	first := true
+	err = c.eachPage(cmd.Context(), "/api/v1/audit", q, func(text []byte, items []json.RawMessage) error {
 		if form == "csv" {
-			if err := writeCSV(out, text, cols, first); err != nil {
-				return err
-			}
-		} else {
-			for _, row := range page.Items {
-				fmt.Fprintf(out, "%s\n", row)
-			}
+			defer func() { first = false }()
+			return writeCSV(out, text, cols, first)
 		}
-		if page.Next == "" {
-			return out.Flush()
+		for _, row := range items {
+			fmt.Fprintf(out, "%s\n", row)
 		}
-		q.Set("cursor", page.Next)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
+	return out.Flush()
 }

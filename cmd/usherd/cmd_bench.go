@@ -1,10 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,20 +25,9 @@ them.`,
 			if b.users < 1 || b.groups < 1 || b.rounds < 1 || b.clients < 1 || b.round < 10*time.Millisecond {
 				return usage("all figures must be positive, and a round at least 10ms")
 			}
-			dir, err := os.MkdirTemp("", "usherd-bench-")
-			if err != nil {
-				return fmt.Errorf("making a folder: %w", err)
-			}
-			result, err := b.run(cmd.Context(), a, dir)
-			if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
-				return err
-			}
-			text, err := json.Marshal(result)
-			if err != nil {
-				return fmt.Errorf("printing: %w", err)
-			}
-			return a.print(text, columns("CHECKS_PER_SECOND=check.per_second P50_µs=check.p50_us P99_µs=check.p99_us BARE_PER_SECOND=bare.per_second "+
-				"BARE_P50_µs=bare.p50_us BARE_P99_µs=bare.p99_us CPU_µs=check.cpu_us BARE_CPU_µs=bare.cpu_us RATIO=ratio CPU_RATIO=cpu_ratio P99_RATIO=p99_ratio VERIFIED=verified WRONG=wrong"))
+			return a.printBench(func(dir string) (any, error) { return b.run(cmd.Context(), a, dir) },
+				"CHECKS_PER_SECOND=check.per_second P50_µs=check.p50_us P99_µs=check.p99_us BARE_PER_SECOND=bare.per_second "+
+					"BARE_P50_µs=bare.p50_us BARE_P99_µs=bare.p99_us CPU_µs=check.cpu_us BARE_CPU_µs=bare.cpu_us RATIO=ratio CPU_RATIO=cpu_ratio P99_RATIO=p99_ratio VERIFIED=verified WRONG=wrong")
 		},
 	}
 	f := check.Flags()

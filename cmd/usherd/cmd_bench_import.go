@@ -1,10 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 )
@@ -31,21 +27,10 @@ written is counted at the end; a refused request or a wrong answer is a failure.
 			if b.users < 1 || b.groups < 1 || b.clients < 1 || b.checks < 0 || b.memberships < b.groups || b.memberships/b.groups > b.users {
 				return usage("all figures must be positive, and a group has at most all users")
 			}
-			dir, err := os.MkdirTemp("", "usherd-bench-")
-			if err != nil {
-				return fmt.Errorf("making a folder: %w", err)
-			}
-			result, err := b.run(cmd.Context(), a, dir)
-			if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
-				return err
-			}
-			text, err := json.Marshal(result)
-			if err != nil {
-				return fmt.Errorf("printing: %w", err)
-			}
-			return a.print(text, columns("AS=as REQUESTS=all.requests SECONDS=all.seconds REQUESTS_PER_SECOND=all.per_second USERS_PER_SECOND=users.per_second "+
-				"GROUPS_PER_SECOND=groups.per_second MEMBERSHIP_REQUESTS_PER_SECOND=memberships.per_second REFUSED=refused "+
-				"CHECKS=checks CHECKS_P50_µs=checks_p50_us CHECKS_P99_µs=checks_p99_us CHECKS_WRONG=checks_wrong LOAD=load"))
+			return a.printBench(func(dir string) (any, error) { return b.run(cmd.Context(), a, dir) },
+				"AS=as REQUESTS=all.requests SECONDS=all.seconds REQUESTS_PER_SECOND=all.per_second USERS_PER_SECOND=users.per_second "+
+					"GROUPS_PER_SECOND=groups.per_second MEMBERSHIP_REQUESTS_PER_SECOND=memberships.per_second REFUSED=refused "+
+					"CHECKS=checks CHECKS_P50_µs=checks_p50_us CHECKS_P99_µs=checks_p99_us CHECKS_WRONG=checks_wrong LOAD=load")
 		},
 	}
 	f := cmd.Flags()

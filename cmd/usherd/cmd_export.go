@@ -25,38 +25,7 @@ func (a *app) exportList(kind, short, example, cols string, flags [][2]string) *
 	q := url.Values{}
 	cmd := &cobra.Command{
 		Use: kind, Short: short, Example: example, Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if err := a.checkFormat(); err != nil {
-				return err
-			}
-			c, err := a.connect(cmd.Context(), false)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, c.close()) }()
-			q.Set("limit", "1000")
-			all := []json.RawMessage{}
-			for {
-				text, err := c.call(cmd.Context(), http.MethodGet, at(kind)+"?"+q.Encode(), nil)
-				if err != nil {
-					return err
-				}
-				var page admin.Listing[json.RawMessage]
-				if err := json.Unmarshal(text, &page); err != nil {
-					return fmt.Errorf("reading the answer: %w", err)
-				}
-				all = append(all, page.Items...)
-				if page.Next == "" {
-					break
-				}
-				q.Set("cursor", page.Next)
-			}
-			text, err := json.Marshal(map[string]any{"items": all})
-			if err != nil {
-				return fmt.Errorf("writing the answer: %w", err)
-			}
-			return a.print(text, columns(cols))
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.everyPage(cmd.Context(), at(kind), q, cols) },
 	}
 	for _, f := range flags {
 		a.queryFlag(cmd, q, f[0], f[1])

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -101,35 +100,6 @@ func setTrue(q url.Values, name string) func(string) error {
 		}
 		return nil
 	}
-}
-
-// everyPage gets all pages of a list and prints them as one.
-func (a *app) everyPage(ctx context.Context, path string, q url.Values, cols string) error {
-	all := []json.RawMessage{}
-	q.Set("limit", "1000")
-	for {
-		text, err := a.answer(ctx, question{http.MethodGet, path + "?" + q.Encode(), nil, "", false})
-		if err != nil {
-			return err
-		}
-		var page struct {
-			Items []json.RawMessage `json:"items"`
-			Next  string            `json:"next_cursor"`
-		}
-		if err := json.Unmarshal(text, &page); err != nil {
-			return fmt.Errorf("reading the answer: %w", err)
-		}
-		all = append(all, page.Items...)
-		if page.Next == "" {
-			break
-		}
-		q.Set("cursor", page.Next)
-	}
-	text, err := json.Marshal(map[string]any{"items": all})
-	if err != nil {
-		return fmt.Errorf("joining the pages: %w", err)
-	}
-	return a.print(text, columns(cols))
 }
 
 // permissionsOf lists everything that a user or group may do.
