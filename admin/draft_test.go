@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -251,6 +252,19 @@ func TestOfTwoWhoEditADraftTheSecondIsToldAndLosesNothing(t *testing.T) {
 	}
 	_, err = w.Draft(t.Context(), d.ID)
 	wantErr(t, "Draft", err, directory.ErrNotFound)
+}
+
+func TestADraftOfTheDefaultRoleDoesNotCallItSomebodyElses(t *testing.T) {
+	w := newWorld(t)
+	w.policy(drafted)
+	d := w.draft(admin.DraftSpec{Text: "apiVersion: usherd/v1\ndefault_role: viewer\n"})
+	if !slices.Equal(d.Changes, []string{"default_role"}) {
+		t.Errorf("the draft says that it changes %q", d.Changes)
+	}
+	w.policy(drafted + "default_role: auditor\n")
+	if plan := w.planned(d.ID); !plan.Moved() || len(plan.Others) != 0 {
+		t.Errorf("PlanDraft = %+v; want its own item moved, and no others", plan)
+	}
 }
 
 func TestADraftWhoseItemSomebodyElseChangedWaitsForARebase(t *testing.T) {

@@ -39,7 +39,14 @@ type PlannedChange struct {
 	Key     string            `json:"key"`
 }
 
-func (c PlannedChange) item() policyItem { return policyItem{c.Section, c.Key} }
+// item is what changed. The one of a section without keys has none, whatever the
+// change calls it.
+func (c PlannedChange) item() policyItem {
+	if items := sectionNamed(c.Section); items != nil && !items.keyed() {
+		return policyItem{section: c.Section}
+	}
+	return policyItem{c.Section, c.Key}
+}
 
 // A PlannedPerson is somebody who gains or loses. The causes belong to what is
 // gained and lost one by one.
