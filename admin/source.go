@@ -124,6 +124,20 @@ type ListedSource struct {
 
 // Sources lists the sources, removed ones left out.
 func (s *Service) Sources(ctx context.Context) ([]ListedSource, error) {
+	out, err := s.UncountedSources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		if err := s.countSource(ctx, &out[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// UncountedSources is Sources without the users and groups of each.
+func (s *Service) UncountedSources(ctx context.Context) ([]ListedSource, error) {
 	if _, err := s.reads(ctx, ReadSources); err != nil {
 		return nil, err
 	}
@@ -147,21 +161,12 @@ func (s *Service) Sources(ctx context.Context) ([]ListedSource, error) {
 	return out, nil
 }
 
-// listSource tells of one source what a list says.
+// listSource tells of one source what a list says, but for what it counts.
 func (s *Service) listSource(ctx context.Context, src directory.Source) (ListedSource, error) {
 	out := ListedSource{Source: src}
 	if s.ManagedBy != nil {
 		out.ManagedBy = s.ManagedBy(src.Name)
 	}
-	users, err := s.Store.Identities(ctx, directory.Query{Source: src.Name, Total: true})
-	if err != nil {
-		return out, fmt.Errorf("counting the users of %s: %w", src.Name, err)
-	}
-	groups, err := s.Store.Groups(ctx, directory.Query{Source: src.Name, Total: true})
-	if err != nil {
-		return out, fmt.Errorf("counting the groups of %s: %w", src.Name, err)
-	}
-	out.Users, out.Groups = users.Total, groups.Total
 	if src.Kind != directory.KindSCIM {
 		return out, nil
 	}
@@ -175,6 +180,20 @@ func (s *Service) listSource(ctx context.Context, src directory.Source) (ListedS
 	}
 	out.Profile = cmp.Or(setProfile(src.Settings), out.Profile)
 	return out, nil
+}
+
+// countSource counts the users and groups of a source.
+func (s *Service) countSource(ctx context.Context, src *ListedSource) error {
+	users, err := s.Store.Identities(ctx, directory.Query{Source: src.Name, Total: true})
+	if err != nil {
+		return fmt.Errorf("counting the users of %s: %w", src.Name, err)
+	}
+	groups, err := s.Store.Groups(ctx, directory.Query{Source: src.Name, Total: true})
+	if err != nil {
+		return fmt.Errorf("counting the groups of %s: %w", src.Name, err)
+	}
+	src.Users, src.Groups = users.Total, groups.Total
+	return nil
 }
 
 // SetSourceState pauses, resumes, disables or enables a source. If from is

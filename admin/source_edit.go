@@ -31,6 +31,9 @@ func (s *Service) Source(ctx context.Context, name directory.SourceName) (Source
 	if page.ListedSource, err = s.listSource(ctx, src); err != nil {
 		return page, err
 	}
+	if err := s.countSource(ctx, &page.ListedSource); err != nil {
+		return page, err
+	}
 	if page.Usage, err = s.usageOf(ctx, name); err != nil {
 		return page, err
 	}

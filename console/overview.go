@@ -95,7 +95,7 @@ func (c *Console) tilesOfSources(req request, v *overviewView) error {
 	if !req.viewer.Can(admin.ReadSources) {
 		return nil
 	}
-	sources, err := c.Service.Sources(req.Context())
+	sources, err := c.Service.UncountedSources(req.Context())
 	if err != nil {
 		return err
 	}

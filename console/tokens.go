@@ -189,7 +189,7 @@ type newTokenView struct {
 
 func (c *Console) tokenForm(req request) (newTokenView, error) {
 	v := newTokenView{}
-	sources, err := c.Service.Sources(req.Context())
+	sources, err := c.Service.UncountedSources(req.Context())
 	if err != nil {
 		return v, err
 	}
