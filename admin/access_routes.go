@@ -21,6 +21,7 @@ var routeNeeds = map[string]Action{
 	"POST /api/v1/identities/detach":                WriteUsers,
 	"POST /api/v1/users/{user}/restore":             WriteUsers,
 	"POST /api/v1/users/{user}/erase":               WriteUsers,
+	"DELETE /api/v1/users/{user}/sign-in":           WriteUsers,
 	"GET /api/v1/sources/{source}":                  ReadSources,
 	"PATCH /api/v1/sources/{source}":                WriteSources,
 	"GET /api/v1/sources/{source}/errors":           ReadSources,

@@ -177,6 +177,9 @@ func (s *Service) EraseUser(ctx context.Context, by directory.Actor, id string) 
 		}
 	}
 	out.Outcome, err = s.keepingAnOwner(ctx, by, append(changes, directory.EraseUser{User: u.ID})...)
+	if err == nil && !dryRun(ctx) {
+		err = s.dropBonds(ctx, u.ID)
+	}
 	return out, err
 }
 

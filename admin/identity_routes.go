@@ -16,6 +16,7 @@ func (a *API) lifecycleRoutes() map[string]handler {
 		"POST /api/v1/identities/detach":                a.detachUser,
 		"POST /api/v1/users/{user}/restore":             a.restoreUser,
 		"POST /api/v1/users/{user}/erase":               a.eraseUser,
+		"DELETE /api/v1/users/{user}/sign-in":           a.releaseSignIn,
 		"GET /api/v1/sources/{source}":                  a.showSource,
 		"PATCH /api/v1/sources/{source}":                a.setSource,
 		"GET /api/v1/sources/{source}/errors":           a.sourceErrors,
@@ -47,6 +48,10 @@ func (a *API) restoreUser(c call) (answer, error) {
 
 func (a *API) eraseUser(c call) (answer, error) {
 	return outcome(a.Service.EraseUser(c.Context(), c.by, c.PathValue("user")))
+}
+
+func (a *API) releaseSignIn(c call) (answer, error) {
+	return outcome(a.Service.ReleaseSignIn(c.Context(), c.by, c.PathValue("user")))
 }
 
 func (a *API) showSource(c call) (answer, error) {

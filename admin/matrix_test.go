@@ -146,6 +146,7 @@ func requests() []request {
 	each("PATCH /api/v1/users/{user}", users, `{"name":"Other"}`)
 	each("DELETE /api/v1/users/{user}", users, "")
 	each("PUT /api/v1/users/{user}/block", users, `{"blocked":true}`)
+	each("DELETE /api/v1/users/{user}/sign-in", users, "")
 	for _, verb := range []string{"grants", "revoke"} {
 		for what, body := range map[string]string{
 			"1 access": `{"access":["part-list"]}`, "2 access in alpha": `{"project":"alpha","access":["part-list"]}`, "3 access in beta": `{"project":"beta","access":["part-list"]}`,

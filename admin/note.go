@@ -19,6 +19,8 @@ const (
 	webhookResent   = "webhook.resent"
 	logLevelSet     = "log-level.set"
 	bundleRead      = "support-bundle.read"
+	signInReleased  = "sign-in.released"
+	signInRefused   = "sign-in.refused"
 )
 
 // NoteExport leaves an audit record of a list that is read as a whole, by the

@@ -99,6 +99,7 @@ var operations = map[string]operation{
 	"POST /api/v1/users/{user}/revoke":     {summary: "Revoke from a user", body: GrantSpec{}, answer: Outcome{}},
 	"POST /api/v1/users/{user}/restore":    {summary: "Restore a deleted user", answer: Outcome{}},
 	"POST /api/v1/users/{user}/erase":      {summary: "Erase the personal data of a deleted user", answer: Erased{}},
+	"DELETE /api/v1/users/{user}/sign-in":  {summary: "Release the accounts of identity providers that are bound to a user", answer: Released{}},
 	"GET /api/v1/users/{user}/permissions": {summary: "Say what a user may do", query: audience, answer: HeldPermissions{}},
 	"GET /api/v1/users/{user}/diff":        {summary: "Compare a user with another, or with another time", query: []string{"with", "at", "from", "to"}, answer: Comparison{}},
 	"POST /api/v1/identities/link":         {summary: "Move an identity to another user", body: linkBody{}, answer: Outcome{}},

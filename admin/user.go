@@ -24,6 +24,7 @@ type UserPage struct {
 	Grants    []directory.Grant          `json:"grants"`
 	Overrides []directory.Override       `json:"overrides"`
 	Projects  []directory.ProjectKey     `json:"projects,omitempty"` // that a path of theirs is limited to
+	SignIns   []SignIn                   `json:"signIns,omitempty"`  // accounts of identity providers that are bound, if the asker may release them
 	MayChange bool                       `json:"mayChange"`          // whether the asker may edit, block and delete
 	Identity  map[directory.UserID]int64 `json:"versions"`           // version of each identity, for an edit
 }
@@ -106,7 +107,11 @@ func (s *Service) userPage(ctx context.Context, a *Authority, sub *directory.Sub
 			out.Projects = append(out.Projects, p.Key)
 		}
 	}
-	out.MayChange = a.May(WriteUsers, "") && a.mayChangeUser(sub) == nil
+	if out.MayChange = a.May(WriteUsers, "") && a.mayChangeUser(sub) == nil; out.MayChange {
+		if out.SignIns, err = s.signIns(ctx, sub.ID); err != nil {
+			return UserPage{}, fmt.Errorf("accounts of user %s: %w", sub.ID, err)
+		}
+	}
 	return out, nil
 }
 

@@ -54,6 +54,13 @@ func problemOf(err error) problemView {
 	case errors.Is(err, errForm):
 		return problemView{Status: http.StatusBadRequest, Title: "This form can't be read", Detail: "Go back, load the page again and repeat it."}
 	}
+	if bound, ok := errors.AsType[*admin.BoundError](err); ok {
+		return problemView{
+			Status: http.StatusForbidden, Title: "Another account is bound to this user",
+			Detail: "The user here whom your account fits is bound to another account of the identity provider. " +
+				"An administrator can release it: Users, the page of that user, Sign-in, Release; or: usherd user release-sign-in " + string(bound.User),
+		}
+	}
 	if errors.Is(err, errNoPage) {
 		return problemView{Status: http.StatusNotFound, Title: "Not found", Detail: "Nothing is at this address any more, or nothing ever was."}
 	}

@@ -18,7 +18,9 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/usherd/usherd/admin"
 	"github.com/usherd/usherd/directory"
+	"go.uber.org/zap"
 	"golang.org/x/oauth2"
 )
 
@@ -27,8 +29,9 @@ import (
 //
 // Whoever signs in for the first time is bound, by issuer and subject, to the
 // user of whom Source says the same as the provider: its Attribute is the value
-// of the Claim. Later the binding alone counts. An e-mail address never does:
-// it can be given to somebody else.
+// of the Claim. Later the binding alone counts, and no other subject of that
+// issuer is bound to the user until an administrator releases it: what was equal
+// at first can be given to somebody else. An e-mail address never counts.
 type OIDC struct {
 	Issuer       string // required
 	ClientID     string // required; also the audience that ID tokens must have
@@ -179,12 +182,15 @@ func (c *Console) endOIDC(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, nil, err)
 		return
 	}
-	user, err := c.userOf(r.Context(), token)
-	if err != nil {
-		c.fail(w, r, nil, err)
-		return
+	in, err := c.userOf(r.Context(), token)
+	if err == nil {
+		err = c.beginBound(w, r, in)
 	}
-	if err := c.begin(w, r, user, token.Issuer); err != nil {
+	if bound, ok := errors.AsType[*admin.BoundError](err); ok {
+		c.Log.Warn("a sign-in was refused: the user is bound to another account of the identity provider",
+			zap.String("user", string(bound.User)), zap.String("issuer", token.Issuer), zap.Error(err))
+	}
+	if err != nil {
 		c.fail(w, r, nil, err)
 		return
 	}
@@ -240,41 +246,61 @@ func (o *OIDC) exchange(ctx context.Context, base, code string, begun pending) (
 	return token, nil
 }
 
+// An accepted sign-in is a user and the account by which the user came.
+type accepted struct {
+	user    directory.UserID
+	account admin.Account
+}
+
 // userOf returns the user to whom issuer and subject are bound, or binds them.
-func (c *Console) userOf(ctx context.Context, token *oidc.IDToken) (directory.UserID, error) {
-	key := c.hash("subject", token.Issuer+"\x00"+token.Subject)
-	kept, err := c.Keeper.Kept(ctx, spaceSubject, key)
+func (c *Console) userOf(ctx context.Context, token *oidc.IDToken) (accepted, error) {
+	in := accepted{account: admin.Account{Issuer: token.Issuer, Subject: c.hash("subject", token.Issuer+"\x00"+token.Subject)}}
+	bound, err := c.Service.UserOfAccount(ctx, in.account)
 	if err != nil && !errors.Is(err, directory.ErrNotFound) {
-		return "", fmt.Errorf("looking up a sign-in's user: %w", err)
+		return in, fmt.Errorf("looking up a sign-in's user: %w", err)
 	}
 	if err == nil {
-		var bound directory.UserID
-		if err := json.Unmarshal(kept.Value, &bound); err != nil {
-			return "", fmt.Errorf("reading a sign-in's user: %w", err)
-		}
 		look, err := c.Service.PDP.Look(ctx, directory.SubjectKey{Kind: directory.KeyID, Value: string(bound)})
 		if err != nil {
-			return "", fmt.Errorf("looking up a sign-in's user: %w", err)
+			return in, fmt.Errorf("looking up a sign-in's user: %w", err)
 		}
 		if look.Subject.Found == directory.One {
-			return c.active(look.Subject)
+			in.user, err = c.active(look.Subject)
+			return in, err
 		}
 		// The user is deleted for good; whoever is the same person now is bound
 		// like at a first sign-in.
 	}
 	sub, err := c.match(ctx, token)
 	if err != nil {
-		return "", err
+		return in, err
 	}
-	value, err := json.Marshal(sub.ID)
+	if in.user, err = c.active(sub); err != nil {
+		return in, err
+	}
+	if err := c.Service.BindAccount(ctx, in.account, in.user); err != nil {
+		return in, fmt.Errorf("binding a sign-in: %w", err)
+	}
+	return in, nil
+}
+
+// beginBound begins the session of a bound account. One that was released
+// meanwhile begins none: whoever releases it ends the sessions that are there
+// afterwards.
+func (c *Console) beginBound(w http.ResponseWriter, r *http.Request, in accepted) error {
+	key, secret, err := c.begin(r, in.user, in.account.Issuer)
 	if err != nil {
-		return "", fmt.Errorf("binding a sign-in: %w", err)
+		return err
 	}
-	_, err = c.Keeper.PutKept(ctx, directory.Kept{Space: spaceSubject, Key: key, Value: value, Version: kept.Version})
-	if err != nil {
-		return "", fmt.Errorf("binding a sign-in: %w", err)
+	bound, err := c.Service.UserOfAccount(r.Context(), in.account)
+	if err == nil && bound == in.user {
+		c.giveSession(w, secret)
+		return nil
 	}
-	return c.active(sub)
+	if err == nil || errors.Is(err, directory.ErrNotFound) {
+		err = errSignIn
+	}
+	return errors.Join(err, c.Keeper.DropKept(context.WithoutCancel(r.Context()), spaceSession, key))
 }
 
 // match finds the user of whom the source says what the token says.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/usherd/usherd/admin"
 	"github.com/usherd/usherd/directory"
 )
 
@@ -26,9 +27,8 @@ const (
 
 // The spaces of kept records.
 const (
-	spaceSession = "console-session"
+	spaceSession = admin.SessionSpace
 	spaceLink    = "console-link"
-	spaceSubject = "console-subject"
 )
 
 var (
@@ -38,13 +38,8 @@ var (
 	errNoPage      = fmt.Errorf("there is no such page: %w", directory.ErrNotFound)
 )
 
-// A session is a signed-in user's, kept under the hash of its secret.
-type session struct {
-	User  directory.UserID `json:"user"`
-	Via   string           `json:"via"` // "link" or the issuer
-	Begun time.Time        `json:"begun"`
-	Seen  time.Time        `json:"seen"`
-}
+// A session is kept under the hash of its secret.
+type session = admin.Session
 
 // newSecret makes 32 random bytes in a form for cookies and links.
 func newSecret() string {
@@ -79,23 +74,25 @@ func (c *Console) cookie(name, value string, life time.Duration) *http.Cookie {
 	}
 }
 
-// begin signs a user in. The browser gets a new secret, whatever it held before.
-func (c *Console) begin(w http.ResponseWriter, r *http.Request, user directory.UserID, via string) error {
+// begin signs a user in: it keeps a session under key, which [Console.giveSession]
+// gives to the browser. That gets a new secret, whatever it held before.
+func (c *Console) begin(r *http.Request, user directory.UserID, via string) (key, secret string, err error) {
 	c.end(r)
 	now := c.Now()
 	value, err := json.Marshal(session{User: user, Via: via, Begun: now, Seen: now})
 	if err != nil {
-		return fmt.Errorf("keeping a session: %w", err)
+		return "", "", fmt.Errorf("keeping a session: %w", err)
 	}
-	secret := newSecret()
-	_, err = c.Keeper.PutKept(r.Context(), directory.Kept{
-		Space: spaceSession, Key: c.hash("session", secret), Value: value, Expires: now.Add(sessionIdle),
-	})
-	if err != nil {
-		return fmt.Errorf("keeping a session: %w", err)
+	secret = newSecret()
+	key = c.hash("session", secret)
+	if _, err := c.Keeper.PutKept(r.Context(), directory.Kept{Space: spaceSession, Key: key, Value: value, Expires: now.Add(sessionIdle)}); err != nil {
+		return "", "", fmt.Errorf("keeping a session: %w", err)
 	}
+	return key, secret, nil
+}
+
+func (c *Console) giveSession(w http.ResponseWriter, secret string) {
 	http.SetCookie(w, c.cookie(c.cookieName(), secret, sessionLife))
-	return nil
 }
 
 // end forgets the session of a request, if it has one.

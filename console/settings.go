@@ -235,7 +235,7 @@ func checkWord(result string) string {
 
 // viaWord says how a session was begun.
 func viaWord(via string) string {
-	if via == "link" {
+	if via == admin.ViaLink {
 		return "login link"
 	}
 	return via

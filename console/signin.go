@@ -150,10 +150,12 @@ func (c *Console) useLink(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if err := c.begin(w, r, l.User, "link"); err != nil {
+	_, secret, err := c.begin(r, l.User, admin.ViaLink)
+	if err != nil {
 		c.fail(w, r, nil, err)
 		return
 	}
+	c.giveSession(w, secret)
 	http.Redirect(w, r, local(r.PostForm.Get("next")), http.StatusSeeOther)
 }
 

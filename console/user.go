@@ -131,6 +131,8 @@ func (c *Console) userTabBody(req request, v userView) (templ.Component, error) 
 		return c.userRaw(req, v)
 	case "block", "delete":
 		return c.confirmUser(req, v, req.PathValue("tab"))
+	case releaseVerb:
+		return confirmRelease(v)
 	case "follow":
 		return c.followPreview(req, v)
 	}

@@ -27,6 +27,8 @@ func (c *Console) changeUser(req request) (templ.Component, error) {
 		return c.restoreUser(req)
 	case "join":
 		return c.joinGroup(req)
+	case releaseVerb:
+		return c.releaseSignIn(req)
 	case "permissions":
 		return c.openPermissions(req)
 	case "follow":
@@ -88,6 +90,7 @@ type confirmView struct {
 	Action, Title, Button, Warning string
 	Preview                        effectsView
 	Fields                         []Option // hidden ones
+	Plain                          bool     // nothing to preview
 	Reason                         bool     // asks for one
 	Type                           string   // what has to be typed, if anything
 	Problem                        string

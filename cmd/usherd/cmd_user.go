@@ -17,6 +17,7 @@ func (a *app) userCommand() *cobra.Command {
 		a.userBlock("enable", false, "Enable a user: clear our block"),
 		a.userBlock("block", true, "Block a user, whatever a directory says"),
 		a.userBlock("unblock", false, "Clear our block of a user"),
+		a.userReleaseSignIn(),
 		a.granting("users", "USER", "grant", "Grant to a user by hand", "  usherd user grant alice@example.com --role owner\n  usherd user grant alice@example.com --access part-list --privilege part-list:edit --project alpha"),
 		a.granting("users", "USER", "revoke", "Take back what was granted to a user by hand", "  usherd user revoke alice@example.com --role owner"),
 	)...)
@@ -57,7 +58,7 @@ var userListFlags = [][2]string{
 
 func (a *app) userShow() *cobra.Command {
 	return a.show("show USER", "Show a user with groups, grants and overrides", "  usherd user show alice@example.com", cobra.ExactArgs(1),
-		"ID=id NAME=name STATUS=status REASON=reason TYPE=type E-MAIL=email COMPANY=company MANAGED_BY=managedBy GROUPS=groups GRANTS=grants OVERRIDES=overrides PROJECTS=projects LAST_LOGIN=lastLogin CREATED=created",
+		"ID=id NAME=name STATUS=status REASON=reason TYPE=type E-MAIL=email COMPANY=company MANAGED_BY=managedBy GROUPS=groups GRANTS=grants OVERRIDES=overrides PROJECTS=projects LAST_LOGIN=lastLogin SIGN_IN=signIns CREATED=created",
 		func(args []string) string { return at("users", args[0]) })
 }
 
@@ -119,6 +120,23 @@ func (a *app) userDelete() *cobra.Command {
 		})
 	cmd.Flags().BoolVar(&force, "force", false, "also one whom a source delivers, and may bring back")
 	return cmd
+}
+
+func (a *app) userReleaseSignIn() *cobra.Command {
+	return &cobra.Command{
+		Use: "release-sign-in USER", Short: "Let another account of the identity provider sign in as a user",
+		Long: `At a user's first sign-in to the console the account of the identity provider is
+bound to the user; another account of that provider is refused from then on.
+This ends the binding, and the sessions that the account began. Whoever signs in
+next and is the user by what the source says is bound: if that can be somebody
+else now, correct the source first.`,
+		Example: "  usherd user release-sign-in alice@example.com --reason 'new account after a rename'",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := tried(cmd, at("users", args[0], "sign-in"))
+			return a.ask(cmd.Context(), question{http.MethodDelete, path, nil, "ACCOUNTS=accounts SESSIONS=sessions " + notedColumns, false})
+		},
+	}
 }
 
 func (a *app) userBlock(verb string, blocked bool, short string) *cobra.Command {

@@ -10,7 +10,7 @@ import (
 
 // itemText is an object inside of an answer as a cell of a table: a group as
 // commands name it, with a state that is not the usual one, a grant by what it
-// gives, an override by its scope. What is none of these stays JSON.
+// gives, an override by its scope, a sign-in by its issuer. What is none of these stays JSON.
 func itemText(item map[string]any) string {
 	text := func(path string) string { return cell(item, path) }
 	where := ""
@@ -37,6 +37,8 @@ func itemText(item map[string]any) string {
 			name += fmt.Sprintf(" (%s)", status)
 		}
 		return name
+	case text("issuer") != "" && text("since") != "":
+		return text("issuer") + " since " + text("since")
 	case text("user") != "" && text("by") != "" && text("created") != "":
 		if where == "" {
 			where = " organization-wide"
