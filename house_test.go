@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 	"admin":             {"directory", "authz", "audit", "webhook"},
 	"webhook":           {"directory"},
 	"console":           {"admin", "authz", "directory"},
+	"console/oidctest":  {},
 	"deploy":            {},
 }
 
