@@ -79,7 +79,7 @@ func (c *Console) billing(req request) (templ.Component, error) {
 		all = slices.DeleteFunc(all, func(d draftRow) bool { return d.State != admin.DraftOpen })
 		v.Drafts = billingDrafts(all, bill.Features)
 	}
-	v.List.Asof = c.Now()
+	v.Asof = c.Now()
 	return c.frame(req, l.Title, billingTemplate(v)), nil
 }
 

@@ -207,7 +207,7 @@ func handleOf(u admin.ListedUser) string {
 }
 
 func answerOf(e admin.Explained, ch chainer, asked explainView) *answerView {
-	lead, _, _ := strings.Cut(e.Text, "\n\n")
+	lead, _, _ := strings.Cut(e.Explanation.Text(), "\n\n")
 	first, rest, _ := strings.Cut(strings.TrimSpace(lead), "\n")
 	_, first, _ = strings.Cut(first, " - ")
 	a := &answerView{
