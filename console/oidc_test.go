@@ -18,8 +18,8 @@ import (
 )
 
 // withOIDC is a house where people sign in at a provider: as a user of source
-// okta whose externalId is the subject.
-func withOIDC(t *testing.T) (*house, *oidctest.Provider) {
+// okta whose externalId is the subject, unless settings are altered.
+func withOIDC(t *testing.T, alter ...func(*console.Config)) (*house, *oidctest.Provider) {
 	t.Helper()
 	h, p := newHouse(t), oidctest.Start(t)
 	var err error
@@ -27,10 +27,14 @@ func withOIDC(t *testing.T) (*house, *oidctest.Provider) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve.ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)
 	h.url = server.URL
-	h.console, err = console.New(console.Config{
+	settings := console.Config{
 		Service: h.Service, Keeper: h.store, Key: bytes.Repeat([]byte{7}, 32), URL: func() string { return h.url }, Log: zap.NewNop(),
 		FirstOwner: h.firstOwner, Revision: h.revision, OIDC: &console.OIDC{Issuer: p.URL, ClientID: "usherd", ClientSecret: "s", Source: "okta"},
-	})
+	}
+	for _, f := range alter {
+		f(&settings)
+	}
+	h.console, err = console.New(settings)
 	must(t, err)
 	serve = h.console.Handler()
 	h.apply(directory.PutSource{Source: directory.Source{Name: "okta", Kind: directory.KindSCIM, State: directory.SourceActive, Rank: 1}})
