@@ -281,6 +281,11 @@ func TestAReleaseThatWasCutShort(t *testing.T) {
 	if refused := w.bind(account("hash-2"), ann); refused != "" {
 		t.Error("released again, another one is refused")
 	}
+	if err := w.store.DropKept(t.Context(), "console-signin", string(ann)+"/"+issuer); err != nil {
+		t.Fatal(err)
+	}
+	w.bind(account("hash-3"), ann)
+	w.bound("beside the account that came after", account("hash-2"), "")
 }
 
 func TestNobodyReleasesWhoIsAboveThem(t *testing.T) {

@@ -6,7 +6,7 @@ import "net/url"
 type Console struct {
 	Environment  string `yaml:"environment" restart:"true" doc:"Label that every page shows, e.g. staging."`
 	SecretFolder string `yaml:"secret_folder" path:"true" restart:"true" doc:"Folder in which files may be named from the console and the API, e.g. the one with an LDAP password. Unset: none may; usherd source add on the machine names any."`
-	OIDC         OIDC   `yaml:"oidc" restart:"true" doc:"Sign-in with an identity provider. Without it, usherd login makes links that let people in."`
+	OIDC         OIDC   `yaml:"oidc" restart:"true" doc:"Sign-in with an identity provider. Without it, usherd login makes links that let people in. One account of it is bound to each user at the first sign-in; usherd user release-sign-in frees the user."`
 }
 
 // OIDC is how people sign in with an identity provider (OpenID Connect Core

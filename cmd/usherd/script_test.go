@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 // and applications do, against the real binary.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	identityProviders := &providers{}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, ContinueOnError: os.Getenv("USHERD_TEST_CONTINUE") != "",
 		Setup: func(env *testscript.Env) error {
@@ -49,6 +50,8 @@ func TestScripts(t *testing.T) {
 			"postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], storetest.Postgres(t)) },
 			"redis":    func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], cachetest.Start(t).URL) },
 			"slapd":    func(ts *testscript.TestScript, _ bool, args []string) { cmdSlapd(ts, t, args) },
+			"oidc":     func(ts *testscript.TestScript, _ bool, args []string) { identityProviders.start(ts, t, args) },
+			"signin":   identityProviders.signIn,
 		},
 	})
 }
