@@ -225,3 +225,24 @@ func TestAnInactiveUserIsNotBound(t *testing.T) {
 		t.Errorf("once unblocked, another account: status %d; want it bound, since none was", status)
 	}
 }
+
+func TestAnAdministratorReleasesASignInOnThePage(t *testing.T) {
+	t.Parallel()
+	h, p := withOIDC(t, byName)
+	ana := h.person("ana@example.com", "00u1")
+	h.come(p, "subject-1", "ana@example.com")
+	h.come(p, "subject-2", "ana@example.com")
+	b := h.browse()
+	h.enter(b, h.user("owner@example.com", directory.RoleOwner))
+	b.open("/users/" + string(ana))
+	b.sees("another account was refused")
+	b.look("user-signin")
+	b.press("Release")
+	b.sees("correct the source first")
+	b.look("user-release")
+	b.click("form.confirm button.danger")
+	b.sees("Released, 1 session ended. Whoever signs in next as this user is bound.")
+	if client, status, _ := h.come(p, "subject-2", "ana@example.com"); status != http.StatusSeeOther || !h.in(client) {
+		t.Errorf("after the release, the person of that name: status %d", status)
+	}
+}
