@@ -109,14 +109,21 @@ func (c *Console) drafts(req request) (templ.Component, error) {
 	}
 	name := c.namer(req.Context())
 	for _, d := range all {
-		row := d.row(name)
-		if l.Filter["state"] != "" && l.Filter["state"] != string(d.State) || !rowHas(row, l.Q) {
+		if l.Filter["state"] != "" && l.Filter["state"] != string(d.State) || !d.mentions(l.Q) {
 			continue
 		}
-		l.Rows = append(l.Rows, row)
+		l.Rows = append(l.Rows, d.row(name))
 	}
 	l.Total = len(l.Rows)
 	return c.list(req, l)
+}
+
+// mentions reports whether a draft has a text, in any case: what is worked out
+// later is not searched, so that a row stays when it comes.
+func (d draftRow) mentions(q string) bool {
+	return slices.ContainsFunc(append([]string{d.Title, d.Note}, d.Changes...), func(text string) bool {
+		return strings.Contains(strings.ToLower(text), strings.ToLower(q))
+	})
 }
 
 func (d draftRow) row(name func(directory.UserID) string) Row {

@@ -56,9 +56,34 @@ func TestRowI5ADraftIsSavedPreviewedMendedAndApplied(t *testing.T) {
 		b.sees("Does not hold")
 		b.until(`!document.querySelector("[aria-busy=true]")`, "no row that still loads")
 		b.look("drafts-open")
-		b.press("Mapping sellers")
+	})
+	t.Run("a row that can't be worked out says so and stays", func(t *testing.T) {
+		b.open("/mappings/drafts")
+		b.sees("+4.00 EUR")
+		broken := eval[string](b, `(() => {
+			const row = document.querySelector("tr[data-row]");
+			const late = document.createElement("tr");
+			for (const [name, value] of Object.entries({"hx-get": "/mappings/drafts/none?plan=x", "hx-trigger": "load", "hx-select": "#late", "hx-swap": "outerMorph",
+				"hx-status:4xx": "swap:none", "hx-status:5xx": "swap:none", "aria-busy": "true", id: "late"})) late.setAttribute(name, value);
+			const link = document.createElement("a");
+			link.href = "/mappings/drafts/none?plan=x";
+			late.insertCell().append(link);
+			row.after(late);
+			htmx.process(late);
+			return late.id;
+		})()`)
+		b.until(`document.querySelector("#`+broken+`")?.innerText.includes("did not work")`, "that it did not work")
+	})
+	t.Run("the list is searched by what a draft is, not by what is worked out", func(t *testing.T) {
+		for q, want := range map[string]string{"work": "No drafts match.", "SELLERS": "1 draft", "mappings/sellers": "1 draft"} {
+			if got := body(t, s.signedIn(s.owner), s.url+"/mappings/drafts?q="+q); !strings.Contains(got, want) {
+				t.Errorf("searching %q does not say %q: %s", q, want, got)
+			}
+		}
 	})
 	t.Run("mended, what would be more than was shown is refused and said", func(t *testing.T) {
+		b.open("/mappings/drafts")
+		b.press("Mapping sellers")
 		b.fill("#assertions", "owner@example.com keeps owner")
 		b.until(`document.querySelector("#preview").innerText.includes("holds")`, "the assertion that holds")
 		b.press("Save draft")

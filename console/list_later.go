@@ -20,7 +20,10 @@ func (r Row) attributes() templ.Attributes {
 // while to make: selector finds it in the page at that address. It is morphed, so
 // that whoever is in it with the keyboard stays there.
 func loadsItself(at templ.SafeURL, selector string) templ.Attributes {
-	return templ.Attributes{"hx-get": string(at), "hx-trigger": "load", "hx-select": selector, "hx-swap": "outerMorph", "aria-busy": "true"}
+	return templ.Attributes{
+		"hx-get": string(at), "hx-trigger": "load", "hx-select": selector, "hx-swap": "outerMorph", "aria-busy": "true",
+		"hx-status:4xx": "swap:none", "hx-status:5xx": "swap:none", // an error page has no such element; console.js says that it failed
+	}
 }
 
 // chartsLater are the attributes of the place of charts.

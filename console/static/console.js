@@ -304,5 +304,14 @@
   };
   document.addEventListener("DOMContentLoaded", () => { ready(); watch(); });
   document.addEventListener("htmx:after:swap", ready);
+  // What was to load itself and did not says so, and leads to where it is whole.
+  document.addEventListener("htmx:finally:request", (e) => {
+    const late = e.detail.ctx?.sourceElement;
+    const at = late?.getAttribute("hx-get");
+    if (!at || !late.isConnected || late.getAttribute("aria-busy") !== "true") return;
+    late.removeAttribute("aria-busy");
+    const link = [...late.querySelectorAll("a")].find((a) => a.getAttribute("href") === at);
+    if (link) link.textContent = "That did not work – try again";
+  });
   setInterval(tellTimes, 30000);
 })();
