@@ -60,6 +60,11 @@ func BenchmarkLargeDirectory(b *testing.B) {
 	} {
 		b.Run(page.name, func(b *testing.B) { w.pages(b, client, page.path, func() {}) })
 	}
+	drafts, err := w.Drafts(b.Context())
+	must(b, err)
+	// What pages fetch once they are there.
+	b.Run("later-draft", func(b *testing.B) { w.pages(b, client, "/mappings/drafts?plan="+drafts[0].ID, func() {}) })
+	b.Run("later-seats", func(b *testing.B) { w.pages(b, client, "/?trend=1", func() {}) })
 	for _, page := range []struct{ name, path string }{{"home", "/"}, {"users", "/users"}, {"groups", "/groups"}, {"roles", "/roles"}, {"billing", "/billing"}, {"mappings", "/mappings"}} {
 		b.Run("changed-"+page.name, func(b *testing.B) {
 			w.pages(b, client, page.path, func() { w.join(user) })
