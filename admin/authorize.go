@@ -176,6 +176,13 @@ func (a *Authority) Rights() (held []directory.Right) {
 	return held
 }
 
+// Require is an [ErrForbidden] that says which right is missing if a may not do
+// something to what belongs to a project, or to the organization if the project
+// is empty.
+func (a *Authority) Require(action Action, project directory.ProjectKey) error {
+	return a.require(action, project)
+}
+
 // require is an ErrForbidden that says what is missing.
 func (a *Authority) require(action Action, project directory.ProjectKey) error {
 	if a.May(action, project) {

@@ -396,6 +396,9 @@ func (c *Console) groupPrivileges(req request, v groupView, kind string) (templ.
 	if err != nil {
 		return nil, err
 	}
+	if !q.Anywhere {
+		given.Items = countingIn(q.Project, given.Items)
+	}
 	l := List{ListSpec: accessList, State: c.state(req, accessList), Asof: c.Now()}
 	l.Filters = nil
 	for _, item := range given.Items {

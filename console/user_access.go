@@ -43,20 +43,14 @@ type overrideView struct {
 // userAccess lists what a user may do: everything, or one kind.
 func (c *Console) userAccess(req request, v userView, kind string) (templ.Component, error) {
 	out := accessView{userView: v, Edit: req.viewer.Anywhere(admin.WriteGrants)}
-	q := admin.PermissionsQuery{Anywhere: true, Why: true}
-	if !req.viewer.Can(admin.AskChecks) && req.viewer.ID != v.ID {
-		q, out.Partly = admin.PermissionsQuery{}, true
-		if len(v.Projects) > 0 {
-			q.Project = v.Projects[0]
-		}
-	}
-	held, err := c.Service.PermissionsOf(req.Context(), string(v.ID), q)
+	out.Partly = !req.viewer.Can(admin.AskChecks) && req.viewer.ID != v.ID
+	items, roles, err := c.heldBy(req, v, out.Partly)
 	if err != nil {
 		return nil, err
 	}
 	out.List = List{ListSpec: accessList, State: c.state(req, accessList), Asof: c.Now()}
-	out.Roles = held.RoleUses
-	for _, item := range held.Items {
+	out.Roles = roles
+	for _, item := range items {
 		if kind != "" && item.Kind != kind || out.List.Filter["own"] != "" && !item.Own ||
 			!strings.Contains(strings.ToLower(item.Key+" "+strings.Join(item.From, " ")), strings.ToLower(out.List.Q)) {
 			continue
@@ -78,6 +72,35 @@ func (c *Console) userAccess(req request, v userView, kind string) (templ.Compon
 		out.Overrides = append(out.Overrides, shown)
 	}
 	return userAccessTemplate(out), nil
+}
+
+// heldBy is what a user may do anywhere, with why and with the Roles; partly: in
+// the projects of the user that the viewer sees, one after the other.
+func (c *Console) heldBy(req request, v userView, partly bool) (items []admin.HeldItem, roles []authz.RoleUse, err error) {
+	if !partly {
+		held, err := c.Service.PermissionsOf(req.Context(), string(v.ID), admin.PermissionsQuery{Anywhere: true, Why: true})
+		return held.Items, held.RoleUses, err
+	}
+	if len(v.Projects) == 0 {
+		return nil, nil, req.viewer.Require(admin.AskChecks, "")
+	}
+	for _, project := range v.Projects {
+		held, err := c.Service.PermissionsOf(req.Context(), string(v.ID), admin.PermissionsQuery{Project: project})
+		if err != nil {
+			return nil, nil, err
+		}
+		items = append(items, countingIn(project, held.Items)...)
+	}
+	return items, nil, nil
+}
+
+// countingIn says of things that were asked for in one project where that is:
+// whether they count elsewhere too was not asked.
+func countingIn(project directory.ProjectKey, items []admin.HeldItem) []admin.HeldItem {
+	for i := range items {
+		items[i].Project = project
+	}
+	return items
 }
 
 func accessRow(item admin.HeldItem, ch admin.Choices) Row {

@@ -1,0 +1,83 @@
+package console_test
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// A site is a town with somebody who administers alpha alone, and a group of
+// alpha with ana and ben.
+type site struct {
+	*town
+	boss  directory.UserID
+	tower directory.GroupID
+	in    *http.Client // boss, signed in
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{town: newTown(t)}
+	s.boss = s.user("boss@example.com")
+	s.tower = s.group("Tower crew", "alpha", s.ana, s.ben)
+	s.apply(
+		directory.PutGrant{Grant: directory.Grant{User: s.boss, Project: "alpha", Role: directory.RoleProjectAdmin, Origin: directory.ByHand, By: "test"}},
+		directory.PutGrant{Grant: directory.Grant{Group: s.tower, Project: "alpha", Privilege: directory.Privilege{Kind: directory.Access, Key: "part-list"}, Origin: directory.ByHand, By: "test"}},
+		directory.PutGrant{Grant: directory.Grant{Group: s.tower, Project: "alpha", Role: directory.RoleProjectAdmin, Origin: directory.ByHand, By: "test"}},
+	)
+	s.in = s.signedIn(s.boss)
+	return s
+}
+
+var tag = regexp.MustCompile(`<[^>]*>|\s+`)
+
+// rowsWith are the rows of a page's tables that hold a text, as words.
+func rowsWith(page, text string) (rows []string) {
+	for _, row := range strings.Split(page, "<tr")[1:] {
+		row = row[strings.Index(row, ">")+1:]
+		row, _, _ = strings.Cut(row, "</tr>")
+		if words := strings.Join(strings.Fields(tag.ReplaceAllString(row, " ")), " "); strings.Contains(words, text) {
+			rows = append(rows, words)
+		}
+	}
+	return rows
+}
+
+func TestWhatCountsInAProjectSaysSo(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, tt := range []struct{ name, path string }{
+		{"of a user", "/users/" + string(s.ana) + "/access"}, {"of a group", "/groups/" + string(s.tower) + "/privileges/all"},
+	} {
+		for _, key := range []string{"part-list", "project.manage"} {
+			rows := rowsWith(s.body(s.in, tt.path, http.StatusOK), key)
+			if len(rows) != 1 || !strings.Contains(rows[0], "Alpha tower") || strings.Contains(rows[0], "Organization") {
+				t.Errorf("%s, the project's administrator sees %q of %s; want one row of Alpha tower", tt.name, rows, key)
+			}
+			rows = rowsWith(s.body(s.signedIn(s.owner), tt.path, http.StatusOK), key)
+			if len(rows) != 1 || !strings.Contains(rows[0], "Alpha tower") {
+				t.Errorf("%s, the owner sees %q of %s; want one row of Alpha tower", tt.name, rows, key)
+			}
+		}
+	}
+}
+
+func TestWhoAdministersTwoProjectsSeesWhatCountsInBoth(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.apply(
+		directory.PutGrant{Grant: directory.Grant{User: s.boss, Project: "beta", Role: directory.RoleProjectAdmin, Origin: directory.ByHand, By: "test"}},
+		directory.PutGrant{Grant: directory.Grant{User: s.ana, Project: "beta", Privilege: directory.Privilege{Kind: directory.OutputPrivilege, Key: "cut-list-pdf"}, Origin: directory.ByHand, By: "test"}},
+		directory.PutGrant{Grant: directory.Grant{User: s.ana, Project: "beta", Privilege: directory.Privilege{Kind: directory.Access, Key: "part-list"}, Origin: directory.ByHand, By: "test"}},
+	)
+	page := s.body(s.in, "/users/"+string(s.ana)+"/access", http.StatusOK)
+	if rows := rowsWith(page, "cut-list-pdf"); len(rows) != 1 || !strings.Contains(rows[0], "Beta bridge") {
+		t.Errorf("what counts in the second project is %q; want one row of Beta bridge", rows)
+	}
+	if rows := rowsWith(page, "project.manage"); len(rows) != 1 || !strings.Contains(rows[0], "Alpha tower") {
+		t.Errorf("what counts in the first project is %q; want one row of Alpha tower", rows)
+	}
+}
