@@ -17,6 +17,7 @@ type PolicyPlan struct {
 	Changes  []PlannedChange     `json:"changes"`
 
 	Administrators []PlannedPerson   `json:"administrators"` // who gain an administration right: all of them
+	Binds          []PlannedBinding  `json:"binds"`          // groups that administrators' mappings come to reach
 	Totals         []authz.Total     `json:"totals"`         // people by what they gain and lose, and why: complete
 	People         []PlannedPerson   `json:"people"`         // who gain or lose something, by id; perhaps not all
 	More           int               `json:"more"`           // people who come after those in People
@@ -92,7 +93,7 @@ func (s *Service) planReadied(ctx context.Context, d readied, p PolicyFile) (Pol
 		Totals: append([]authz.Total{}, diff.Totals...), More: diff.More, Gaining: diff.Gaining, Losing: diff.Losing,
 		Seats: append([]authz.SeatShift{}, diff.Seats...), Money: append([]authz.Money{}, diff.Money...), Raises: diff.RaisesBill(),
 		Tests: len(d.results), Failing: d.endedAs(authz.Failed), Warnings: d.warnings,
-		People: s.planned(ctx, diff.Shifts), Administrators: s.planned(ctx, diff.Administrators),
+		Binds: newBindings(d.facts, d.next), People: s.planned(ctx, diff.Shifts), Administrators: s.planned(ctx, diff.Administrators),
 	}
 	has, err := s.ownedThen(ctx, f)
 	if err == nil && !has {

@@ -65,10 +65,19 @@ func policyMoved(then directory.Policy, now directory.PolicyFacts) error {
 }
 
 // nothingMore refuses if applying now gives anybody something that applying at
-// the time of the plan did not give. Who came since was not shown.
+// the time of the plan did not give, or binds a group to an administrators'
+// mapping that it did not. Who and what came since was not shown.
 func (s *Service) nothingMore(ctx context.Context, d readied, then directory.Facts) error {
+	after := authz.After(then, d.file.Policy, d.file.Sections)
+	if more := boundMore(newBindings(then, after), newBindings(d.facts, d.next)); len(more) > 0 {
+		e := &FaultsError{Kind: ErrStale, Faults: []Fault{{Detail: "groups came since the plan that the policy would bind; plan again"}}}
+		for _, b := range more[:min(saidStale, len(more))] {
+			e.Faults = append(e.Faults, Fault{Detail: b.String()})
+		}
+		return e
+	}
 	now := authz.Compare(authz.Compile(d.facts), d.snapshot)
-	planned := authz.Compare(authz.Compile(then), authz.Compile(authz.After(then, d.file.Policy, d.file.Sections)))
+	planned := authz.Compare(authz.Compile(then), authz.Compile(after))
 	e := &FaultsError{Kind: ErrStale}
 	people := 0
 	check := func(gaining []directory.Subject) error {

@@ -68,6 +68,9 @@ func (c *Console) impactOfPlan(ctx context.Context, p admin.MappingPlan) impactV
 		Money: p.Money, Raises: p.Raises, Groups: p.Groups, Tests: p.Tests, Failing: details(p.Failing), Warnings: details(p.Warnings), NoOwner: p.NoOwner,
 	}
 	v.Unchanged = c.unchanged(ctx, v.Changing)
+	for _, b := range p.Binds {
+		v.Warnings = append(v.Warnings, b.String())
+	}
 	admins := map[directory.UserID]bool{}
 	for _, person := range p.Administrators {
 		admins[person.User] = true

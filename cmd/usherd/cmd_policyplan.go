@@ -52,6 +52,9 @@ func (a *app) printPlan(text []byte) error {
 // printEffects prints what a plan would do.
 func printEffects(out io.Writer, plan admin.PolicyPlan) {
 	printAdministrators(out, plan.Administrators)
+	for _, b := range plan.Binds {
+		fmt.Fprintf(out, "  ! %s\n", b)
+	}
 	if len(plan.Changes) == 0 {
 		fmt.Fprintln(out, "The policy stays as it is.")
 	}
