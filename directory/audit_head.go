@@ -22,6 +22,17 @@ type AuditHead struct {
 // HeadListed is how many entries of a list the head of an audit record has.
 const HeadListed = 5
 
+// AuditUnreadable is the type of the one change that stands for those of a record
+// whose kept text does not read.
+const AuditUnreadable = "unreadable"
+
+// An AuditFault says that what is kept beside an audit record, to list and find
+// it, is not what the record says.
+type AuditFault struct {
+	Revision Revision
+	Detail   string
+}
+
 // An AuditSearch selects heads of audit records. What is empty selects all.
 type AuditSearch struct {
 	After Revision // those after this one

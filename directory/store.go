@@ -118,6 +118,11 @@ type Journal interface {
 	Audit(ctx context.Context, after Revision, limit int) ([]AuditRecord, error)
 	// AuditHeads returns heads of audit records, without reading the records.
 	AuditHeads(ctx context.Context, q AuditSearch) ([]AuditHead, error)
+	// CheckAuditHeads works out anew what is kept beside audit records to list
+	// and find them, and returns the first faults by revision; none if all is as
+	// the records say. Records up to forgotten are being deleted: they may lack
+	// it. The records themselves are taken for true: their chain tells.
+	CheckAuditHeads(ctx context.Context, forgotten Revision) ([]AuditFault, error)
 }
 
 // A Timeline tells which revision was the present when. Audit records say when

@@ -24,6 +24,7 @@ var journalCases = []testCase{
 	{"the audit trail has one record for every revision", testAudit},
 	{"heads of audit records are those of the records", testAuditHeads},
 	{"heads of audit records are searched", testAuditSearch},
+	{"heads of audit records hold", testAuditSummaries},
 	{"the journal makes no revision", testJournalIsNoFact},
 }
 
