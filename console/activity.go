@@ -16,6 +16,7 @@ import (
 type activityRow struct {
 	Time      time.Time
 	Who, What string
+	About     []Cell // whom or what it was done to, and where
 	Revision  string
 	Href      string
 }
@@ -38,8 +39,8 @@ func (c *Console) activity(req request, q admin.AuditQuery, about func(admin.Aud
 	if err != nil {
 		return nil, err
 	}
-	var out []activityRow
-	people := map[directory.UserID]bool{}
+	var of []directory.AuditRecord
+	var what []admin.AuditedChange
 	for part := range slices.Chunk(at, wholeRecords) {
 		records, err := c.Service.AuditRecords(req.Context(), part...)
 		if err != nil {
@@ -51,27 +52,45 @@ func (c *Console) activity(req request, q admin.AuditQuery, about func(admin.Aud
 				return nil, err
 			}
 			for _, ch := range changes {
-				if len(out) < activityMost && about(ch) {
-					out = append(out, activityRow{r.Time, actorText(r.Actor), changeText(ch), strconv.FormatInt(int64(r.Revision), 10), auditPath(r.Revision)})
-					if r.Actor.Kind == directory.ActorUser {
-						people[directory.UserID(r.Actor.Name)] = true
-					}
+				if len(what) < activityMost && about(ch) {
+					of, what = append(of, r), append(what, ch)
 				}
 			}
 		}
-		if len(out) == activityMost {
+		if len(what) == activityMost {
 			break
 		}
 	}
-	var ids []directory.UserID
-	for id := range people {
-		ids = append(ids, id)
+	return c.activityRows(req, of, what), nil
+}
+
+// activityRows are changes of records, with the names of who did them and of
+// whom or what they are about.
+func (c *Console) activityRows(req request, of []directory.AuditRecord, what []admin.AuditedChange) []activityRow {
+	var ids []string
+	for i, ch := range what {
+		ids = append(ids, of[i].Actor.Name, ch.Target, ch.Group)
 	}
-	names, err := c.Service.NamesOfUsers(req.Context(), ids...)
-	for i := range out {
-		out[i].Who = cmp.Or(names[directory.UserID(out[i].Who)], out[i].Who)
+	named := c.targetNamer(req.Context(), ids...)
+	out := make([]activityRow, len(what))
+	for i, ch := range what {
+		who := actorText(of[i].Actor)
+		if of[i].Actor.Kind == directory.ActorUser {
+			who, _ = named("user.", who)
+		}
+		row := activityRow{Time: of[i].Time, Who: who, What: changeText(ch), Revision: strconv.FormatInt(int64(of[i].Revision), 10), Href: auditPath(of[i].Revision)}
+		for _, id := range []string{ch.Target, ch.Group} {
+			if id != "" {
+				name, href := named(ch.Type, id)
+				row.About = append(row.About, Link(name, href))
+			}
+		}
+		if ch.Project != "" {
+			row.About = append(row.About, Link("in project "+ch.Project, "/projects/"+ch.Project))
+		}
+		out[i] = row
 	}
-	return out, err
+	return out
 }
 
 // activityRecords are the newest records that one of some queries finds, the
@@ -90,6 +109,19 @@ func (c *Console) activityRecords(req request, queries ...admin.AuditQuery) (at 
 	slices.SortFunc(at, func(a, b directory.Revision) int { return cmp.Compare(b, a) })
 	at = slices.Compact(at)
 	return at[:min(activitySearched, len(at))], nil
+}
+
+// givenRole is the value of a change by which somebody is given a Role, or no
+// longer.
+func givenRole(name directory.RoleName) string { return "role " + string(name) }
+
+// givenLevels are the values of changes by which somebody is given a level on a
+// connection, or no longer.
+func givenLevels(key string) (values []string) {
+	for level := directory.NoLevel; level <= directory.Admin; level++ {
+		values = append(values, string(directory.IntegrationLevel)+" "+key+"="+level.String())
+	}
+	return values
 }
 
 // actorText names who did something; a signed-in user by the id.
@@ -143,9 +175,9 @@ func (c *Console) integrationActivity(req request) (templ.Component, error) {
 		return nil, err
 	}
 	item := string(directory.SectionIntegrations) + "/" + v.Key
-	named := mentions(item)
-	rows, err := c.activity(req, admin.AuditQuery{Action: "grant"}, func(ch admin.AuditedChange) bool {
-		return named(ch) || strings.HasPrefix(ch.Type, "grant") && strings.Contains(ch.Value, "integration "+v.Key)
+	named, given := mentions(item), givenLevels(v.Key)
+	rows, err := c.activity(req, admin.AuditQuery{Targets: given}, func(ch admin.AuditedChange) bool {
+		return named(ch) || slices.Contains(given, ch.Value)
 	})
 	if err != nil {
 		return nil, err

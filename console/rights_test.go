@@ -81,3 +81,49 @@ func TestWhoAdministersTwoProjectsSeesWhatCountsInBoth(t *testing.T) {
 		t.Errorf("what counts in the first project is %q; want one row of Alpha tower", rows)
 	}
 }
+
+func TestTheActivityOfARoleSaysWhoWasGivenIt(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.apply(directory.PutGrant{Grant: directory.Grant{User: s.eve, Role: directory.RoleAuditor, Origin: directory.ByHand, By: "test"}})
+	s.policy(strings.Replace(townPolicy, "access: [viewer-3d]}", "access: [viewer-3d], roles: [releaser]}", 1))
+	owner := s.signedIn(s.owner)
+	for _, tt := range []struct {
+		role string
+		want []string
+	}{
+		{"auditor", []string{"Permission granted role auditor eve@example.com"}},
+		{"project-admin", []string{
+			"Permission granted role project-admin local/Tower crew in project alpha",
+			"Permission granted role project-admin boss@example.com in project alpha",
+		}},
+		{"releaser", []string{"~mappings/engineers"}},
+	} {
+		page := s.body(owner, "/roles/"+tt.role+"/activity", http.StatusOK)
+		for _, want := range tt.want {
+			if rows := rowsWith(page, want); len(rows) != 1 {
+				t.Errorf("the activity of %s says %q of %q; want one row", tt.role, rowsWith(page, ""), want)
+			}
+		}
+	}
+	// None of them is about a Role whose name begins alike, or that is only near.
+	if rows := rowsWith(s.body(owner, "/roles/project-viewer/activity", http.StatusOK), "granted"); len(rows) > 0 {
+		t.Errorf("a Role that nobody was given has the activity %q", rows)
+	}
+}
+
+func TestTheActivityOfAConnectionIsNotThatOfOneWhoseKeyBeginsAlike(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.policy(strings.Replace(townPolicy, "integrations: [", "integrations: [{key: aws}, ", 1))
+	s.apply(directory.PutGrant{Grant: directory.Grant{
+		User: s.eve, Privilege: directory.Privilege{Kind: directory.IntegrationLevel, Key: "aws-prod", Level: directory.Consumer}, Origin: directory.ByHand, By: "test",
+	}})
+	owner := s.signedIn(s.owner)
+	if rows := rowsWith(s.body(owner, "/integrations/aws-prod/activity", http.StatusOK), "integration aws-prod=consumer eve@example.com"); len(rows) != 1 {
+		t.Errorf("who was given a level is %q; want one row", rows)
+	}
+	if rows := rowsWith(s.body(owner, "/integrations/aws/activity", http.StatusOK), "aws-prod"); len(rows) > 0 {
+		t.Errorf("the activity of aws tells of another: %q", rows)
+	}
+}

@@ -148,8 +148,7 @@ func (c *Console) showRole(req request, problem string) (templ.Component, error)
 		}
 	case "activity":
 		v.May = req.viewer.Can(admin.ReadAudit)
-		item, name := mentions(string(directory.SectionRoles)+"/"+string(v.Name)), string(v.Name)
-		v.Rows, err = c.activity(req, admin.AuditQuery{Target: name}, func(ch admin.AuditedChange) bool { return item(ch) || ch.Value == name })
+		v.Rows, err = c.roleActivity(req, v)
 	}
 	if err != nil {
 		return nil, err
@@ -185,6 +184,19 @@ func (c *Console) roleView(req request) (roleView, error) {
 		v.Given = append(v.Given, giverView{"group", string(g.Source) + "/" + g.Name, "/groups/" + string(g.ID)})
 	}
 	return v, err
+}
+
+// roleActivity lists edits of a Role, who was given it, and what was done to the
+// mappings that give it.
+func (c *Console) roleActivity(req request, v roleView) ([]activityRow, error) {
+	item, given := mentions(string(directory.SectionRoles)+"/"+string(v.Name)), givenRole(v.Name)
+	byMapping := func(ch admin.AuditedChange) bool {
+		return strings.HasPrefix(ch.Type, "mapping.") && slices.Contains(v.Mappings, ch.Target) ||
+			slices.ContainsFunc(v.Mappings, func(m string) bool { return mentions(string(directory.SectionMappings) + "/" + m)(ch) })
+	}
+	return c.activity(req, admin.AuditQuery{Targets: append([]string{given}, v.Mappings...)}, func(ch admin.AuditedChange) bool {
+		return item(ch) || ch.Value == given || byMapping(ch)
+	})
 }
 
 var holderList = ListSpec{
