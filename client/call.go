@@ -50,7 +50,7 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, out
 // An unansweredError says that not a byte came back: asking again asks once.
 type unansweredError struct{ err error }
 
-func (e *unansweredError) Error() string { return e.err.Error() }
+func (e *unansweredError) Error() string { return "usherd: " + e.err.Error() }
 func (e *unansweredError) Unwrap() error { return e.err }
 
 // retryWait is how long to wait before an attempt is repeated, and whether it

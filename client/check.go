@@ -1,10 +1,6 @@
 package client
 
-import (
-	"context"
-	"encoding/json"
-	"fmt"
-)
+import "context"
 
 // A Subject is who is asked about.
 type Subject struct {
@@ -143,56 +139,57 @@ func (c *Client) evaluate(ctx context.Context, r Request) (Answer, error) {
 	return a, nil
 }
 
-// CheckAll asks any number of questions, [MaxBatch] in one request, and returns
-// their answers in order. Each request is answered from one revision, a later
-// one from that of an earlier one or a newer one. With an error there are no
-// answers; an answer's Err concerns that answer alone.
+// CheckAll asks any number of questions, in one request as many as a daemon
+// takes ([MaxBatch], and 1 MiB), and returns their answers in order. Each
+// request is answered from one revision, a later one from that of an earlier
+// one or a newer one. With an error there are no answers; an answer's Err
+// concerns that answer alone, as [ErrTooLarge] does.
 func (c *Client) CheckAll(ctx context.Context, requests []Request) ([]Answer, error) {
-	answers := make([]Answer, 0, len(requests))
-	for len(requests) > 0 {
-		n := min(len(requests), MaxBatch)
-		part, stamp, err := c.evaluateAll(ctx, requests[:n])
+	answers := make([]Answer, len(requests))
+	var b bundle
+	var places []int // of its items
+	send := func() error {
+		if len(places) == 0 {
+			return nil
+		}
+		got := c.askBundle(ctx, b.items)
+		if got.err != nil {
+			return got.err
+		}
+		for i, place := range places {
+			answers[place] = got.answers[i]
+		}
+		if got.stamp != "" {
+			ctx = WithAtLeast(ctx, got.stamp)
+		}
+		b, places = bundle{}, places[:0]
+		return nil
+	}
+	for i := range requests {
+		item, err := encode(requests[i].wire())
 		if err != nil {
-			return nil, err
+			answers[i].Err = err
+			continue
 		}
-		answers, requests = append(answers, part...), requests[n:]
-		if stamp != "" {
-			ctx = WithAtLeast(ctx, stamp)
+		if !b.takes(item) {
+			if err := send(); err != nil {
+				return nil, err
+			}
 		}
+		b.add(item)
+		places = append(places, i)
+	}
+	if err := send(); err != nil {
+		return nil, err
 	}
 	return answers, nil
 }
 
-// evaluateAll asks one batch (AuthZEN 1.0, section 7).
-func (c *Client) evaluateAll(ctx context.Context, requests []Request) ([]Answer, Stamp, error) {
-	in := struct {
-		Evaluations []evaluation `json:"evaluations"`
-	}{make([]evaluation, len(requests))}
-	for i := range requests {
-		in.Evaluations[i] = requests[i].wire()
-	}
-	var out struct {
-		Evaluations []decision `json:"evaluations"`
-	}
-	stamp, err := c.post(ctx, "/access/v1/evaluations", in, &out)
-	if err != nil {
-		return nil, "", err
-	}
-	if len(out.Evaluations) != len(requests) {
-		return nil, "", fmt.Errorf("%d answers to %d questions: %w", len(out.Evaluations), len(requests), errAnswer)
-	}
-	answers := make([]Answer, len(requests))
-	for i := range answers {
-		answers[i] = out.Evaluations[i].answer()
-	}
-	return answers, stamp, nil
-}
-
 // post asks by POST.
 func (c *Client) post(ctx context.Context, path string, in, out any) (Stamp, error) {
-	body, err := json.Marshal(in)
+	body, err := encode(in)
 	if err != nil {
-		return "", fmt.Errorf("usherd: encoding the question: %w", err)
+		return "", err
 	}
 	return c.call(ctx, "POST", path, body, out)
 }

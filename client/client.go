@@ -119,9 +119,11 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("usherd: status %d: %s", e.Status, e.Message)
 }
 
-// Is makes errors.Is(err, [ErrRevisionLost]) hold for the status that says so.
+// Is makes errors.Is(err, [ErrRevisionLost]) and errors.Is(err, [ErrTooLarge])
+// hold for the status that says so.
 func (e *Error) Is(target error) bool {
-	return target == ErrRevisionLost && e.Status == http.StatusConflict
+	return target == ErrRevisionLost && e.Status == http.StatusConflict ||
+		target == ErrTooLarge && e.Status == http.StatusRequestEntityTooLarge
 }
 
 // errAnswer says that an answer is not in the form of the standard.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -18,12 +19,11 @@ type gatherer struct {
 
 // A batch is one request to come.
 type batch struct {
-	questions []Request
+	questions bundle
 	places    map[key]int
 	sent      bool
-	done      chan struct{} // closed when answers and err are set
+	done      chan struct{} // closed when answers are set
 	answers   []Answer
-	err       error
 }
 
 // A key tells questions apart.
@@ -36,35 +36,43 @@ type key struct {
 
 // ask waits for the answer of the batch that r joins.
 func (g *gatherer) ask(ctx context.Context, r Request) Answer {
-	b, place := g.join(string(atLeast(ctx)), r)
+	item, err := encode(r.wire())
+	if err != nil {
+		return Answer{Err: err} // nobody else's request fails by it
+	}
+	b, place := g.join(string(atLeast(ctx)), r, item)
 	select {
 	case <-b.done:
 	case <-ctx.Done():
-		return Answer{Err: ctx.Err()}
-	}
-	if b.err != nil {
-		return Answer{Err: b.err}
+		return Answer{Err: fmt.Errorf("usherd: %w", ctx.Err())}
 	}
 	return b.answers[place]
 }
 
-// join adds r to the open batch, or begins one.
-func (g *gatherer) join(stamp string, r Request) (*batch, int) {
+// join adds r, which is item when encoded, to the open batch, or begins one.
+func (g *gatherer) join(stamp string, r Request, item []byte) (*batch, int) {
+	k := key{r.Subject, r.Action, r.Project, r.Resource, r.Reason}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	b := g.open[stamp]
+	if b != nil {
+		if place, known := b.places[k]; known {
+			return b, place
+		}
+		if !b.questions.takes(item) {
+			go g.send(stamp, b)
+			b = nil
+		}
+	}
 	if b == nil {
 		b = &batch{places: map[key]int{}, done: make(chan struct{})}
 		g.open[stamp] = b
 		time.AfterFunc(g.client.cfg.Coalesce, func() { g.send(stamp, b) })
 	}
-	k := key{r.Subject, r.Action, r.Project, r.Resource, r.Reason}
-	place, known := b.places[k]
-	if !known {
-		place = len(b.questions)
-		b.places[k], b.questions = place, append(b.questions, r)
-	}
-	if len(b.questions) == MaxBatch {
+	place := len(b.questions.items)
+	b.places[k] = place
+	b.questions.add(item)
+	if place+1 == MaxBatch {
 		delete(g.open, stamp)
 		go g.send(stamp, b)
 	}
@@ -84,7 +92,8 @@ func (g *gatherer) send(stamp string, b *batch) {
 		delete(g.open, stamp)
 	}
 	g.mu.Unlock()
-	ctx := WithAtLeast(context.Background(), Stamp(stamp))
-	b.answers, _, b.err = g.client.evaluateAll(ctx, b.questions)
+	ctx, cancel := context.WithTimeout(WithAtLeast(context.Background(), Stamp(stamp)), g.client.cfg.Timeout)
+	defer cancel()
+	b.answers = g.client.askBundle(ctx, b.questions.items).answers
 	close(b.done)
 }
