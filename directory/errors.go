@@ -3,6 +3,7 @@ package directory
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // What callers ask about. Errors wrap one of these.
@@ -31,6 +32,39 @@ var (
 	// ErrHistoryExpired: the revision is older than what is kept.
 	ErrHistoryExpired = errors.New("history has expired")
 )
+
+// A UseError says which items of the policy can't go because they are in use. It
+// wraps [ErrInUse].
+type UseError struct{ Items []UsedItem }
+
+// A UsedItem is an item of the policy with the first of what uses it, as people
+// call it; users are named by id, as the error may be logged.
+type UsedItem struct {
+	Section Section
+	Key     string
+	Uses    []string // such as "group corp/Planners has a grant of role planner"
+	More    int      // uses that Uses leaves out
+}
+
+// String is one line: the item and what uses it.
+func (i UsedItem) String() string {
+	text := fmt.Sprintf("%s/%s: %s", i.Section, i.Key, strings.Join(i.Uses, ", "))
+	if i.More > 0 {
+		text += fmt.Sprintf(", and %d more", i.More)
+	}
+	return text
+}
+
+func (e *UseError) Error() string {
+	lines := make([]string, len(e.Items))
+	for i, item := range e.Items {
+		lines[i] = item.String()
+	}
+	return ErrInUse.Error() + ": " + strings.Join(lines, "; ")
+}
+
+// Unwrap returns [ErrInUse].
+func (e *UseError) Unwrap() error { return ErrInUse }
 
 // A TakenError says that a unique attribute is taken, and by whom. It wraps
 // [ErrExists].

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/usherd/usherd/directory"
 )
@@ -89,8 +88,11 @@ func (t thing) uses() (directory.Section, string) {
 	return directory.SectionRoles, t.role
 }
 
+// saidUses is how many uses of an item a refusal names.
+const saidUses = 5
+
 // unused refuses to remove items of the policy that are in use when all changes
-// of the edit are done.
+// of the edit are done. The error is a [*directory.UseError].
 func (e *edit) unused(ctx context.Context) error {
 	if len(e.removed) == 0 {
 		return nil
@@ -99,6 +101,7 @@ func (e *edit) unused(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	refused := &directory.UseError{}
 	for _, key := range e.removed {
 		if found, err := e.known(ctx, key.section, key.key); err != nil || found {
 			if err != nil {
@@ -106,45 +109,75 @@ func (e *edit) unused(ctx context.Context) error {
 			}
 			continue // a later change brought it back
 		}
-		if err := inGrant(key, grants); err != nil {
-			return err
-		}
+		uses := inGrants(key, grants)
 		if key.section == directory.SectionProjects {
-			if err := e.unusedProject(ctx, key.key); err != nil {
+			more, err := e.inProject(ctx, key.key)
+			if err != nil {
 				return err
 			}
+			uses = append(uses, more...)
 		}
+		if len(uses) == 0 {
+			continue
+		}
+		said, err := e.named(ctx, uses[:min(len(uses), saidUses)])
+		if err != nil {
+			return err
+		}
+		refused.Items = append(refused.Items, directory.UsedItem{Section: key.section, Key: key.key, Uses: said, More: len(uses) - len(said)})
 	}
-	return nil
-}
-
-func inGrant(key ruleKey, grants []grantRow) error {
-	i := slices.IndexFunc(grants, func(g grantRow) bool {
-		section, name := g.uses()
-		return key == ruleKey{section, name} || key == ruleKey{directory.SectionProjects, g.project}
-	})
-	if i < 0 {
+	if len(refused.Items) == 0 {
 		return nil
 	}
-	g := grants[i]
-	return fmt.Errorf("%s: %s %s has a grant of %s: %w", key, g.holder, g.holderID, g.thing, directory.ErrInUse)
+	return refused
 }
 
-func (e *edit) unusedProject(ctx context.Context, project string) error {
+// A use of an item of the policy: who, and how.
+type use struct{ holder, id, how string }
+
+// inGrants lists the grants that use an item.
+func inGrants(key ruleKey, grants []grantRow) []use {
+	var uses []use
+	for _, g := range grants {
+		section, name := g.uses()
+		if key == (ruleKey{section, name}) || key == (ruleKey{directory.SectionProjects, g.project}) {
+			uses = append(uses, use{g.holder, g.holderID, "has a grant of " + g.thing.String()})
+		}
+	}
+	return uses
+}
+
+// inProject lists the groups and overrides of a project.
+func (e *edit) inProject(ctx context.Context, project string) (uses []use, err error) {
 	groups, err := e.groupsWhere(ctx, `project = $1`, project)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if len(groups) > 0 {
-		return fmt.Errorf("project %s: group %s belongs to it: %w", project, groups[0].id, directory.ErrInUse)
+	for _, g := range groups {
+		uses = append(uses, use{"group", g.id, "belongs to it"})
 	}
-	var user string
-	found, err := e.find(ctx, []any{&user}, `SELECT user_id FROM overrides WHERE project = $1 AND `+isOpen+` LIMIT 1`, project)
+	users, err := collect(ctx, e.tx, scanText, `SELECT user_id FROM overrides WHERE project = $1 AND `+isOpen+` ORDER BY user_id`, project)
 	if err != nil {
-		return fmt.Errorf("reading overrides in project %s: %w", project, err)
+		return nil, fmt.Errorf("reading overrides in project %s: %w", project, err)
 	}
-	if found {
-		return fmt.Errorf("project %s: user %s has an override in it: %w", project, user, directory.ErrInUse)
+	for _, u := range users {
+		uses = append(uses, use{"user", u, "has an override in it"})
 	}
-	return nil
+	return uses, nil
+}
+
+// named says uses with the names of the groups.
+func (e *edit) named(ctx context.Context, uses []use) ([]string, error) {
+	said := make([]string, len(uses))
+	for i, u := range uses {
+		if u.holder == "group" {
+			g, err := e.group(ctx, directory.GroupID(u.id))
+			if err != nil {
+				return nil, err
+			}
+			u.id = g.source + "/" + g.name
+		}
+		said[i] = u.holder + " " + u.id + " " + u.how
+	}
+	return said, nil
 }

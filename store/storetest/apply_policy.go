@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ var applyPolicyCases = []testCase{
 	{"only the named sections are replaced", testPolicySections},
 	{"a Role is changed when somebody changes it", testRoleModified},
 	{"a key in use is not removed", testKeyInUse},
+	{"what uses a key is said by name, five at most", testUsesSaid},
 	{"a use may go in the same apply", testKeyFreed},
 	{"a mapping by id or dn binds what it matches first", testBindByID},
 	{"a mapping by name follows names", testFollowNames},
@@ -119,6 +121,36 @@ func testRoleModified(t *testing.T, s directory.Store) {
 	f.apply(set(a))
 	if !role("a").Modified.Equal(changed) {
 		t.Errorf("the Role was modified %v, want still %v", role("a").Modified, changed)
+	}
+}
+
+func testUsesSaid(t *testing.T, s directory.Store) {
+	f := fill(t, s)
+	f.apply(directory.SetPolicy{Policy: catalogue, Sections: catalogueSections})
+	var want []string
+	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g"} {
+		f.apply(directory.PutGrant{Grant: directory.Grant{Group: f.group(okta, name), Role: "releaser"}})
+		want = append(want, "group okta/"+name+" has a grant of role releaser")
+	}
+	ann := f.user(okta, "ann")
+	f.apply(directory.PutGrant{Grant: directory.Grant{User: ann, Privilege: directory.Privilege{Kind: directory.OutputPrivilege, Key: "pdf"}}})
+	_, err := s.Apply(t.Context(), tester, directory.SetPolicy{Sections: []directory.Section{directory.SectionRoles, directory.SectionOutputs}})
+	used, ok := errors.AsType[*directory.UseError](err)
+	if !ok || len(used.Items) != 2 {
+		t.Fatalf("removing Roles and outputs in use: %v, want a UseError of two items", err)
+	}
+	for _, item := range used.Items {
+		slices.Sort(item.Uses)
+		switch item.Section {
+		case directory.SectionRoles:
+			if item.Key != "releaser" || len(item.Uses) != 5 || item.More != 2 || slices.ContainsFunc(item.Uses, func(u string) bool { return !slices.Contains(want, u) }) {
+				t.Errorf("uses of releaser = %+v, want five of %q and two more", item, want)
+			}
+		default:
+			if said := []string{"user " + string(ann) + " has a grant of output pdf"}; item.Key != "pdf" || !slices.Equal(item.Uses, said) || item.More != 0 {
+				t.Errorf("uses of pdf = %+v, want %q", item, said)
+			}
+		}
 	}
 }
 
