@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/a-h/templ"
+	"github.com/usherd/usherd/admin"
 	"github.com/usherd/usherd/directory"
 )
 
@@ -99,6 +100,9 @@ func (c *Console) changeViews(req request, list, name, query string) error {
 
 // saveAuditView keeps a filter of the audit log.
 func (c *Console) saveAuditView(req request) (templ.Component, error) {
+	if err := req.viewer.Require(admin.ReadAudit, ""); err != nil {
+		return nil, err
+	}
 	name := strings.TrimSpace(req.PostForm.Get("name"))
 	values, err := url.ParseQuery(req.PostForm.Get("query"))
 	if err != nil || name == "" || len(name) > 80 || len(values) == 0 {
@@ -112,6 +116,9 @@ func (c *Console) saveAuditView(req request) (templ.Component, error) {
 
 // forgetAuditView forgets a saved filter.
 func (c *Console) forgetAuditView(req request) (templ.Component, error) {
+	if err := req.viewer.Require(admin.ReadAudit, ""); err != nil {
+		return nil, err
+	}
 	if err := c.changeViews(req, auditList.Name, req.PostForm.Get("name"), ""); err != nil {
 		return nil, err
 	}
