@@ -93,10 +93,14 @@ type auditChange struct {
 }
 
 func (c *Console) audit(req request) (templ.Component, error) {
+	if err := req.viewer.Require(admin.ReadAudit, ""); err != nil {
+		return nil, err
+	}
 	l := List{ListSpec: auditList, State: c.state(req, auditList), Total: -1}
 	q, err := c.auditQuery(req.Context(), l.State)
 	if err != nil {
-		return nil, err
+		l.Total = 0
+		return c.misread(req, l, err)
 	}
 	if l.CSV || req.URL.Query().Get("format") == "jsonl" {
 		return nil, c.exportAudit(req, l, q)

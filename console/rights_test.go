@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -125,5 +126,50 @@ func TestTheActivityOfAConnectionIsNotThatOfOneWhoseKeyBeginsAlike(t *testing.T)
 	}
 	if rows := rowsWith(s.body(owner, "/integrations/aws/activity", http.StatusOK), "aws-prod"); len(rows) > 0 {
 		t.Errorf("the activity of aws tells of another: %q", rows)
+	}
+}
+
+func TestADayThatIsNoneIsSaidWhereItWasTyped(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	owner := s.signedIn(s.owner)
+	for _, path := range []string{"/audit?action=user&", "/runs?result=held&", "/sources/okta/requests?result=failed&"} {
+		for _, days := range []string{"from=2026-13-01", "from=x&to=y"} {
+			page := s.body(owner, path+days, http.StatusBadRequest)
+			if !strings.Contains(page, "is not a day; write days as 2026-03-31") {
+				t.Errorf("%s does not say how a day is written", path+days)
+			}
+			if !strings.Contains(page, " selected>") || !strings.Contains(page, "From: "+days[len("from="):][:1]) {
+				t.Errorf("%s lost what was chosen", path+days)
+			}
+			s.body(owner, path+days+"&format=csv", http.StatusBadRequest)
+		}
+		if path != "/sources/okta/requests?result=failed&" { // it has no last day
+			s.body(owner, path+"from=2026-01-01&to=31.12.2026", http.StatusBadRequest)
+		}
+		s.body(owner, path+"from=2026-01-01&to=2026-01-31", http.StatusOK)
+		s.body(s.in, path+"from=x", http.StatusForbidden)
+	}
+}
+
+func TestWhoMayNotReadTheAuditLogKeepsNoViewOfIt(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	view := url.Values{"name": {"Mine"}, "query": {"action=user"}}
+	if status, page := s.post(s.in, "/audit/views", view); status != http.StatusForbidden || !strings.Contains(page, "audit.read") {
+		t.Errorf("saving a view = %d; want 403, and the right that is missing", status)
+	}
+	if status, _ := s.post(s.in, "/audit/views/forget", view); status != http.StatusForbidden {
+		t.Errorf("forgetting a view = %d; want 403", status)
+	}
+	s.apply(directory.PutGrant{Grant: directory.Grant{User: s.boss, Role: directory.RoleAuditor, Origin: directory.ByHand, By: "test"}})
+	if page := s.body(s.in, "/audit", http.StatusOK); strings.Contains(page, "Mine") {
+		t.Error("the view was kept though it was refused")
+	}
+	if status, _ := s.post(s.in, "/audit/views", view); status != http.StatusSeeOther {
+		t.Errorf("saving a view with the right = %d; want 303", status)
+	}
+	if page := s.body(s.in, "/audit", http.StatusOK); !strings.Contains(page, "Mine") {
+		t.Error("the view was not kept")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,7 +67,7 @@ func (c *Console) runs(req request) (templ.Component, error) {
 	}
 	from, to, err := days(l.Filter["from"], l.Filter["to"])
 	if err != nil {
-		return nil, err
+		return c.misread(req, l, err)
 	}
 	status, err := c.Service.SyncStatus(req.Context(), directory.SourceName(l.Filter["source"]), keptRuns)
 	if err != nil {
@@ -109,11 +110,23 @@ func days(from, to string) (begin, end time.Time, err error) {
 		}
 		at, err := time.Parse(time.DateOnly, d.text)
 		if err != nil {
-			return begin, end, &admin.Problem{Title: "Not a day", Status: 400, Detail: "write days as 2026-03-31"}
+			return begin, end, fmt.Errorf("%w: %q is not a day; write days as 2026-03-31", directory.ErrInvalid, d.text)
 		}
 		*d.set = at.AddDate(0, 0, d.add)
 	}
 	return begin, end, nil
+}
+
+// misread shows a list none of which is shown, since a filter can't be read: what
+// is wrong, and all that was typed. A file says it by its status alone.
+func (c *Console) misread(req request, l List, err error) (templ.Component, error) {
+	text, typed := refused(err)
+	if !typed || req.URL.Query().Get("format") != "" {
+		return nil, err
+	}
+	l.Above, l.Asof = message(text), c.Now()
+	c.show(req.w, req.Request, http.StatusBadRequest, c.frame(req, l.Title, listTemplate(l)))
+	return nil, nil //nolint:nilnil // it is shown
 }
 
 // resultTone is how a result of a run looks.

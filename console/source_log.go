@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/a-h/templ"
+	"github.com/usherd/usherd/admin"
 	"github.com/usherd/usherd/directory"
 )
 
@@ -34,12 +35,15 @@ var requestList = ListSpec{
 
 // sourceRequests lists what a provider asked.
 func (c *Console) sourceRequests(req request) (templ.Component, error) {
+	if err := req.viewer.Require(admin.ReadSources, ""); err != nil {
+		return nil, err
+	}
 	name := directory.SourceName(req.PathValue("name"))
 	l := List{ListSpec: requestList, State: c.state(req, requestList)}
 	l.Title = "Provisioning log of " + string(name)
 	from, _, err := days(l.Filter["from"], "")
 	if err != nil {
-		return nil, err
+		return c.misread(req, l, err)
 	}
 	q := directory.RequestQuery{Source: name, Failed: l.Filter["result"] == "failed", Since: from, Limit: keptRequests}
 	all, err := c.Service.FindLog(req.Context(), q)
