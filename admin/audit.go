@@ -40,7 +40,8 @@ type Verification struct {
 	Checkpoint string `json:"checkpoint,omitempty"`
 }
 
-// VerifyAudit recomputes the whole audit chain.
+// VerifyAudit recomputes the whole audit chain, and what is kept beside the
+// records to list and find them.
 func (s *Service) VerifyAudit(ctx context.Context) (Verification, error) {
 	return s.VerifyAuditFrom(ctx, audit.Point{})
 }
@@ -60,11 +61,14 @@ func (s *Service) VerifyAuditFrom(ctx context.Context, kept audit.Point) (Verifi
 	if err != nil {
 		return Verification{}, err
 	}
-	met := start.Hash
+	met, forgotten := start.Hash, start.Seq
 	at, err := audit.Verify(start, func(yield func(audit.Record, error) bool) {
 		for r, err := range s.chain(ctx, start.Seq) {
 			if err == nil && r.Seq == kept.Seq {
 				met = r.Hash
+			}
+			if last, ok := endOfForgotten(r); ok && err == nil {
+				forgotten = last.Seq
 			}
 			if !yield(r, err) {
 				return
@@ -89,15 +93,59 @@ func (s *Service) VerifyAuditFrom(ctx context.Context, kept audit.Point) (Verifi
 		out.Detail = fmt.Sprintf("cut off: the checkpoint is of record %d, and the last one is %d", kept.Seq, at.Seq)
 	case kept.Seq > 0 && kept.Seq < start.Seq:
 		out.Checkpoint = fmt.Sprintf("older than record %d, the first that is kept: it says nothing", out.From)
-		return out, nil
+		err := s.verifyHeads(ctx, forgotten, &out)
+		return out, err
 	case kept.Seq > 0 && met != kept.Hash:
 		out.OK, out.BrokenAt = false, kept.Seq
 		out.Detail = fmt.Sprintf("record %d is not that of the checkpoint: the chain was written anew", kept.Seq)
+	}
+	if out.OK {
+		if err := s.verifyHeads(ctx, forgotten, &out); err != nil {
+			return Verification{}, err
+		}
 	}
 	if out.OK && kept.Seq > 0 {
 		out.Checkpoint = fmt.Sprintf("contains %v", kept)
 	}
 	return out, nil
+}
+
+// verifyHeads compares records that hold with what is kept beside them, which
+// the chain does not cover.
+func (s *Service) verifyHeads(ctx context.Context, forgotten int64, out *Verification) error {
+	faults, err := s.Store.CheckAuditHeads(ctx, directory.Revision(forgotten))
+	if err == nil && len(faults) > 0 { // records that began to be forgotten meanwhile are whole no more
+		var more int64
+		if more, err = s.forgottenAfter(ctx, out.Records); more > forgotten && err == nil {
+			faults, err = s.Store.CheckAuditHeads(ctx, directory.Revision(more))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("reading summaries of audit records: %w", err)
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	var details []string
+	for _, f := range faults {
+		details = append(details, fmt.Sprintf("record %d: %s", f.Revision, f.Detail))
+	}
+	out.OK, out.BrokenAt, out.Detail = false, int64(faults[0].Revision), strings.Join(details, "; ")
+	return nil
+}
+
+// forgottenAfter returns up to which record all are forgotten, as records after
+// one say; 0 if none does.
+func (s *Service) forgottenAfter(ctx context.Context, after int64) (last int64, err error) {
+	for r, err := range s.chain(ctx, after) {
+		if err != nil {
+			return 0, err
+		}
+		if p, ok := endOfForgotten(r); ok {
+			last = p.Seq
+		}
+	}
+	return last, nil
 }
 
 // An AuditPoint is the end of the audit chain: whoever keeps it elsewhere can
@@ -151,20 +199,27 @@ func (s *Service) chainStart(ctx context.Context) (start audit.Point, err error)
 		if err != nil {
 			return start, err
 		}
-		if !strings.Contains(r.Changes, auditPruned) {
-			continue
-		}
-		changes, err := AuditedChanges(directory.AuditRecord{Changes: []byte(r.Changes)})
-		if err != nil || len(changes) != 1 || changes[0].Type != auditPruned {
-			continue
-		}
-		last, err := strconv.ParseInt(changes[0].Target, 10, 64)
-		hash, herr := audit.ParseHash(changes[0].Value)
-		if err == nil && herr == nil && last < r.Seq {
-			start = audit.Point{Seq: last, Hash: hash}
+		if last, ok := endOfForgotten(r); ok {
+			start = last
 		}
 	}
 	return start, nil
+}
+
+// endOfForgotten returns the last of the records that a record says were
+// forgotten, if it says so.
+func endOfForgotten(r audit.Record) (last audit.Point, ok bool) {
+	if !strings.Contains(r.Changes, auditPruned) {
+		return last, false
+	}
+	changes, err := AuditedChanges(directory.AuditRecord{Changes: []byte(r.Changes)})
+	if err != nil || len(changes) != 1 || changes[0].Type != auditPruned {
+		return last, false
+	}
+	last.Seq, err = strconv.ParseInt(changes[0].Target, 10, 64)
+	var herr error
+	last.Hash, herr = audit.ParseHash(changes[0].Value)
+	return last, err == nil && herr == nil && last.Seq < r.Seq
 }
 
 // chain yields the audit records after one in the form that was hashed.

@@ -75,6 +75,12 @@ func TestTamperingWithTheAuditTrailShows(t *testing.T) {
 				{"swapped records", []string{
 					`UPDATE audit SET revision = 1003 WHERE revision = 3`, `UPDATE audit SET revision = 3 WHERE revision = 4`, `UPDATE audit SET revision = 4 WHERE revision = 1003`,
 				}, false, "record 3"},
+				{"another summary", []string{`UPDATE audit_head SET types = ' user.created', changes = 99 WHERE revision = 3`}, false, "record 3"},
+				{"a summary taken away", []string{`DELETE FROM audit_head WHERE revision = 3`}, false, "record 3"},
+				{"a name taken away", []string{`DELETE FROM audit_name WHERE revision = 3`}, false, "record 3"},
+				{"a name of nothing", []string{`INSERT INTO audit_name (name, revision) VALUES ('x', 3)`}, false, "record 3"},
+				{"an actor that does not read", []string{`UPDATE audit SET actor = '{broken' WHERE revision = 3`}, false, "record 3"},
+				{"a hash that does not read", []string{`UPDATE audit SET hash = 'zz' WHERE revision = 3`}, false, "record 3"},
 				{"a cut end", []string{`DELETE FROM audit WHERE revision > 4`}, false, "cut off"},
 			} {
 				if engine != "SQLite" && tt.name != "nothing" && tt.name != "swapped records" {

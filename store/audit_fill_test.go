@@ -2,6 +2,7 @@ package store
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/usherd/usherd/directory"
@@ -74,7 +75,7 @@ func TestAuditRecordsWithoutSummaryAreFound(t *testing.T) {
 					}
 				}
 			}
-			if _, err := s.write.ExecContext(t.Context(), `INSERT INTO audit (revision, time, actor, changes, hash) VALUES (0, 0, '{}', 'damaged', '00')`); err != nil {
+			if _, err := s.write.ExecContext(t.Context(), `INSERT INTO audit (revision, time, actor, changes, hash) VALUES (7, 0, '{bad', '[{broken', 'zz')`); err != nil {
 				t.Fatal(err)
 			}
 			if err := s.fillHeads(t.Context()); err == nil {
@@ -84,6 +85,18 @@ func TestAuditRecordsWithoutSummaryAreFound(t *testing.T) {
 			err = s.read.QueryRowContext(t.Context(), `SELECT (SELECT COUNT(*) FROM audit WHERE headed IS NULL), (SELECT COUNT(*) FROM audit_head)`).Scan(&missing, &heads)
 			if err != nil || missing != 1 || heads != 6 {
 				t.Errorf("after fillHeads %d records have no summary and %d have, %v; want the damaged one and 6", missing, heads, err)
+			}
+			for _, q := range []directory.AuditSearch{{Limit: 1}, {Limit: 9, Action: "unread"}} {
+				heads, err := s.AuditHeads(t.Context(), q)
+				if err != nil || len(heads) != 1 || heads[0].Revision != 7 || !slices.Equal(heads[0].Types, []string{directory.AuditUnreadable}) || heads[0].Changes != 1 {
+					t.Errorf("AuditHeads(%+v) = %+v, %v; want the damaged record 7", q, heads, err)
+				}
+			}
+			if records, err := s.Audit(t.Context(), 5, 10); err != nil || len(records) != 2 || string(records[1].Changes) != "[{broken" || records[1].Hash != nil {
+				t.Errorf("Audit = %+v, %v; want 6 and the damaged record 7", records, err)
+			}
+			for i := range searches {
+				searches[i].Upto = 6
 			}
 			for i, got := range look() {
 				if !reflect.DeepEqual(got, want[i]) {

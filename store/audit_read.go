@@ -200,7 +200,7 @@ func isASCII(text string) bool {
 func (s *Store) headless(ctx context.Context, q directory.AuditSearch) (heads []directory.AuditHead, err error) {
 	l := &headQuery{AuditSearch: q, d: s.d}
 	text := "SELECT r.revision, r.time, r.actor, r.changes FROM audit r WHERE r.headed IS NULL AND " + l.span() + l.done("r")
-	if q.Action != "" {
+	if q.Action != "" && !strings.HasPrefix(directory.AuditUnreadable, q.Action) {
 		text += l.contains("r.changes", strings.TrimSuffix(`"type":`+quoted(q.Action), `"`))
 	}
 	if len(q.About) == 1 {
@@ -217,10 +217,7 @@ func (s *Store) headless(ctx context.Context, q directory.AuditSearch) (heads []
 		if err := scanTold(rows, &h, &changes); err != nil {
 			return nil, err
 		}
-		sum, err := readSummary(changes)
-		if err != nil {
-			return nil, err
-		}
+		sum := shownSummary(changes)
 		sum.fill(&h)
 		about := func(name string) bool { return slices.Contains(q.About, name) }
 		if headMatches(q, h) && (len(q.About) == 0 || slices.ContainsFunc(sum.names, about)) {
@@ -236,9 +233,18 @@ func (s *Store) workOut(ctx context.Context, h *directory.AuditHead) error {
 	if err := s.read.QueryRowContext(ctx, `SELECT changes FROM audit WHERE revision = $1`, int64(h.Revision)).Scan(&changes); err != nil {
 		return err
 	}
+	shownSummary(changes).fill(h)
+	return nil
+}
+
+// shownSummary sums up changes as they are kept. Of those that do not read it is
+// that they don't: a list goes on.
+func shownSummary(changes string) summary {
 	sum, err := readSummary(changes)
-	sum.fill(h)
-	return err
+	if err != nil {
+		sum, _ = summaryOf([]effect{{Type: directory.AuditUnreadable}}) // texts always encode
+	}
+	return sum
 }
 
 // readSummary sums up changes as they are kept.
@@ -264,7 +270,8 @@ func scanHead(row scanner) (h directory.AuditHead, err error) {
 	return h, nil
 }
 
-// scanTold scans when and by whom something was done, and what comes behind.
+// scanTold scans when and by whom something was done, and what comes behind. An
+// actor that does not read is empty.
 func scanTold(row scanner, h *directory.AuditHead, dest ...any) error {
 	var at int64
 	var actor string
@@ -272,5 +279,8 @@ func scanTold(row scanner, h *directory.AuditHead, dest ...any) error {
 		return err
 	}
 	h.Time = fromMS(at)
-	return unmarshal("actor", actor, &h.Actor)
+	if unmarshal("actor", actor, &h.Actor) != nil {
+		h.Actor = directory.Actor{}
+	}
+	return nil
 }
