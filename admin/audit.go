@@ -23,6 +23,9 @@ func (s *Service) Audit(ctx context.Context, after directory.Revision, limit int
 	if err != nil {
 		return nil, fmt.Errorf("reading audit records: %w", err)
 	}
+	for i := range records {
+		records[i] = readable(records[i])
+	}
 	return records, nil
 }
 
@@ -212,7 +215,7 @@ func endOfForgotten(r audit.Record) (last audit.Point, ok bool) {
 	if !strings.Contains(r.Changes, auditPruned) {
 		return last, false
 	}
-	changes, err := AuditedChanges(directory.AuditRecord{Changes: []byte(r.Changes)})
+	changes, err := auditedChanges(directory.AuditRecord{Changes: []byte(r.Changes)})
 	if err != nil || len(changes) != 1 || changes[0].Type != auditPruned {
 		return last, false
 	}

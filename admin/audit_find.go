@@ -53,8 +53,26 @@ type AuditedChange struct {
 	Digest     string   `json:"digest"`
 }
 
-// AuditedChanges reads the changes of a record.
+// AuditedChanges reads the changes of a record. Those that do not read are one
+// of the type [directory.AuditUnreadable], so that a page of many goes on.
 func AuditedChanges(r directory.AuditRecord) ([]AuditedChange, error) {
+	out, err := auditedChanges(r)
+	if err != nil {
+		return []AuditedChange{{Type: directory.AuditUnreadable, Value: directory.AuditUnreadableHint}}, nil
+	}
+	return out, nil
+}
+
+// readable is a record that can be sent: changes that are no JSON give way to
+// one that says so.
+func readable(r directory.AuditRecord) directory.AuditRecord {
+	if !json.Valid(r.Changes) {
+		r.Changes, _ = json.Marshal([]AuditedChange{{Type: directory.AuditUnreadable, Value: directory.AuditUnreadableHint}}) // texts always encode
+	}
+	return r
+}
+
+func auditedChanges(r directory.AuditRecord) ([]AuditedChange, error) {
 	var out []AuditedChange
 	if err := json.Unmarshal(r.Changes, &out); err != nil {
 		return nil, fmt.Errorf("reading audit record %d: %w", r.Revision, err)
@@ -108,7 +126,7 @@ func (s *Service) auditRange(ctx context.Context, q AuditQuery) (low, high direc
 		at  time.Time
 		set *directory.Revision
 	}{{q.From, &low}, {q.To, &high}} {
-		if bound.at.IsZero() || bound.at.After(s.Now()) {
+		if bound.at.IsZero() || bound.at.After(s.Now()) && bound.set == &high {
 			continue
 		}
 		if *bound.set, err = s.Store.RevisionAt(ctx, bound.at.Add(-time.Millisecond)); err != nil {
@@ -124,7 +142,7 @@ func (s *Service) auditRange(ctx context.Context, q AuditQuery) (low, high direc
 // matches reports whether a change of a record is of the type and about a target
 // that a query asks for.
 func (q AuditQuery) matches(r directory.AuditRecord) bool {
-	changes, err := AuditedChanges(r)
+	changes, err := auditedChanges(r)
 	return err == nil && slices.ContainsFunc(changes, func(c AuditedChange) bool {
 		return strings.HasPrefix(c.Type, q.Action) && slices.ContainsFunc(q.targets(), c.about)
 	})

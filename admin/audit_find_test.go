@@ -45,6 +45,8 @@ func TestFindAuditNarrowsByEachFilter(t *testing.T) {
 		"by target and action":               {admin.AuditQuery{Target: string(ids[0]), Action: "user.created"}, 1},
 		"by a time before everything":        {admin.AuditQuery{To: time.Now().Add(-time.Hour)}, 0},
 		"by a time after everything":         {admin.AuditQuery{From: time.Now().Add(-time.Hour), Action: "user.created"}, 5},
+		"by a time that is yet to come":      {admin.AuditQuery{From: time.Now().Add(time.Hour)}, 0},
+		"by an end that is yet to come":      {admin.AuditQuery{To: time.Now().Add(time.Hour), Action: "user.created"}, 5},
 		"by nobody who ever acted":           {admin.AuditQuery{Actor: "nobody"}, 0},
 		"not by a part of a target's id":     {admin.AuditQuery{Target: string(ids[0])[:8]}, 0},
 		"by what begins like several things": {admin.AuditQuery{Action: "user."}, 6},

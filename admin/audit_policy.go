@@ -87,7 +87,7 @@ func (s *Service) readPolicyChanges(ctx context.Context, after, upTo directory.R
 			return nil, err
 		}
 		for _, r := range records {
-			changes, err := AuditedChanges(r)
+			changes, err := auditedChanges(r)
 			if err != nil {
 				continue // whoever verifies the chain hears of it
 			}

@@ -104,7 +104,7 @@ func (s *Service) auditRecords(ctx context.Context, at []directory.Revision) ([]
 			return nil, fmt.Errorf("reading audit records: %w", err)
 		}
 		for _, r := range records {
-			known[r.Revision] = r
+			known[r.Revision] = readable(r)
 		}
 		from = to
 	}

@@ -163,6 +163,7 @@ func TestAuditRecordsAreFiltered(t *testing.T) {
 	}
 	for query, want := range map[string]int{
 		"actor=okta": 1, "actor=ADMIN": 1, "actor=nobody": 0, "target=" + string(ann) + "&actor=okta": 1, "until=2001-01-01T00:00:00Z": 0,
+		"since=2999-01-01T00:00:00Z": 0, "until=2999-01-01T00:00:00Z": count(""),
 		"action=group": 2, "action=group.&after=100000": 0, "since=" + begun: count(""), "limit=1": 1,
 	} {
 		if got := count(query); got != want {
@@ -264,5 +265,56 @@ func TestAPrunedChainIsVerifiedFromItsRest(t *testing.T) {
 	_, s = open()
 	if v, err := s.VerifyAudit(t.Context()); err != nil || v.OK || v.BrokenAt != 3 {
 		t.Errorf("with one more taken away: %+v, %v; want it broken at 3", v, err)
+	}
+}
+
+// TestADamagedRecordIsListedAsOne damages one record in several ways: all others
+// can be read as ever.
+func TestADamagedRecordIsListedAsOne(t *testing.T) {
+	for name, statements := range map[string][]string{
+		"no summary":     {`UPDATE audit SET changes = '[{broken', headed = NULL WHERE revision = 3`, `DELETE FROM audit_head WHERE revision = 3`, `DELETE FROM audit_name WHERE revision = 3`},
+		"a lost summary": {`UPDATE audit SET changes = '[{broken' WHERE revision = 3`, `DELETE FROM audit_head WHERE revision = 3`},
+		"another value":  {`UPDATE audit SET changes = '[5]', headed = NULL WHERE revision = 3`, `DELETE FROM audit_head WHERE revision = 3`},
+		"all of it":      {`UPDATE audit SET changes = '', actor = '{', hash = '-', headed = NULL WHERE revision = 3`, `DELETE FROM audit_head WHERE revision = 3`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "usherd.db")
+			s, tamper := tampered(t, "sqlite:"+path, "sqlite", path)
+			for _, statement := range statements {
+				tamper(statement)
+			}
+			heads, err := s.FindAuditHeads(t.Context(), admin.AuditQuery{})
+			if err != nil || len(heads.Items) != 6 {
+				t.Fatalf("FindAuditHeads = %d heads, %v; want 6", len(heads.Items), err)
+			}
+			for _, h := range heads.Items {
+				if damaged := slices.Equal(h.Types, []string{directory.AuditUnreadable}); damaged != (h.Revision == 3) {
+					t.Errorf("the types of record %d are %v", h.Revision, h.Types)
+				}
+			}
+			if found, err := s.FindAuditHeads(t.Context(), admin.AuditQuery{Action: directory.AuditUnreadable}); name != "a lost summary" && (err != nil || len(found.Items) != 1) {
+				t.Errorf("FindAuditHeads of what is unreadable = %+v, %v; want the one", found.Items, err)
+			}
+			r, err := s.AuditRecord(t.Context(), 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			changes, err := admin.AuditedChanges(r)
+			if err != nil || len(changes) != 1 || changes[0].Type != directory.AuditUnreadable || !strings.Contains(changes[0].Value, "usherd audit verify") {
+				t.Errorf("AuditedChanges = %+v, %v; want that they do not read", changes, err)
+			}
+			srv := (&world{Service: s, t: t}).server(true)
+			if a := call(t, srv, "GET", "/api/v1/audit", ""); a.status != 200 || len(a.body["items"].([]any)) != 6 {
+				t.Errorf("GET /audit = %d %v; want 6 records", a.status, a.body)
+			}
+			for _, format := range []string{"csv", "jsonl"} {
+				if status, _, text := send(t, srv, "GET", "/api/v1/audit?action=user&format="+format, ""); status != 200 || strings.Count(text, "user.created") != 5 {
+					t.Errorf("GET /audit as %s = %d %s; want the 5 others", format, status, text)
+				}
+			}
+			if v, err := s.VerifyAudit(t.Context()); err != nil || v.OK || v.BrokenAt != 3 {
+				t.Errorf("VerifyAudit = %+v, %v; want it broken at 3", v, err)
+			}
+		})
 	}
 }

@@ -172,7 +172,7 @@ func (w *reverting) take(ctx context.Context, r directory.AuditRecord, mine bool
 			return fmt.Errorf("reading what was before the job: %w", err)
 		}
 	}
-	changes, err := AuditedChanges(r)
+	changes, err := auditedChanges(r)
 	if err != nil {
 		return err
 	}

@@ -23,8 +23,11 @@ type AuditHead struct {
 const HeadListed = 5
 
 // AuditUnreadable is the type of the one change that stands for those of a record
-// whose kept text does not read.
-const AuditUnreadable = "unreadable"
+// whose kept text does not read. Its value is AuditUnreadableHint.
+const (
+	AuditUnreadable     = "unreadable"
+	AuditUnreadableHint = "its kept text is damaged: usherd audit verify says more"
+)
 
 // An AuditFault says that what is kept beside an audit record, to list and find
 // it, is not what the record says.

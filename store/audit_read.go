@@ -242,7 +242,7 @@ func (s *Store) workOut(ctx context.Context, h *directory.AuditHead) error {
 func shownSummary(changes string) summary {
 	sum, err := readSummary(changes)
 	if err != nil {
-		sum, _ = summaryOf([]effect{{Type: directory.AuditUnreadable}}) // texts always encode
+		sum, _ = summaryOf([]effect{{Type: directory.AuditUnreadable, Value: directory.AuditUnreadableHint}}) // texts always encode
 	}
 	return sum
 }
