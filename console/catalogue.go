@@ -35,6 +35,7 @@ var errNoKind = errors.New("no such kind of item")
 type catalogueView struct {
 	admin.Catalogue
 	Reasons map[string]string // why a kind can't be edited, by kind
+	Sees    map[string]bool   // connections whose page the viewer may open, by key
 	Problem string
 }
 
@@ -55,7 +56,14 @@ func (c *Console) showCatalogue(req request, problem string) (templ.Component, e
 	if err != nil {
 		return nil, err
 	}
-	v := catalogueView{Catalogue: cat, Reasons: map[string]string{}, Problem: problem}
+	connections, err := c.Service.Integrations(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	v := catalogueView{Catalogue: cat, Reasons: map[string]string{}, Sees: map[string]bool{}, Problem: problem}
+	for _, i := range connections {
+		v.Sees[i.Key] = true
+	}
 	for _, kind := range []string{kindFeatures, kindOutputs, kindResources} {
 		v.Reasons[kind] = catalogueReason(req, cat, kind)
 	}

@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -29,6 +30,8 @@ type explainView struct {
 	User, What, Project, At string
 	Projects                []directory.Project
 	People, Things          []Option // that the texts may mean
+	Partly                  bool // the viewer may ask in projects only, and is not told why
+	Elsewhere               bool // what was asked is not about one of these
 	Problem                 string
 	Answer                  *answerView
 	Fresh                   *freshView
@@ -41,7 +44,7 @@ func (v explainView) unknown() bool {
 	if v.Answer != nil {
 		return v.Answer.Code == authz.UnknownSubject.String()
 	}
-	return v.Problem != "" && !slices.ContainsFunc(v.People, func(o Option) bool { return strings.EqualFold(o.Value, v.User) })
+	return v.Problem != "" && !v.Elsewhere && !slices.ContainsFunc(v.People, func(o Option) bool { return strings.EqualFold(o.Value, v.User) })
 }
 
 // An answerView is an explanation as a page shows it.
@@ -84,6 +87,9 @@ func (c *Console) explain(req request) (templ.Component, error) {
 		return nil, err
 	}
 	v.Projects = choices.Projects
+	if v.What == "" && !req.viewer.Can(admin.AskChecks) && len(v.Projects) > 0 && !q.Has("project") {
+		v.Project = string(v.Projects[0].Key) // where the viewer may ask
+	}
 	if v.User != "" && v.What != "" && !wantsSuggestions(req.Request) {
 		asked, err := c.answer(req, &v)
 		if err != nil {
@@ -93,11 +99,7 @@ func (c *Console) explain(req request) (templ.Component, error) {
 			return nil, writeJSON(req.w, asked)
 		}
 		if asked != nil {
-			kinds := map[directory.SourceName]directory.SourceKind{}
-			for _, s := range choices.Sources {
-				kinds[s.Name] = s.Kind
-			}
-			v.Answer = answerOf(*asked, chainer{req.viewer, kinds, choices.Projects}, v)
+			v.Answer = answerOf(*asked, chainer{req.viewer, kindsOf(choices.Sources), choices.Projects}, v)
 			if v.Fresh, err = c.freshness(req, asked.User); err != nil {
 				return nil, err
 			}
@@ -122,6 +124,9 @@ func (c *Console) answer(req request, v *explainView) (*admin.Explained, error) 
 		return nil, nil
 	}
 	out, err := c.Service.Explain(req.Context(), question)
+	if errors.Is(err, admin.ErrForbidden) && req.viewer.Anywhere(admin.AskChecks) {
+		return nil, c.answerPartly(req, v, question)
+	}
 	if text, typed := refused(err); typed {
 		v.Problem = text
 		return nil, nil
@@ -143,6 +148,42 @@ func (c *Console) answer(req request, v *explainView) (*admin.Explained, error) 
 	values.Set("format", "json")
 	v.JSON = "/explain?" + values.Encode()
 	return &out, nil
+}
+
+// answerPartly answers whoever may ask in projects only: what holds there now,
+// and not why, since that would tell of other scopes.
+func (c *Console) answerPartly(req request, v *explainView, q admin.Question) error {
+	v.Partly = true
+	if !req.viewer.May(admin.AskChecks, q.Project) || q.At != "" {
+		v.Elsewhere = true
+		v.Problem = "Choose one of your projects, and leave the time empty: what holds elsewhere or held before needs the right " + string(directory.DirectoryRead) + "."
+		return nil
+	}
+	a, err := c.Service.Check(req.Context(), q)
+	if text, typed := refused(err); typed {
+		v.Problem = text
+		return nil
+	}
+	if p := admin.ProblemOf(err); err != nil && p.Status == http.StatusNotFound {
+		v.Problem = p.Error()
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	who, verb := v.User, "may not"
+	if u, err := c.Service.User(req.Context(), v.User); err == nil {
+		who = displayName(u.User)
+	}
+	if a.Decision {
+		verb = "may"
+	}
+	v.Answer = &answerView{
+		Allow: a.Decision, Code: a.Code.String(), Moment: admin.Moment{Revision: a.Revision},
+		Sentence: fmt.Sprintf("%s %s %s %s/%s in %s", who, verb, q.Action, q.Resource.Type, q.Resource.ID, scopeName(q.Project, v.Projects)),
+	}
+	v.Link = c.URL() + "/explain?" + url.Values{"user": {v.User}, "what": {v.What}, "project": {v.Project}}.Encode()
+	return nil
 }
 
 // questionOf reads "ACTION TYPE/ID"; "access" and the type may be left out for

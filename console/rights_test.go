@@ -1,9 +1,11 @@
 package console_test
 
 import (
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -171,5 +173,98 @@ func TestWhoMayNotReadTheAuditLogKeepsNoViewOfIt(t *testing.T) {
 	}
 	if page := s.body(s.in, "/audit", http.StatusOK); !strings.Contains(page, "Mine") {
 		t.Error("the view was not kept")
+	}
+}
+
+// offered are the addresses that a page leads to, but for its frame.
+func offered(page string) (paths []string) {
+	_, page, _ = strings.Cut(page, "<main")
+	for _, m := range regexp.MustCompile(`href="(/[^"]*)"`).FindAllStringSubmatch(page, -1) {
+		paths = append(paths, html.UnescapeString(m[1]))
+	}
+	return paths
+}
+
+func TestWhoAdministersAProjectIsOfferedNothingThatRefuses(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, path := range []string{
+		"/", "/users", "/groups", "/projects", "/roles", "/integrations", "/catalogue", "/roles/project-admin",
+		"/users/" + string(s.ana) + "/groups",
+		"/groups/" + string(s.tower), "/projects/alpha",
+	} {
+		links := offered(s.body(s.in, path, http.StatusOK))
+		if len(links) == 0 {
+			t.Errorf("%s leads nowhere", path)
+		}
+		for _, to := range links {
+			res, err := s.in.Get(s.url + to)
+			must(t, err)
+			must(t, res.Body.Close())
+			if res.StatusCode >= 400 {
+				t.Errorf("%s leads to %s, which answers %d", path, to, res.StatusCode)
+			}
+		}
+	}
+}
+
+func TestWhoAdministersAProjectSeesARoleLikeTheAPI(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	other := s.user("other@example.com")
+	s.apply(directory.PutGrant{Grant: directory.Grant{User: other, Project: "beta", Role: directory.RoleProjectAdmin, Origin: directory.ByHand, By: "test"}})
+	page := s.body(s.in, "/roles/project-admin", http.StatusOK)
+	for _, name := range []string{"Ana Ng", "boss@example.com"} {
+		if rows := rowsWith(page, name); len(rows) != 1 {
+			t.Errorf("%s is shown in the rows %q; want one", name, rows)
+		}
+	}
+	if strings.Contains(page, "other@example.com") {
+		t.Error("who has the Role in another project is shown")
+	}
+	if page := s.body(s.in, "/roles/project-admin?q=ana", http.StatusOK); len(rowsWith(page, "Ana Ng")) != 1 || len(rowsWith(page, "boss@example.com")) != 0 {
+		t.Error("the search does not narrow the users of a Role")
+	}
+	if file := s.body(s.in, "/roles/project-admin?format=csv", http.StatusOK); !strings.Contains(file, "Ana Ng") || strings.Contains(file, "other@example.com") {
+		t.Errorf("the file of a Role's users is %q", file)
+	}
+	if page := s.body(s.in, "/roles/owner", http.StatusOK); strings.Contains(page, "olga@example.com") {
+		t.Error("an owner outside the project is shown")
+	}
+}
+
+func TestWhoAdministersAProjectAsksInIt(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	asks := "/explain?user=" + string(s.ana) + "&what=access+feature%2Fpart-list&project="
+	if page := s.body(s.in, asks+"alpha", http.StatusOK); !strings.Contains(page, "Ana Ng may access feature/part-list in Alpha tower") ||
+		!strings.Contains(page, "<code>granted</code>") || strings.Contains(page, "Tower crew") {
+		t.Error("the page does not answer in the own project, or says why")
+	}
+	if page := s.body(s.in, strings.Replace(asks, string(s.ana), "eve%40example.com", 1)+"alpha", http.StatusOK); !strings.Contains(page, "no such user in project alpha") {
+		t.Error("the page answers about somebody outside the project")
+	}
+	for _, elsewhere := range []string{asks, asks + "beta", asks + "alpha&at=" + strconv.FormatInt(int64(s.revision()), 10)} {
+		if page := s.body(s.in, elsewhere, http.StatusOK); strings.Contains(page, `id="answer"`) || !strings.Contains(page, "Choose one of your projects") {
+			t.Errorf("%s is answered, or does not say what may be asked", elsewhere)
+		}
+	}
+	if page := s.body(s.in, "/explain?user="+string(s.ana), http.StatusOK); !strings.Contains(page, `value="alpha" selected`) {
+		t.Error("the form does not offer the own project first")
+	}
+}
+
+func TestOnlyGroupsThatMayBeChangedAreOffered(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	yard := s.group("Yard", "alpha")
+	s.apply(directory.AddMembers{Group: s.crew, Source: directory.Local, Values: []string{string(s.ben)}},
+		directory.PutGrant{Grant: directory.Grant{Group: s.crew, Project: "alpha", Privilege: directory.Privilege{Kind: directory.Access, Key: "part-list"}, Origin: directory.ByHand, By: "test"}})
+	page := s.body(s.in, "/users/"+string(s.ana)+"/groups", http.StatusOK)
+	if !strings.Contains(page, `value="`+string(yard)+`"`) || strings.Contains(page, `value="`+string(s.crew)+`"`) {
+		t.Error("the own group is not offered, or one of the organization is")
+	}
+	if status, _ := s.post(s.in, "/users/"+string(s.ana)+"/join", url.Values{"group": {string(yard)}}); status != http.StatusSeeOther {
+		t.Errorf("joining the group that is offered = %d", status)
 	}
 }

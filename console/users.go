@@ -286,7 +286,8 @@ func (c *Console) userForm(req request, f userForm) (templ.Component, error) {
 	return c.frame(req, "Add user", newUserTemplate(f)), nil
 }
 
-// localGroups are the local groups of one scope, or of all, to choose from.
+// localGroups are the local groups of one scope, or of all, that the viewer may
+// change, to choose from.
 func (c *Console) localGroups(req request, project *directory.ProjectKey) ([]Option, error) {
 	ch, err := c.Service.Choices(req.Context())
 	if err != nil {
@@ -296,9 +297,11 @@ func (c *Console) localGroups(req request, project *directory.ProjectKey) ([]Opt
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Option, len(page.Items))
-	for i, g := range page.Items {
-		out[i] = Option{string(g.ID), g.Name + " – " + scopeName(g.Project, ch.Projects)}
+	out := []Option{}
+	for _, g := range page.Items {
+		if req.viewer.May(admin.WriteGroups, g.Project) {
+			out = append(out, Option{string(g.ID), g.Name + " – " + scopeName(g.Project, ch.Projects)})
+		}
 	}
 	return out, nil
 }
