@@ -42,17 +42,19 @@ func newBindings(now, next directory.Facts) []PlannedBinding {
 			out = append(out, PlannedBinding{b.Mapping, b.Group, names[b.Group]})
 		}
 	}
-	slices.SortFunc(out, func(a, b PlannedBinding) int { return cmp.Or(cmp.Compare(a.Mapping, b.Mapping), cmp.Compare(a.Name, b.Name)) })
+	slices.SortFunc(out, func(a, b PlannedBinding) int {
+		return cmp.Or(cmp.Compare(a.Mapping, b.Mapping), cmp.Compare(a.Name, b.Name))
+	})
 	return out
 }
 
-// administrative are the bindings of facts that count for administrators'
-// mappings.
+// administrative are the bindings of administrators' mappings, of disabled ones
+// too: to enable one again binds nothing anew.
 func administrative(facts directory.Facts) (out []directory.Binding) {
 	p := &facts.Policy.Policy
 	gives := map[string]bool{}
 	for _, m := range p.Mappings {
-		gives[m.Name] = !m.Disabled && p.GivesAdministration(m)
+		gives[m.Name] = p.GivesAdministration(m)
 	}
 	for _, b := range facts.Policy.Bindings {
 		if gives[b.Mapping] && b.State == directory.Bound {

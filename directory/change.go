@@ -236,6 +236,10 @@ type (
 	SetPolicy struct {
 		Policy   Policy
 		Sections []Section
+		// Bound, if it is not nil, are the groups to which mappings that give
+		// administration rights may be bound: others that they match wait for a
+		// confirmation, because whoever looked at the change did not see them.
+		Bound []Binding
 	}
 
 	// ConfirmMapping binds a mapping to a group for which it was suspended.

@@ -172,8 +172,8 @@ func sameRule(a, b string) bool {
 }
 
 // rebind computes the bindings after a change of policy. Those of mappings that
-// are as they were stay.
-func (e *edit) rebind(ctx context.Context, old *rules) error {
+// are as they were stay. Bound limits the groups of administrators' mappings.
+func (e *edit) rebind(ctx context.Context, old *rules, bound *[]directory.Binding) error {
 	now, err := e.policy(ctx)
 	if err != nil {
 		return err
@@ -195,7 +195,13 @@ func (e *edit) rebind(ctx context.Context, old *rules) error {
 		if same || !now.policy.Binds(m) {
 			continue
 		}
-		if err := e.bindAll(ctx, m); err != nil {
+		seen := func(groupRow) bool { return true }
+		if bound != nil && now.policy.GivesAdministration(m) {
+			seen = func(g groupRow) bool {
+				return slices.ContainsFunc(*bound, func(b directory.Binding) bool { return b.Mapping == m.Name && string(b.Group) == g.id })
+			}
+		}
+		if err := e.bindAll(ctx, m, seen); err != nil {
 			return err
 		}
 	}
@@ -216,8 +222,9 @@ func (e *edit) unbindMapping(ctx context.Context, name string) error {
 }
 
 // bindAll binds a mapping to the groups that it matches as it is applied. If
-// one group is meant and several match, each waits for a confirmation.
-func (e *edit) bindAll(ctx context.Context, m directory.Mapping) error {
+// one group is meant and several match, each waits for a confirmation; so does a
+// group that nobody has seen.
+func (e *edit) bindAll(ctx context.Context, m directory.Mapping, seen func(groupRow) bool) error {
 	groups, err := e.groupsWhere(ctx, `source = $1`, string(m.When.Source))
 	if err != nil {
 		return err
@@ -228,7 +235,11 @@ func (e *edit) bindAll(ctx context.Context, m directory.Mapping) error {
 		state = directory.Suspended
 	}
 	for _, g := range groups {
-		if err := e.bind(ctx, bindingRow{m.Name, g.id, g.num, state}); err != nil {
+		b := bindingRow{m.Name, g.id, g.num, state}
+		if !seen(g) {
+			b.state = directory.Suspended
+		}
+		if err := e.bind(ctx, b); err != nil {
 			return err
 		}
 	}

@@ -60,10 +60,14 @@ type setPolicy struct {
 	sections []directory.Section
 	items    []rule
 	roles    map[string]directory.Role // as given, to compare
+	bound    *[]directory.Binding      // see [directory.SetPolicy]; nil: any
 }
 
 func prepareSetPolicy(c directory.SetPolicy) (op, error) {
 	o := setPolicy{roles: map[string]directory.Role{}}
+	if c.Bound != nil {
+		o.bound = &c.Bound
+	}
 	for _, s := range c.Sections {
 		if slices.Contains(o.sections, s) {
 			continue
@@ -172,7 +176,7 @@ func (o setPolicy) run(ctx context.Context, e *edit) error {
 	if err := e.note(did.effect(), []any{items, did.removed}); err != nil {
 		return err
 	}
-	return e.rebind(ctx, old)
+	return e.rebind(ctx, old, o.bound)
 }
 
 // stampRoles keeps when a Role was last changed: what is new has not been

@@ -19,6 +19,7 @@ var applyPolicyCases = []testCase{
 	{"a mapping by name follows names", testFollowNames},
 	{"a mapping that gives an administration right binds as it is applied", testBindAdmin},
 	{"a name that means two groups binds neither", testBindTwo},
+	{"a group that nobody has seen waits for a confirmation", testBindSeen},
 	{"an unchanged mapping keeps its bindings", testBindingsStay},
 	{"a binding is policy to those who require its revision", testBindingMovesPolicy},
 }
@@ -275,6 +276,25 @@ func testBindAdmin(t *testing.T, s directory.Store) {
 	f.bound("k " + string(late) + " bound")
 	set(directory.DirectoryRead)
 	f.bound()
+}
+
+func testBindSeen(t *testing.T, s directory.Store) {
+	f := fill(t, s)
+	one, two := f.corpGroup("eng-1"), f.corpGroup("eng-2")
+	set := directory.SetPolicy{
+		Policy:   directory.Policy{Mappings: []directory.Mapping{gives("m", directory.RoleOperator, directory.Selector{Pattern: "eng-*"})}},
+		Sections: []directory.Section{directory.SectionMappings},
+		Bound:    []directory.Binding{{Mapping: "m", Group: one, State: directory.Bound}},
+	}
+	f.apply(set)
+	f.bound("m "+string(one)+" bound", "m "+string(two)+" suspended")
+	f.apply(directory.ConfirmMapping{Mapping: "m", Group: two})
+	set.Bound = []directory.Binding{}
+	f.apply(set) // the mapping is as it was
+	f.bound("m "+string(one)+" bound", "m "+string(two)+" bound")
+	set.Policy.Mappings[0].When.Pattern = "eng-?"
+	f.apply(set)
+	f.bound("m "+string(one)+" suspended", "m "+string(two)+" suspended")
 }
 
 func testBindTwo(t *testing.T, s directory.Store) {
