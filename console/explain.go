@@ -30,8 +30,8 @@ type explainView struct {
 	User, What, Project, At string
 	Projects                []directory.Project
 	People, Things          []Option // that the texts may mean
-	Partly                  bool // the viewer may ask in projects only, and is not told why
-	Elsewhere               bool // what was asked is not about one of these
+	Partly                  bool     // the viewer may ask in projects only, and is not told why
+	Elsewhere               bool     // what was asked is not about one of these
 	Problem                 string
 	Answer                  *answerView
 	Fresh                   *freshView
