@@ -322,8 +322,10 @@ func (c *Console) groupForm(req request, f groupForm, chosen []grantToken) (temp
 		return nil, err
 	}
 	f.Scopes = req.viewer.scopeOptions(admin.WriteGroups, ch.Projects)
-	if len(f.Scopes) == 0 || f.Fixed && !req.viewer.May(admin.WriteGroups, f.Project) {
-		return nil, fmt.Errorf("%w: to make groups here", admin.ErrForbidden)
+	if f.Fixed || len(f.Scopes) == 0 {
+		if err := req.viewer.Require(admin.WriteGroups, f.Project); err != nil {
+			return nil, err
+		}
 	}
 	if !f.Fixed && !req.viewer.Can(admin.WriteGroups) && f.Project == "" {
 		f.Project = directory.ProjectKey(f.Scopes[0].Value)

@@ -31,8 +31,8 @@ type importView struct {
 }
 
 func (c *Console) importForm(req request) (templ.Component, error) {
-	if !req.viewer.Can(admin.WriteUsers) {
-		return nil, admin.ErrForbidden
+	if err := req.viewer.Require(admin.WriteUsers, ""); err != nil {
+		return nil, err
 	}
 	return c.frame(req, "Import users", importTemplate(importView{Columns: admin.UserColumns})), nil
 }

@@ -31,6 +31,8 @@ type stepView struct {
 // An overviewView is the first page.
 type overviewView struct {
 	First  bool // no source is connected
+	Source bool // the viewer may connect one
+	People bool // the viewer may add people without one
 	Tiles  []tileView
 	Charts []chartView
 	Seats  []chartView
@@ -57,6 +59,7 @@ const maxSeatCharts = 4
 
 func (c *Console) overview(req request) (templ.Component, error) {
 	v := overviewView{Audit: req.viewer.Can(admin.ReadAudit), Nobody: !req.viewer.Anywhere(admin.ReadDirectory), Tokens: req.viewer.Can(admin.WriteTokens)}
+	v.Source, v.People = req.viewer.Can(admin.WriteSources), req.viewer.Can(admin.WriteUsers)
 	for _, add := range []func(request, *overviewView) error{c.tilesOfPeople, c.tilesOfChecks, c.tilesOfSources, c.tilesOfTokens, c.tilesOfSeats, c.steps} {
 		if err := add(req, &v); err != nil {
 			return nil, err

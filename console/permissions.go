@@ -85,7 +85,7 @@ func (c *Console) permissionsForm(req request, ids []string, form url.Values) (p
 	}
 	v.Scopes = req.viewer.scopeOptions(admin.WriteGrants, ch.Projects)
 	if len(v.Scopes) == 0 {
-		return v, fmt.Errorf("%w: to grant and revoke", admin.ErrForbidden)
+		return v, req.viewer.Require(admin.WriteGrants, "")
 	}
 	if req.viewer.Can(admin.WriteGrants) && len(ch.Projects) > 0 {
 		v.Scopes = append(v.Scopes, Option{everywhereScope, "Everywhere"})

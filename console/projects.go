@@ -2,7 +2,6 @@ package console
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -63,8 +62,8 @@ func (c *Console) projects(req request) (templ.Component, error) {
 type projectForm struct{ Key, Title, Problem string }
 
 func (c *Console) newProject(req request) (templ.Component, error) {
-	if !req.viewer.Can(admin.WritePolicy) {
-		return nil, fmt.Errorf("%w: to make projects", admin.ErrForbidden)
+	if err := req.viewer.Require(admin.WritePolicy, ""); err != nil {
+		return nil, err
 	}
 	return c.frame(req, "New project", newProjectTemplate(projectForm{})), nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -266,5 +267,46 @@ func TestOnlyGroupsThatMayBeChangedAreOffered(t *testing.T) {
 	}
 	if status, _ := s.post(s.in, "/users/"+string(s.ana)+"/join", url.Values{"group": {string(yard)}}); status != http.StatusSeeOther {
 		t.Errorf("joining the group that is offered = %d", status)
+	}
+}
+
+// ofFrame are the addresses of the whole page, menu and all.
+func ofFrame(page string) []string { return offered("<main" + page) }
+
+func TestTheFirstPageOffersNothingThatRefuses(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.policy(walkPolicy)
+	for _, role := range directory.BuiltinRoles() {
+		who := h.user(string(role.Name) + "@example.com")
+		grant := directory.Grant{User: who, Role: role.Name, Origin: directory.ByHand, By: "test"}
+		if strings.HasPrefix(string(role.Name), "project-") {
+			grant.Project = "alpha"
+		}
+		h.apply(directory.PutGrant{Grant: grant})
+		client := h.signedIn(who)
+		page := h.body(client, "/", http.StatusOK)
+		for _, to := range ofFrame(page) {
+			if strings.HasPrefix(to, "/static/") || to == "/docs/api" {
+				continue
+			}
+			res, err := client.Get(h.url + to)
+			must(t, err)
+			must(t, res.Body.Close())
+			if res.StatusCode >= 400 {
+				t.Errorf("the first page of %s leads to %s, which answers %d", role.Name, to, res.StatusCode)
+			}
+		}
+		for path, right := range map[string]string{"/sources/new?of=scim": "sources.manage", "/users/import": "users.manage", "/users/new": "users.manage"} {
+			may := slices.Contains(role.Rights, directory.Right(right))
+			if strings.Contains(page, `href="`+path+`"`) != may {
+				t.Errorf("the first page of %s, with the right %s %t, offers or lacks %s", role.Name, right, may, path)
+			}
+			if !may {
+				if refusal := h.body(client, path, http.StatusForbidden); !strings.Contains(refusal, right) {
+					t.Errorf("%s refuses %s without the right that is needed", path, role.Name)
+				}
+			}
+		}
 	}
 }

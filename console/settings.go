@@ -174,8 +174,8 @@ var generalKeys = []struct{ key, title, about string }{
 type generalRow struct{ Title, About, Value, Origin string }
 
 func (c *Console) general(req request) (templ.Component, error) {
-	if !req.viewer.Can(admin.ReadPolicy) {
-		return nil, fmt.Errorf("%w: the configuration is for who administers the whole organization", admin.ErrForbidden)
+	if err := req.viewer.Require(admin.ReadPolicy, ""); err != nil {
+		return nil, err
 	}
 	known := map[string]Setting{}
 	if c.Machine != nil {

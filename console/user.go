@@ -149,8 +149,10 @@ func (v userView) RestorableUntil() time.Time { return v.DeletedSince.Add(direct
 
 // userRaw shows what the sources say, as they said it.
 func (c *Console) userRaw(req request, v userView) (templ.Component, error) {
-	if !req.viewer.Can(admin.ReadDirectory) && req.viewer.ID != v.ID {
-		return nil, admin.ErrForbidden
+	if req.viewer.ID != v.ID {
+		if err := req.viewer.Require(admin.ReadDirectory, ""); err != nil {
+			return nil, err
+		}
 	}
 	var parts []rawPart
 	for _, id := range v.Identities {

@@ -18,8 +18,11 @@ func (v userView) Releasable() bool { return !v.Gone && v.MayChange && len(v.Sig
 // confirmRelease asks before the accounts of a user are released. What the user
 // may do does not change, so that there is nothing to preview.
 func confirmRelease(v userView) (templ.Component, error) {
+	if err := v.Viewer.Require(admin.WriteUsers, ""); err != nil {
+		return nil, err
+	}
 	if !v.MayChange {
-		return nil, admin.ErrForbidden
+		return nil, fmt.Errorf("%w: this user holds a right that you lack", admin.ErrForbidden)
 	}
 	q := confirmView{Action: v.Path + "/" + releaseVerb, Back: v.Path, Title: "Release the sign-in of " + v.Name + "?", Button: "Release"}
 	q.Warning = "Sessions that the bound account began end at once. Whoever signs in next and is this user by what the source says is bound: " +

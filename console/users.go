@@ -272,8 +272,8 @@ type userForm struct {
 func (f userForm) problem(field string) string { return f.Fields[field] }
 
 func (c *Console) newUser(req request) (templ.Component, error) {
-	if !req.viewer.Can(admin.WriteUsers) {
-		return nil, admin.ErrForbidden
+	if err := req.viewer.Require(admin.WriteUsers, ""); err != nil {
+		return nil, err
 	}
 	return c.userForm(req, userForm{})
 }

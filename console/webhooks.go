@@ -1,7 +1,6 @@
 package console
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -140,8 +139,8 @@ func share(part, whole int) string {
 }
 
 func (c *Console) newWebhook(req request) (templ.Component, error) {
-	if !req.viewer.Can(admin.ManageWebhooks) {
-		return nil, fmt.Errorf("%w: adding an endpoint is for administrators of sources", admin.ErrForbidden)
+	if err := req.viewer.Require(admin.ManageWebhooks, ""); err != nil {
+		return nil, err
 	}
 	return c.frame(req, "Add an endpoint", newWebhookTemplate("", nil, "")), nil
 }
