@@ -21,7 +21,8 @@ type Explanation struct {
 
 	// Parts are what must count for an allow: one privilege, or a privilege and
 	// access to its feature, or the two halves of create_sync. There is none if
-	// the subject or what is asked is unknown, or the subject may hold nothing.
+	// the subject or what is asked is unknown. If the user is blocked or inactive
+	// there are only those that would not count for an active user either.
 	Parts []Part `json:"parts,omitempty"`
 
 	// Fixes are what would change a deny. Fixes of parts are with the parts.
@@ -34,8 +35,10 @@ type Explanation struct {
 	// Meant is what an unknown name was probably meant to be.
 	Meant string `json:"meant,omitempty"`
 
-	anywhere bool     // the answer would be yes without a project, and so in each
-	known    []string // what could have been asked in the place of an unknown name
+	anywhere bool       // the answer would be yes without a project, and so in each
+	fault    Code       // what is wrong with the question as a whole, if anything
+	known    []string   // what could have been asked in the place of an unknown name
+	next     [][]string // the commands of the shortest step to an allow
 }
 
 // A Part explains one privilege.
@@ -90,27 +93,62 @@ func (p *Path) level() directory.Level {
 // Explain tells why Decide answers as it does.
 func (s *Snapshot) Explain(subject *directory.Subject, req *Request) Explanation {
 	e := Explanation{User: subject.ID, Request: *req, Decision: s.Decide(subject, req)}
-	var a ask
-	if s.standing(subject, req.SubjectType) != Granted || s.resolve(req, &a) != Granted {
-		e.Fixes, e.known = s.fixesOfAll(subject, req, e.Decision.Code), s.known(req, e.Decision.Code)
-		e.Meant = Nearest(named(req, e.Decision.Code), e.known)
-		e.Projects = s.projectsOf(subject, req, e.Decision.Code)
-		e.anywhere = len(e.Projects) > 0 && s.Decide(subject, req.anywhere()).Allow
+	standing, a := s.standing(subject, req.SubjectType), ask{}
+	if standing != Granted && standing != BlockedUser && standing != InactiveUser {
+		e.answer(s, subject, standing)
 		return e
 	}
-	wants := []*want{&a.first, &a.second}
-	if a.also == alsoNothing {
-		wants = wants[:1]
+	x := &fixer{s: s, subject: subject, req: req, a: &a}
+	if standing != Granted {
+		e.Fixes = x.stands()
+		x.freed(e.Fixes)
 	}
-	for _, w := range wants {
-		part := s.explain(subject, &a, w)
-		if part.Code != Granted {
-			part.Fixes = s.fixes(subject, &a, w, part)
+	if code := s.resolve(req, &a); code != Granted {
+		e.answer(s, subject, code)
+		return e
+	}
+	free := trial{s, *subject}.after(x.free)
+	parts := free.s.parts(&free.subject, &a)
+	for _, part := range parts {
+		x.counted = append(x.counted, part.Code == Granted)
+	}
+	for i, w := range a.wants() {
+		if x.part = i; parts[i].Code != Granted {
+			parts[i].Fixes = x.fixes(w, parts[i])
 		}
-		e.Parts = append(e.Parts, part)
 	}
+	if standing != Granted { // who may hold nothing has nothing that counts
+		parts = slices.DeleteFunc(parts, func(p Part) bool { return p.Code == Granted })
+	}
+	e.Parts = parts
+	e.next = x.shortest(e.Fixes, parts)
 	e.Projects = s.projectsOf(subject, req, e.Decision.Code)
 	return e
+}
+
+// answer completes an explanation about what nobody has, whoever asks.
+func (e *Explanation) answer(s *Snapshot, subject *directory.Subject, code Code) {
+	e.fault, e.known = code, s.known(&e.Request, code)
+	e.Fixes = append(s.fixesOfAll(&e.Request, code), e.Fixes...)
+	e.Meant = Nearest(named(&e.Request, code), e.known)
+	e.Projects = s.projectsOf(subject, &e.Request, code)
+	e.anywhere = len(e.Projects) > 0 && s.Decide(subject, e.Request.anywhere()).Allow
+}
+
+// wants are what must count for an allow.
+func (a *ask) wants() []*want {
+	if a.also == alsoNothing {
+		return []*want{&a.first}
+	}
+	return []*want{&a.first, &a.second}
+}
+
+// parts explains each privilege that must count.
+func (s *Snapshot) parts(subject *directory.Subject, a *ask) (out []Part) {
+	for _, w := range a.wants() {
+		out = append(out, s.explain(subject, a, w))
+	}
+	return out
 }
 
 // projectsOf lists the projects in which a request that names none, or another,

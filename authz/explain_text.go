@@ -119,7 +119,7 @@ func (t *teller) no() {
 	switch {
 	case t.e.Meant != "":
 		t.line("Did you mean %s?", t.e.Meant)
-	case len(t.e.known) > 0 && (t.e.Decision.Code == UnknownType || t.e.Decision.Code == UnknownAction):
+	case len(t.e.known) > 0 && (t.e.fault == UnknownType || t.e.fault == UnknownAction):
 		// Names of things and projects are not for everybody who may ask about themselves.
 		t.line("One can ask for %s.", listSome(t.e.known))
 	}
@@ -137,9 +137,18 @@ func (t *teller) no() {
 	t.fixes()
 }
 
-// why is the reason of a deny.
+// why is the reason of a deny: what is wrong with the question goes before what
+// is the matter with the user.
 func (t *teller) why() string {
-	switch t.e.Decision.Code {
+	code, fault := t.e.Decision.Code, t.e.fault
+	if fault != Undecided && fault != code {
+		return t.because(fault) + ", and " + t.because(code)
+	}
+	return t.because(code)
+}
+
+func (t *teller) because(code Code) string {
+	switch code {
 	case BlockedUser:
 		if t.e.Who.Blocked != "" {
 			return "they are blocked here, " + t.e.Who.Blocked
@@ -155,7 +164,7 @@ func (t *teller) why() string {
 	case UnknownAction:
 		return t.noAction()
 	}
-	return obstacles[t.e.Decision.Code]
+	return obstacles[code]
 }
 
 // kinds are the reserved types of resource in words.
@@ -194,7 +203,11 @@ func (t *teller) inactive() string {
 
 // missing says what a part lacks and how near the user is to it.
 func (t *teller) missing(part Part) {
-	t.line("\nMissing: %s.", part.Asked)
+	if code := t.e.Decision.Code; code == BlockedUser || code == InactiveUser {
+		t.line("\nMissing besides: %s.", part.Asked)
+	} else {
+		t.line("\nMissing: %s.", part.Asked)
+	}
 	for _, p := range part.Misses {
 		why := make([]string, len(p.Obstacles))
 		for i, code := range p.Obstacles {

@@ -107,6 +107,19 @@ var explainStories = []struct {
 		s.Blocked = true
 		p.Blocked = "by root on 2026-03-01: lost laptop"
 	}},
+	{"blocked, and without a right to it", "Dan Dyer", "edit feature/drawing", nil, func(_ *world, s *directory.Subject, p *authz.Person) {
+		s.Blocked = true
+		p.Blocked = "by root on 2026-03-01: lost laptop"
+	}},
+	{"blocked, and a slip of the pen", "Cleo Carter", "access feature/partlist", []string{"okta/Workshop"}, func(_ *world, s *directory.Subject, p *authz.Person) {
+		s.Blocked = true
+		p.Blocked = "by root on 2026-03-01: lost laptop"
+	}},
+	{"what ends the default Role", "Dan Dyer", "create integration/*", nil, func(w *world, _ *directory.Subject, _ *authz.Person) {
+		w.role("planner", nil, "access part-list")
+		w.facts.Policy.Policy.DefaultRole = "planner"
+		w.role("connector", []directory.Right{directory.IntegrationsCreate})
+	}},
 	{"inactive in the directory", "Ben Baker", "access feature/part-list", []string{"okta/Workshop"}, func(_ *world, s *directory.Subject, p *authz.Person) {
 		s.Inactive = true
 		p.Inactive = []directory.Identity{{Source: "okta", Presence: directory.Present}}

@@ -19,10 +19,18 @@ type Fix struct {
 	Group   *Step                `json:"group,omitempty"`   // that it is about
 	Mapping string               `json:"mapping,omitempty"` // that it is about
 
-	// Enough says that this alone makes what it is listed under count.
+	// Enough says that this alone makes what it is listed under count, and that
+	// all that counted still does. It was found out by deciding again.
 	Enough bool `json:"enough,omitempty"`
 
 	args []string // of the command
+
+	// ways are what may come of it, one as well as another; none for what can't
+	// be tried.
+	ways [][]remedy
+
+	// costs says that it takes something away, as Do says.
+	costs bool
 
 	// wide says that it gives administration rights that nobody asked for: true,
 	// but not what a colleague would do first.
@@ -56,6 +64,11 @@ const userArg = "\x00"
 type fixer struct {
 	s       *Snapshot
 	subject *directory.Subject
+	req     *Request
+	a       *ask
+	free    []remedy // make the user active, for fixes of parts
+	part    int      // whose fixes are listed
+	counted []bool   // of the parts
 	out     []Fix
 }
 
@@ -67,28 +80,37 @@ func (x *fixer) add(f Fix, right directory.Right, command ...string) {
 	}
 }
 
+// try finds out by deciding again whether a fix of a part is enough, and says
+// what it takes away.
+func (x *fixer) try(f Fix, ways ...[]remedy) Fix {
+	f.ways, f.Enough = ways, true
+	before, ends := trial{x.s, *x.subject}.after(x.free), false
+	for _, way := range ways {
+		t := trial{x.s, *x.subject}.after(way).after(x.free)
+		for i, w := range x.a.wants() {
+			if (i == x.part || x.counted[i]) && !t.s.counts(&t.subject, x.a, w) {
+				f.Enough = false
+			}
+		}
+		ends = ends || lostDefault(&before, &t)
+	}
+	if ends {
+		f.costs = true
+		f.Do += "; that ends the default Role " + string(x.s.cat.defaultRole.Name) + ", which counts only while there is no other"
+	}
+	return f
+}
+
 // fixesOfAll lists what would change a deny that is about the user or the
 // question as a whole.
-func (s *Snapshot) fixesOfAll(subject *directory.Subject, req *Request, code Code) []Fix {
-	x := &fixer{s: s, subject: subject}
+func (s *Snapshot) fixesOfAll(req *Request, code Code) []Fix {
+	x := &fixer{s: s}
 	switch code {
 	case UnknownSubject:
 		x.add(Fix{Kind: FixNameUser, Do: "look for another name of theirs; perhaps no directory has delivered them yet"},
 			directory.DirectoryRead, "user", "list", "--q", userArg)
 	case AmbiguousSubject:
 		x.add(Fix{Kind: FixNameUser, Do: "name one of them by userName or id"}, directory.DirectoryRead, "user", "list", "--q", userArg)
-	case BlockedUser:
-		x.add(Fix{Kind: FixUnblockUser, Do: "unblock the user", Enough: true}, directory.UsersManage, "user", "unblock", userArg)
-	case InactiveUser:
-		for _, source := range subject.Sources {
-			if !s.cat.counts(source) {
-				x.enable(source, len(subject.Sources) == 1 && !subject.Inactive)
-			}
-		}
-		if subject.Inactive {
-			x.add(Fix{Kind: FixActivateUser, Do: "activate the user in the source that says inactive"}, "")
-			x.add(Fix{Kind: FixDetach, Do: "detach the identity that says inactive"}, directory.UsersManage)
-		}
 	case UnknownAction:
 		if req.Type != TypeOutput && req.Type != TypeIntegration && req.Type != TypeProject { // theirs are what they are
 			x.extend()
@@ -105,144 +127,187 @@ func (x *fixer) extend() {
 	x.add(Fix{Kind: FixCatalogue, Do: "add it to the policy, unless it is a slip"}, directory.PolicyManage)
 }
 
-func (x *fixer) enable(source directory.SourceName, enough bool) {
-	x.add(Fix{Kind: FixEnableSource, Do: "enable the source " + string(source), Source: source, Enough: enough},
-		directory.SourcesManage, "source", "enable", string(source))
+// stands lists what would make a user active.
+func (x *fixer) stands() []Fix {
+	whole := func(f Fix, do remedy) Fix {
+		t := do(trial{x.s, *x.subject})
+		f.ways, f.Enough = [][]remedy{{do}}, t.s.Decide(&t.subject, x.req).Allow
+		return f
+	}
+	if x.subject.Blocked {
+		x.add(whole(Fix{Kind: FixUnblockUser, Do: "unblock the user"}, unblockUser), directory.UsersManage, "user", "unblock", userArg)
+	}
+	for _, source := range x.subject.Sources {
+		if !x.s.cat.counts(source) {
+			x.enable(whole(Fix{Source: source}, enableSource(source)))
+		}
+	}
+	if x.subject.Inactive {
+		x.add(Fix{Kind: FixActivateUser, Do: "activate the user in the source that says inactive"}, "")
+		x.add(Fix{Kind: FixDetach, Do: "detach the identity that says inactive"}, directory.UsersManage)
+	}
+	return x.out
+}
+
+// enable completes a fix that enables its source.
+func (x *fixer) enable(f Fix) {
+	f.Kind, f.Do = FixEnableSource, "enable the source "+string(f.Source)+f.Do
+	x.add(f, directory.SourcesManage, "source", "enable", string(f.Source))
 }
 
 // fixes lists what would change a part that does not count, the shortest step
 // first.
-func (s *Snapshot) fixes(subject *directory.Subject, a *ask, w *want, part Part) []Fix {
-	x := &fixer{s: s, subject: subject}
+func (x *fixer) fixes(w *want, part Part) []Fix {
+	x.out = nil
 	for _, miss := range part.Misses {
-		x.miss(miss, a.project)
+		x.miss(miss)
 	}
-	x.grant(a, w)
-	for _, g := range s.givers(subject, a, w) {
-		where, right := "; that is done in "+string(g.Source)+", which keeps its members", directory.Right("")
-		if g.Source == directory.Local {
-			where, right = "", directory.GroupsManage
+	x.grant(w)
+	for _, f := range x.givers(w) {
+		right := directory.Right("")
+		if f.Source == directory.Local {
+			right = directory.GroupsManage
 		}
-		x.add(Fix{Kind: FixJoinGroup, Do: "put the user in " + g.short() + where, Source: g.Source, Group: &g, Enough: true}, right)
+		x.add(f, right)
 	}
 	slices.SortStableFunc(x.out, func(f, g Fix) int { return cmp.Compare(f.rank(), g.rank()) })
 	return x.out
 }
 
-// rank orders fixes: what is prepared already, then a grant, then the rest.
+// rank orders fixes: what is prepared already, then a grant, then the rest; what
+// takes something away after what does not.
 func (f Fix) rank() int {
 	switch {
-	case f.Enough && f.Command != "" && f.Kind != FixGrant && f.Kind != FixEndOverride:
-		return 0
+	case !f.Enough:
+		return 4
+	case f.costs:
+		return 3
 	case f.Kind == FixGrant:
 		return 1
-	case f.Enough:
-		return 2
+	case f.Command != "" && f.Kind != FixEndOverride:
+		return 0
 	}
-	return 3
+	return 2
 }
 
 // miss lists what takes the obstacles off a path.
-func (x *fixer) miss(miss Path, project directory.ProjectKey) {
-	alone := len(miss.Obstacles) == 1
+func (x *fixer) miss(miss Path) {
 	for _, code := range miss.Obstacles {
 		switch code {
 		case BlockedGroup:
-			x.unblock(miss, alone)
+			x.unblock(miss)
 		case HiddenByOverride:
 			scope := directory.ProjectKey("")
 			if len(miss.Projects) > 0 {
-				scope = project
+				scope = x.a.project
 			}
-			x.endOverride(scope, alone)
+			x.endOverride(scope)
 		case SuspendedMapping:
 			g := miss.Groups[len(miss.Groups)-1]
-			x.add(Fix{
+			f := Fix{
 				Kind: FixConfirmMapping, Do: "confirm mapping " + miss.Mapping + " for " + g.short(),
-				Mapping: miss.Mapping, Group: &g, Source: g.Source, Enough: alone,
-			}, directory.PolicyManage, "mapping", "confirm", miss.Mapping, g.arg())
+				Mapping: miss.Mapping, Group: &g, Source: g.Source,
+			}
+			x.add(x.try(f, []remedy{confirmMapping(miss.Mapping, g.Num)}), directory.PolicyManage, "mapping", "confirm", miss.Mapping, g.arg())
 		}
 	}
 }
 
 // unblock lists what opens the groups of a path.
-func (x *fixer) unblock(miss Path, alone bool) {
-	shut := 0
-	var off []directory.SourceName
+func (x *fixer) unblock(miss Path) {
 	for _, g := range miss.Groups {
 		if g.Blocked {
-			shut++
-		}
-		if g.Off && !slices.Contains(off, g.Source) {
-			off = append(off, g.Source)
-			shut++
-		}
-	}
-	for _, g := range miss.Groups {
-		if g.Blocked {
-			x.add(Fix{Kind: FixUnblockGroup, Do: "unblock the group " + g.short(), Group: &g, Source: g.Source, Enough: alone && shut == 1},
-				directory.GroupsManage, "group", "unblock", g.arg())
+			f := Fix{Kind: FixUnblockGroup, Do: "unblock the group " + g.short(), Group: &g, Source: g.Source}
+			x.add(x.try(f, []remedy{unblockGroup(g.Num)}), directory.GroupsManage, "group", "unblock", g.arg())
 		}
 		if g.Off {
-			x.enable(g.Source, alone && shut == 1)
+			x.enable(x.try(Fix{Source: g.Source}, []remedy{enableSource(g.Source)}))
 		}
 	}
 }
 
-func (x *fixer) endOverride(scope directory.ProjectKey, alone bool) {
+// endOverride lists ending an override. Whether it brought one of the local
+// memberships in its scope, and which, is not known here.
+func (x *fixer) endOverride(scope directory.ProjectKey) {
 	command, where := []string{"override", "end", userArg}, "organization-wide"
 	if scope != "" {
 		command, where = append(command, "--project", string(scope)), "in project "+string(scope)
 	}
-	x.add(Fix{Kind: FixEndOverride, Do: "end the override " + where + ", so that the user follows the directory again", Enough: alone},
-		directory.GrantsManage, command...)
+	ways := [][]remedy{{endOverrideIn(scope, 0)}}
+	for _, m := range x.subject.Memberships {
+		if g := x.s.groups.get(uint32(m.Group)); g != nil && m.Local && g.facts.Project == scope {
+			ways = append(ways, []remedy{endOverrideIn(scope, m.Group)})
+		}
+	}
+	f := Fix{Kind: FixEndOverride, Do: "end the override " + where + ", so that the user follows the directory again"}
+	if len(ways) > 1 || slices.ContainsFunc(x.subject.Grants, func(g directory.Grant) bool { return broughtIn(scope, &g) }) {
+		f.Do += " and loses what it brought"
+		f.costs = true
+	}
+	x.add(x.try(f, ways...), directory.GrantsManage, command...)
 }
 
 // grant lists the grants that would do.
-func (x *fixer) grant(a *ask, w *want) {
-	flags, right := x.flags(a, w), directory.GrantsManage
-	if flags == nil {
+func (x *fixer) grant(w *want) {
+	g, ok := x.least(w)
+	if !ok {
 		return
 	}
-	scoped := a.scope != organization && !w.right.IsOrganization()
+	right, where := directory.GrantsManage, "organization-wide"
 	if w.right == directory.OrganizationOwn {
 		right = w.right
 	}
-	command := append([]string{"user", "grant", userArg}, flags...)
-	what, where := w.String(), "organization-wide"
-	wide, but := false, ""
-	if len(flags) == 2 && flags[0] == "--role" {
-		what = "the Role " + flags[1]
-		if wide = x.administers(directory.RoleName(flags[1]), w.right); wide {
-			what, but = "a Role with the right "+string(w.right), "; "+flags[1]+", the smallest that there is, administers too"
-		}
-	}
-	if scoped {
-		command, where = append(command, "--project", string(a.project)), "in project "+string(a.project)
+	command := append([]string{"user", "grant", userArg}, grantFlags(&g)...)
+	if x.a.scope != organization && !w.right.IsOrganization() {
+		g.Project = x.a.project
+		command, where = append(command, "--project", string(g.Project)), "in project "+string(g.Project)
 		right = directory.ProjectManage
 	}
-	x.add(Fix{Kind: FixGrant, Do: "grant " + what + " " + where + " to the user or to a group of the user" + but, Enough: true, wide: wide}, right, command...)
+	f, what, but := Fix{Kind: FixGrant}, w.String(), ""
+	if g.Role != "" {
+		what = "the Role " + string(g.Role)
+		if f.wide = x.administers(g.Role, w.right); f.wide {
+			what, but = "a Role with the right "+string(w.right), "; "+string(g.Role)+", the smallest that there is, administers too"
+		}
+	}
+	f.Do = "grant " + what + " " + where + " to the user or to a group of the user" + but
+	x.add(x.try(f, []remedy{addGrant(g)}), right, command...)
 }
 
-// flags are those of the command that grants w; nil if nothing can.
-func (x *fixer) flags(a *ask, w *want) []string {
-	switch w.kind {
-	case directory.Access:
-		return []string{"--access", w.id}
-	case directory.OutputPrivilege:
-		return []string{"--output", w.id}
+// least is the smallest grant that contains w, without a scope; false if there
+// is none.
+func (x *fixer) least(w *want) (directory.Grant, bool) {
+	g := directory.Grant{Origin: directory.ByHand}
+	switch p := &g.Privilege; w.kind {
+	case directory.Access, directory.OutputPrivilege:
+		*p = directory.Privilege{Kind: w.kind, Key: w.id}
 	case directory.IntegrationLevel:
-		return []string{"--integration", w.id + "=" + w.level.String()}
+		*p = directory.Privilege{Kind: w.kind, Key: w.id, Level: w.level}
 	case directory.RolePrivilege:
+		*p = directory.Privilege{Kind: w.kind, Key: w.typ + ":" + w.id + ":" + w.action}
 		if w.typ == TypeFeature {
-			return []string{"--privilege", w.id + ":" + w.action}
+			p.Key = w.id + ":" + w.action
 		}
-		return []string{"--privilege", w.typ + ":" + w.id + ":" + w.action}
+	default:
+		g.Role = x.leastRole(w.right, x.a.scope)
+		return g, g.Role != ""
 	}
-	if name := x.leastRole(w.right, a.scope); name != "" {
-		return []string{"--role", string(name)}
+	return g, true
+}
+
+// grantFlags are those of the command that makes a grant.
+func grantFlags(g *directory.Grant) []string {
+	switch p := &g.Privilege; p.Kind {
+	case directory.Access:
+		return []string{"--access", p.Key}
+	case directory.OutputPrivilege:
+		return []string{"--output", p.Key}
+	case directory.IntegrationLevel:
+		return []string{"--integration", p.Key + "=" + p.Level.String()}
+	case directory.RolePrivilege:
+		return []string{"--privilege", p.Key}
 	}
-	return nil
+	return []string{"--role", string(g.Role)}
 }
 
 // administers reports whether a Role gives administration rights besides one.
@@ -272,32 +337,32 @@ func (x *fixer) leastRole(right directory.Right, scope scopeID) (least directory
 	return least
 }
 
-// maxGivers bounds how many groups a fix proposes.
-const maxGivers = 3
+// How many groups a fix proposes, and how many are tried for that.
+const (
+	maxGivers = 3
+	maxTried  = 100
+)
 
-// givers lists groups that a new member would get w through, those with the
-// fewest grants first, and those whose members administer something last. A source has groups of its own people only, so the user
-// must be of the group's source, unless the group is made here.
-func (s *Snapshot) givers(subject *directory.Subject, a *ask, w *want) (out []Step) {
+// givers lists groups that a new member would get w through, and lose nothing
+// that is asked: those with the fewest grants first, and those last that take
+// something away, or whose members administer something. A source has groups of
+// its own people only, so the user must be of the group's source, unless the
+// group is made here.
+func (x *fixer) givers(w *want) (out []Fix) {
 	type giver struct {
 		facts *directory.GroupFacts
 		rules bool // its members administer something
 		more  int  // what it is given
 	}
 	var found []giver
-	orgHidden, inHidden := hidden(subject, a.project)
-	rs, n := s.index.lookup(&w.ids)
+	rs, n := x.s.index.lookup(&w.ids)
 	for _, r := range rs[:n] {
 		for num := range r.raw.all() {
-			g := s.groups.get(uint32(num))
-			if g == nil || g.facts.Source != directory.Local && !slices.Contains(subject.Sources, g.facts.Source) {
+			g := x.s.groups.get(uint32(num))
+			if g == nil || g.facts.Source != directory.Local && !slices.Contains(x.subject.Sources, g.facts.Source) {
 				continue
 			}
-			m := directory.Membership{Group: num, Local: g.facts.Source == directory.Local}
-			if (m.Local || !orgHidden) && anyOrg(rs[:n], num) ||
-				a.scope != organization && s.countsIn(subject, a, w, &m, orgHidden, inHidden) {
-				found = append(found, giver{g.facts, s.Administers(num), len(g.facts.Grants) + len(g.mappings) + 100*len(g.facts.Parents)})
-			}
+			found = append(found, giver{g.facts, x.s.Administers(num), len(g.facts.Grants) + len(g.mappings) + 100*len(g.facts.Parents)})
 		}
 	}
 	slices.SortFunc(found, func(f, g giver) int {
@@ -307,10 +372,23 @@ func (s *Snapshot) givers(subject *directory.Subject, a *ask, w *want) (out []St
 		return cmp.Or(cmp.Compare(f.more, g.more), strings.Compare(string(f.facts.NameKey), string(g.facts.NameKey)), cmp.Compare(f.facts.Num, g.facts.Num))
 	})
 	found = slices.CompactFunc(found, func(f, g giver) bool { return f.facts == g.facts })
-	for _, f := range found[:min(len(found), maxGivers)] {
-		out = append(out, s.stepOf(f.facts))
+	for _, g := range found[:min(len(found), maxTried)] {
+		if f := x.join(g.facts); f.Enough {
+			out = append(out, f)
+		}
 	}
-	return out
+	slices.SortStableFunc(out, func(f, g Fix) int { return cmp.Compare(f.rank(), g.rank()) })
+	return out[:min(len(out), maxGivers)]
+}
+
+// join is the fix that puts the user in a group.
+func (x *fixer) join(facts *directory.GroupFacts) Fix {
+	g, where := x.s.stepOf(facts), ""
+	if g.Source != directory.Local {
+		where = "; that is done in " + string(g.Source) + ", which keeps its members"
+	}
+	f := Fix{Kind: FixJoinGroup, Do: "put the user in " + g.short() + where, Source: g.Source, Group: &g}
+	return x.try(f, []remedy{joinGroup(facts)})
 }
 
 // holders lists the Roles that hold a right, built-in ones first.
@@ -423,26 +501,4 @@ func (e *Explanation) About(who Person) {
 	for i := range e.Parts {
 		name(e.Parts[i].Fixes)
 	}
-}
-
-// Next is the shortest step to an allow: the commands, one for each part that
-// does not count, unless the same one does for several. It is empty if there is
-// none that can be made here, or none that does not give administration rights
-// that nobody asked for.
-func (e *Explanation) Next() (commands []string) {
-	first := func(fixes []Fix) {
-		for _, f := range fixes {
-			if f.Enough && f.Command != "" && !f.wide {
-				if !slices.Contains(commands, f.Command) {
-					commands = append(commands, f.Command)
-				}
-				return
-			}
-		}
-	}
-	first(e.Fixes)
-	for _, p := range e.Parts {
-		first(p.Fixes)
-	}
-	return commands
 }
