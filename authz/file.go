@@ -54,6 +54,12 @@ func Parse(name string, text []byte) (*File, error) {
 // Has reports whether the file manages a section.
 func (f *File) Has(s directory.Section) bool { return slices.Contains(f.Sections, s) }
 
+// Place is where a section begins, from 1; 0 if the file does not contain it.
+func (f *File) Place(s directory.Section) (line, column int) {
+	at := f.at[string(s)]
+	return at.line, at.column
+}
+
 // Over returns current with the sections of the file in the place of its own:
 // the policy after an apply.
 func (f *File) Over(current directory.Policy) directory.Policy {
@@ -151,7 +157,9 @@ func (r *fileReader) root(n *yaml.Node) {
 		}
 		r.f.Sections = append(r.f.Sections, directory.Section(key))
 		if v.Kind == yaml.ScalarNode && v.Tag == "!!null" {
-			return // the section is managed, and empty
+			// A file that was cut off looks the same, and all would go unsaid.
+			r.fault(v, key, "write "+emptySection(directory.Section(key)), "is empty")
+			return
 		}
 		r.section(directory.Section(key), v)
 	})
@@ -161,6 +169,18 @@ func (r *fileReader) root(n *yaml.Node) {
 	slices.SortFunc(r.f.Sections, func(a, b directory.Section) int {
 		return slices.Index(Sections, a) - slices.Index(Sections, b)
 	})
+}
+
+// emptySection is how a section without anything is written.
+func emptySection(s directory.Section) string {
+	switch s {
+	case directory.SectionResources:
+		return "{} to remove all"
+	case directory.SectionDefaultRole:
+		return `"" to have none`
+	default:
+		return "[] to remove all"
+	}
 }
 
 func (r *fileReader) section(s directory.Section, n *yaml.Node) {

@@ -97,6 +97,9 @@ resources: {record: {actions: [read]}}
 			`p:7:46: mappings[0].when: unknown key "gruop"; did you mean "group"?`,
 		},
 		{"an unknown section", "mapping: []", `p:7:1: unknown key "mapping"; did you mean "mappings"?`},
+		{"a section without anything, as of a file that was cut off", "mappings:", `p:7:10: mappings: is empty; write [] to remove all`},
+		{"a null section", "tests: ~", `p:7:8: tests: is empty; write [] to remove all`},
+		{"no default Role said", "default_role:", `p:7:14: default_role: is empty; write "" to have none`},
 		{"an unknown right", "roles: [{name: r, rights: [user.manage]}]", `p:7:28: roles[0].rights[0]: unknown right "user.manage"; did you mean "users.manage"?`},
 		{"an unknown feature", "roles: [{name: r, access: [partlist]}]", `p:7:28: roles[0]: unknown feature "partlist"; did you mean "part-list"?`},
 		{"an unknown action", `roles: [{name: r, role: ["part-list:edti"]}]`, `p:7:26: roles[0]: the feature part-list declares no action "edti"; did you mean "edit"?`},
@@ -198,6 +201,19 @@ resources: {record: {actions: [read]}}
 	}
 }
 
+func TestAnEmptySectionIsManaged(t *testing.T) {
+	f := parse(t, "apiVersion: usherd/v1\nmappings: []\nresources: {}\ndefault_role: ''\n")
+	want := []directory.Section{directory.SectionResources, directory.SectionDefaultRole, directory.SectionMappings}
+	if !slices.Equal(f.Sections, want) {
+		t.Errorf("Sections = %v, want %v", f.Sections, want)
+	}
+	for _, s := range authz.Sections {
+		if _, err := authz.Parse("p", []byte("apiVersion: usherd/v1\n"+string(s)+":\n")); err == nil {
+			t.Errorf("Parse of a section %s that is null: no fault", s)
+		}
+	}
+}
+
 func TestAllFaultsComeAtOnce(t *testing.T) {
 	f, err := authz.Parse("p", []byte(`apiVersion: usherd/v1
 roles:
@@ -244,15 +260,6 @@ func TestAFeatureInThreePartsIsReadInTwo(t *testing.T) {
 	f := parse(t, `{apiVersion: usherd/v1, features: [{key: f, actions: [edit]}], roles: [{name: r, role: ["feature:f:edit"]}]}`)
 	if got := f.Policy.Roles[0].Privileges[0].Key; got != "f:edit" || f.Validate(adSources) != nil {
 		t.Errorf("Parse reads %q and Validate says %v, want f:edit without a fault", got, f.Validate(adSources))
-	}
-}
-
-func TestAnEmptySectionIsManaged(t *testing.T) {
-	for _, text := range []string{"roles:", "roles: []"} {
-		f := parse(t, "apiVersion: usherd/v1\n"+text)
-		if !f.Has(directory.SectionRoles) || f.Has(directory.SectionFeatures) {
-			t.Errorf("Parse(%q) manages %v, want roles", text, f.Sections)
-		}
 	}
 }
 

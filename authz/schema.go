@@ -62,10 +62,6 @@ func Schema() *jsonschema.Schema {
 	root.Schema = "https://json-schema.org/draft/2020-12/schema"
 	root.Title = "usherd policy"
 	root.Description = "A file manages the sections that it contains: what it lacks there is removed by an apply."
-	for _, section := range Sections { // a section without a value is managed, and empty
-		s := root.Properties[string(section)]
-		s.Types, s.Type = []string{s.Type, "null"}, ""
-	}
 	return root
 }
 
