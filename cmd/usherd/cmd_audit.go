@@ -55,9 +55,10 @@ func (a *app) auditVerify() *cobra.Command {
 	var checkpoint string
 	cmd := &cobra.Command{
 		Use: "verify", Short: "Prove that no audit record was altered, removed or moved", Args: cobra.NoArgs,
-		Long: `Prove that no audit record was altered, removed or moved. Whoever can write the
-whole database can write the whole chain anew, or cut off its end: that shows
-only against a checkpoint which was kept elsewhere (usherd audit checkpoint).`,
+		Long: `Prove that no audit record was altered, removed or moved, and that records are
+listed and found by what they say. Whoever can write the whole database can
+write the whole chain anew, or cut off its end: that shows only against a
+checkpoint which was kept elsewhere (usherd audit checkpoint).`,
 		Example: "  usherd audit verify\n  usherd audit verify --checkpoint /mnt/elsewhere/audit.txt\n  usherd audit verify --checkpoint 120:6be1…",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path := "/api/v1/audit/verify"
@@ -75,21 +76,39 @@ only against a checkpoint which was kept elsewhere (usherd audit checkpoint).`,
 			if err := a.print(text, columns("OK=ok FROM=from RECORDS=records HASH=hash CHECKPOINT=checkpoint BROKEN=broken_at DETAIL=detail")); err != nil {
 				return err
 			}
-			return notOK(text, fmt.Errorf("the audit chain is broken"))
+			return notOK(text, errors.New("the audit trail is not as it was written"))
 		},
 	}
-	cmd.Flags().StringVar(&checkpoint, "checkpoint", "", "a `file` or text that usherd audit checkpoint printed")
+	cmd.Flags().StringVar(&checkpoint, "checkpoint", "", "a `file` or text that usherd audit checkpoint printed, as JSON or not")
 	return cmd
 }
 
-// readCheckpoint reads REVISION:HASH, or the last line of a file that is so.
+// maxFileName is longer than any name of a file: what is as long is text.
+const maxFileName = 4096
+
+// readCheckpoint reads REVISION:HASH or the same as JSON, or the last of them in
+// a file.
 func readCheckpoint(text string) (audit.Point, error) {
-	if file, err := os.ReadFile(text); err == nil {
-		lines := strings.Split(strings.TrimSpace(string(file)), "\n")
-		text = lines[len(lines)-1]
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return audit.Point{}, err
+	if name := text; len(name) < maxFileName && !strings.HasPrefix(strings.TrimSpace(name), "{") {
+		file, err := os.ReadFile(name)
+		switch {
+		case err == nil:
+			text = string(file)
+		case !errors.Is(err, fs.ErrNotExist):
+			return audit.Point{}, err
+		}
 	}
+	text = strings.TrimSpace(text)
+	if strings.HasSuffix(text, "}") {
+		var point struct {
+			Checkpoint string `json:"checkpoint"`
+		}
+		if err := json.Unmarshal([]byte(text[max(0, strings.LastIndex(text, "{")):]), &point); err != nil || point.Checkpoint == "" {
+			return audit.Point{}, errors.New("the JSON is not what usherd audit checkpoint prints")
+		}
+		text = point.Checkpoint
+	}
+	text = text[strings.LastIndex(text, "\n")+1:]
 	var p audit.Point
 	number, hash, ok := strings.Cut(strings.TrimSpace(text), ":")
 	if _, err := fmt.Sscanf(number+" ", "%d ", &p.Seq); err != nil || !ok || p.Seq < 1 {

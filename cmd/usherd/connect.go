@@ -47,6 +47,9 @@ func (a *app) answer(ctx context.Context, q question) (text []byte, err error) {
 // connect finds whom to talk to: the daemon that --server names, the one behind
 // the socket of the data folder, or, if none runs there, the store itself.
 func (a *app) connect(ctx context.Context, makes bool) (*client, error) {
+	if err := checkReason(a.reason); err != nil {
+		return nil, err
+	}
 	if a.server != "" {
 		return a.remote()
 	}
