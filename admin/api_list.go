@@ -38,7 +38,7 @@ func (s *Service) cutList(c call, body any) (any, error) {
 	}
 	from, n := 0, pageSize(n)
 	if text := c.URL.Query().Get("cursor"); text != "" {
-		at, err := s.openCursor(text)
+		at, err := s.openCursor(c.URL.Path, text)
 		if err != nil {
 			return nil, err
 		}
@@ -55,7 +55,7 @@ func (s *Service) cutList(c call, body any) (any, error) {
 	}
 	to, next := min(from+n, l.length()), ""
 	if to < l.length() {
-		next = s.sealCursor(cursor{strconv.Itoa(to), l.identity(to - 1)})
+		next = s.sealCursor(cursor{c.URL.Path, strconv.Itoa(to), l.identity(to - 1)})
 	}
 	return l.cut(from, to, next), nil
 }

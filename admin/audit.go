@@ -275,7 +275,7 @@ func (a *API) listAudit(c call) (answer, error) {
 		return answer{}, err
 	}
 	if text := v.Get("cursor"); text != "" {
-		at, err := a.Service.openCursor(text)
+		at, err := a.Service.openCursor("audit", text)
 		if err != nil {
 			return answer{}, err
 		}

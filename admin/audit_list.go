@@ -35,7 +35,7 @@ func (s *Service) AuditAfter(ctx context.Context, q AuditQuery, after directory.
 		last = search.Upto
 	}
 	if last > 0 {
-		out.Next = s.sealCursor(cursor{"audit", strconv.FormatInt(int64(last), 10)})
+		out.Next = s.sealCursor(cursor{"audit", "", strconv.FormatInt(int64(last), 10)})
 	}
 	out.Items, err = s.auditRecords(ctx, revisionsOf(heads))
 	return out, err

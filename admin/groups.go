@@ -90,7 +90,7 @@ func (s *Service) Groups(ctx context.Context, f GroupFilter) (Listing[ListedGrou
 
 func (s *Service) groupPage(found []keyed, f GroupFilter, down bool) ([]keyed, string, error) {
 	if f.Cursor != "" {
-		c, err := s.openCursor(f.Cursor)
+		c, err := s.openCursor(listIn("groups", f.Sort), f.Cursor)
 		if err != nil {
 			return nil, "", err
 		}
@@ -107,7 +107,7 @@ func (s *Service) groupPage(found []keyed, f GroupFilter, down bool) ([]keyed, s
 		return found, "", nil
 	}
 	last := found[limit-1]
-	return found[:limit], s.sealCursor(cursor{last.key, string(last.ID)}), nil
+	return found[:limit], s.sealCursor(cursor{listIn("groups", f.Sort), last.key, string(last.ID)}), nil
 }
 
 // groupMatcher compiles a filter. What the asker may not know of matches
@@ -268,7 +268,7 @@ func (s *Service) membersOf(ctx context.Context, a *Authority, g directory.Group
 	}
 	out := Listing[GroupMember]{Items: []GroupMember{}, Total: len(found)}
 	if f.Cursor != "" {
-		c, err := s.openCursor(f.Cursor)
+		c, err := s.openCursor(listIn("members", string(g.ID)), f.Cursor)
 		if err != nil {
 			return out, err
 		}
@@ -279,7 +279,7 @@ func (s *Service) membersOf(ctx context.Context, a *Authority, g directory.Group
 	if limit := pageSize(f.Limit); len(found) > limit {
 		found = found[:limit]
 		last := found[limit-1]
-		out.Next = s.sealCursor(cursor{memberKey(last), last.Value + "/" + string(last.Via)})
+		out.Next = s.sealCursor(cursor{listIn("members", string(g.ID)), memberKey(last), last.Value + "/" + string(last.Via)})
 	}
 	out.Items = append(out.Items, found...)
 	return out, nil

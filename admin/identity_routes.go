@@ -2,7 +2,6 @@ package admin
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/usherd/usherd/directory"
@@ -82,7 +81,7 @@ func (a *API) sourceLog(c call) (answer, error) {
 		}
 	}
 	if text := c.URL.Query().Get("cursor"); text != "" {
-		if q.Before, err = a.Service.logPlace(text); err != nil {
+		if q.Before, err = a.Service.logPlace(c.source(), text); err != nil {
 			return answer{}, err
 		}
 	}
@@ -93,19 +92,20 @@ func (a *API) sourceLog(c call) (answer, error) {
 		return listOf(found, err)
 	}
 	last := found[size-1]
-	next := a.Service.sealCursor(cursor{"log " + strconv.FormatInt(last.Time.UnixMilli(), 10), last.ID})
+	next := a.Service.sealCursor(cursor{logList(c.source()), strconv.FormatInt(last.Time.UnixMilli(), 10), last.ID})
 	return answer{body: list[directory.Request]{found[:size], next}}, nil
 }
 
+func logList(source directory.SourceName) string { return "log " + string(source) }
+
 // logPlace reads a cursor of the provisioning log.
-func (s *Service) logPlace(text string) (*directory.Place, error) {
-	at, err := s.openCursor(text)
+func (s *Service) logPlace(source directory.SourceName, text string) (*directory.Place, error) {
+	at, err := s.openCursor(logList(source), text)
 	if err != nil {
 		return nil, err
 	}
-	number, ok := strings.CutPrefix(at.key, "log ")
-	millis, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || !ok {
+	millis, err := strconv.ParseInt(at.key, 10, 64)
+	if err != nil {
 		return nil, badParameter("cursor", "is of another list")
 	}
 	return &directory.Place{Created: time.UnixMilli(millis), ID: at.id}, nil

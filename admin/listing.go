@@ -10,29 +10,35 @@ import (
 	"github.com/usherd/usherd/directory"
 )
 
-// A cursor is a place in an order: the key and the id of the last that was
-// shown. It is sealed, so that nobody reads places that no list gave.
-type cursor struct{ key, id string }
+// A cursor is a place in the order of a list: the key and the id of the last
+// that was shown. It is sealed, so that nobody reads places that no list gave.
+type cursor struct{ list, key, id string }
+
+// listIn names a list in one of its orders, or of one of its owners.
+func listIn(list, order string) string { return list + " by " + order }
 
 const sealLen = 12
 
 // sealCursor writes a cursor.
 func (s *Service) sealCursor(c cursor) string {
-	body := binary.AppendUvarint(nil, uint64(len(c.key)))
-	body = append(append(body, c.key...), c.id...)
+	var body []byte
+	for _, part := range []string{c.list, c.key} {
+		body = append(binary.AppendUvarint(body, uint64(len(part))), part...)
+	}
+	body = append(body, c.id...)
 	return base64.RawURLEncoding.EncodeToString(append(s.seal(body), body...))
 }
 
 func (s *Service) seal(body []byte) []byte {
 	m := hmac.New(sha256.New, s.TokenKey)
-	m.Write([]byte("list cursor\x00"))
+	m.Write([]byte("list cursor 2\x00"))
 	m.Write(body)
 	return m.Sum(nil)[:sealLen]
 }
 
-// openCursor reads what sealCursor wrote.
-func (s *Service) openCursor(text string) (cursor, error) {
-	bad := invalid("cursor: not one that a list gave")
+// openCursor reads what sealCursor wrote for the same list in the same order.
+func (s *Service) openCursor(list, text string) (cursor, error) {
+	bad := badParameter("cursor", "is not one that a list gave")
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(raw) <= sealLen {
 		return cursor{}, bad
@@ -41,18 +47,26 @@ func (s *Service) openCursor(text string) (cursor, error) {
 	if subtle.ConstantTimeCompare(raw[:sealLen], s.seal(body)) != 1 {
 		return cursor{}, bad
 	}
-	n, used := binary.Uvarint(body)
-	if used <= 0 || n > uint64(len(body)-used) {
-		return cursor{}, bad
+	var parts [2]string
+	for i := range parts {
+		n, used := binary.Uvarint(body)
+		if used <= 0 || n > uint64(len(body)-used) {
+			return cursor{}, bad
+		}
+		parts[i], body = string(body[used:used+int(n)]), body[used+int(n):]
 	}
-	return cursor{string(body[used : used+int(n)]), string(body[used+int(n):])}, nil
+	if parts[0] != list {
+		return cursor{}, badParameter("cursor", "is of another list or order")
+	}
+	return cursor{list, parts[1], string(body)}, nil
 }
 
-// pageOf takes one page of those who match, in an order or against it.
-func (s *Service) pageOf(all []ordered, at string, offset, limit int, down bool, matches func(*person) bool) (Listing[*person], error) {
+// pageOf takes one page of those who match, in an order or against it. list names
+// both for the cursor.
+func (s *Service) pageOf(list string, all []ordered, at string, offset, limit int, down bool, matches func(*person) bool) (Listing[*person], error) {
 	var from *ordered
 	if at != "" {
-		c, err := s.openCursor(at)
+		c, err := s.openCursor(list, at)
 		if err != nil {
 			return Listing[*person]{}, err
 		}
@@ -87,7 +101,7 @@ func (s *Service) pageOf(all []ordered, at string, offset, limit int, down bool,
 		}
 	}
 	if more {
-		out.Next = s.sealCursor(cursor{last.key, string(last.row.ID)})
+		out.Next = s.sealCursor(cursor{list, last.key, string(last.row.ID)})
 	}
 	return out, nil
 }

@@ -337,10 +337,10 @@ func (s *Service) sealedUser(after directory.UserID) directory.UserID {
 	if after == "" {
 		return ""
 	}
-	return directory.UserID(s.sealCursor(cursor{holderCursor, string(after)}))
+	return directory.UserID(s.sealCursor(cursor{holderCursor, "", string(after)}))
 }
 
-// holderCursor is the key of cursors of lists of holders.
+// holderCursor names lists of holders.
 const holderCursor = "holder"
 
 // holdersQuery reads what all lists of holders understand.
@@ -350,9 +350,7 @@ func (a *API) holdersQuery(c call) (HoldersQuery, error) {
 	q := HoldersQuery{Project: directory.ProjectKey(v.Get("project")), Anywhere: v.Get("anywhere") == "true", At: v.Get("at"), Limit: n}
 	if text := v.Get("cursor"); text != "" && err == nil {
 		var at cursor
-		if at, err = a.Service.openCursor(text); err == nil && at.key != holderCursor {
-			err = badParameter("cursor", "is of another list")
-		}
+		at, err = a.Service.openCursor(holderCursor, text)
 		q.After = directory.UserID(at.id)
 	}
 	return q, err

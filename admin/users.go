@@ -188,7 +188,7 @@ func (s *Service) Users(ctx context.Context, f UserFilter) (Listing[ListedUser],
 	if err != nil {
 		return Listing[ListedUser]{}, err
 	}
-	page, err := s.pageOf(everybody, f.Cursor, f.Offset, pageSize(f.Limit), down, matches)
+	page, err := s.pageOf(listIn("users", f.Sort), everybody, f.Cursor, f.Offset, pageSize(f.Limit), down, matches)
 	if err != nil {
 		return Listing[ListedUser]{}, err
 	}
