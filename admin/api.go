@@ -86,8 +86,12 @@ type handler func(call) (answer, error)
 // becomes a status.
 func (a *API) serve(pattern string, f handler) http.Handler {
 	op := operations[pattern]
+	known := op.understands(pattern)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := a.begin(w, r, op)
+		if err == nil && pattern != anything {
+			err = c.checkQuery(known)
+		}
 		if err != nil {
 			a.write(w, a.failure(c, err))
 			return

@@ -114,11 +114,7 @@ func (s *schemas) route(pattern string, op operation) *routeDoc {
 			r.Parameters = append(r.Parameters, parameterDoc{strings.TrimSuffix(name, "}"), "path", true, "", &jsonschema.Schema{Type: "string"}})
 		}
 	}
-	query := op.query
-	if method != http.MethodGet {
-		query = append(slices.Clone(query), "dry_run")
-	}
-	for _, name := range query {
+	for _, name := range op.understands(pattern) {
 		p := parameters[name]
 		r.Parameters = append(r.Parameters, parameterDoc{name, "query", false, p.text, &jsonschema.Schema{Type: p.typ}})
 	}
