@@ -69,7 +69,9 @@ func (n *node) find(segs []string) (ends, bool) {
 			return found, ok
 		}
 	} else if len(n.near) > 0 {
-		if _, misspelt := n.near[near(segs[0])]; misspelt {
+		folded, mapped := near(segs[0])
+		_, byFold := n.near[folded]
+		if _, byMap := n.near[mapped]; byFold || byMap {
 			return nil, false
 		}
 	}

@@ -2,6 +2,7 @@ package extauthz
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -118,17 +119,31 @@ func plainUnicode(s string) bool {
 }
 
 // near is what segments have in common that a careless reader may take for the
-// same: case, width, trailing dots and spaces.
-func near(s string) string {
+// same: case, width, trailing dots and spaces. Readers differ in how they compare
+// case: folded is by folding (Unicode, section 3.13), mapped by the lower and
+// upper letter of each character, which the dotted and the dotless i have in
+// common with i. Segments are near if they share one of the two.
+func near(s string) (folded, mapped string) {
 	s = strings.TrimRight(s, ". ")
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
-			key, err := directory.KeyOf(s)
-			if err != nil {
-				return s
-			}
-			return strings.TrimRight(string(key), ". ")
+			return foldedKey(s), foldedKey(strings.Map(mappedCase, norm.NFKC.String(s)))
 		}
 	}
-	return strings.ToLower(s)
+	s = strings.ToLower(s)
+	return s, s
+}
+
+func foldedKey(s string) string {
+	key, err := directory.KeyOf(s)
+	if err != nil {
+		return s
+	}
+	return strings.TrimRight(string(key), ". ")
+}
+
+// mappedCase is the same for characters that have a lower or an upper letter in
+// common.
+func mappedCase(r rune) rune {
+	return unicode.ToLower(unicode.ToUpper(unicode.ToLower(r)))
 }

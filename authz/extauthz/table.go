@@ -204,7 +204,8 @@ func (n *node) child(s segment) *node {
 	}
 	if n.literals[s.literal] == nil {
 		n.literals[s.literal] = &node{}
-		n.near[near(s.literal)] = struct{}{}
+		folded, mapped := near(s.literal)
+		n.near[folded], n.near[mapped] = struct{}{}, struct{}{}
 	}
 	return n.literals[s.literal]
 }

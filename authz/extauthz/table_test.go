@@ -6,8 +6,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/usherd/usherd/authz"
+	"golang.org/x/text/cases"
 )
 
 // guarded is a table in which a careless reading of a path would be worth
@@ -98,6 +100,8 @@ func TestFind(t *testing.T) {
 		{"an overlong slash", "GET", "", "/parts/..%c0%afadmin", BadPath},
 		{"another case", "GET", "", "/Admin/users", BadPath},
 		{"another case, encoded", "GET", "", "/%41dmin/users", BadPath},
+		{"a dotted capital I", "GET", "", "/adm%C4%B0n/x", BadPath},
+		{"a dotless i", "GET", "", "/adm%C4%B1n/x", BadPath},
 		{"a dot at the end", "GET", "", "/admin./users", BadPath},
 		{"a space at the end", "GET", "", "/admin%20/users", BadPath},
 		{"wide letters", "GET", "", "/%EF%BD%81dmin/users", BadPath},
@@ -250,7 +254,7 @@ func lenient(target string) []string {
 	var out []string
 	for _, s := range strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' || r == '／' }) {
 		s, _, _ = strings.Cut(s, ";")
-		switch s = near(s); s {
+		switch _, s = near(s); s {
 		case "":
 			if len(out) > 0 { // . or .. or what Windows takes for one
 				out = out[:len(out)-1]
@@ -267,7 +271,7 @@ func lenient(target string) []string {
 func FuzzFind(f *testing.F) {
 	for _, target := range []string{
 		"/admin", "/Admin/", "/parts/../admin", "/parts/%2e%2e/admin", "//admin", "/admin;x", "/ADMIN%2f", "/%61dmin", "/a%64min?x",
-		"/parts/..%5cadmin", "/%EF%BD%81dmin", "/admin%20", "/admin.", "/parts/7", "/x/%252e%252e/admin", "/admin%00", "/./admin",
+		"/parts/..%5cadmin", "/%EF%BD%81dmin", "/admin%20", "/admin.", "/parts/7", "/x/%252e%252e/admin", "/admin%00", "/./admin", "/adm%C4%B0n/x", "/adm%C4%B1n",
 	} {
 		f.Add(target)
 	}
@@ -309,4 +313,27 @@ func spell(segs []string) string {
 		return "/"
 	}
 	return b.String()
+}
+
+// TestWhatOneCaseMakesEqualIsNear takes every letter: whatever has a lower
+// letter, an upper letter or a folding in common with another is near to it.
+func TestWhatOneCaseMakesEqualIsNear(t *testing.T) {
+	type reading struct{ how, as string }
+	type spelt struct{ as, folded, mapped string }
+	equal := map[reading][]spelt{}
+	for r := rune(0x21); r <= unicode.MaxRune; r++ {
+		s := "x" + string(r)
+		if !unicode.In(r, unicode.L, unicode.M, unicode.Nl, unicode.So) || unicode.Is(unicode.Lo, r) || !plainSegment(s) {
+			continue
+		}
+		folded, mapped := near(s)
+		for _, way := range []reading{{"lower", strings.ToLower(s)}, {"upper", strings.ToUpper(s)}, {"fold", cases.Fold().String(s)}} {
+			for _, o := range equal[way] {
+				if o.folded != folded && o.folded != mapped && o.mapped != folded && o.mapped != mapped {
+					t.Errorf("%q and %q are %q in %s, and not near", o.as, s, way.as, way.how)
+				}
+			}
+			equal[way] = append(equal[way], spelt{s, folded, mapped})
+		}
+	}
 }
