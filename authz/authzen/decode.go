@@ -13,7 +13,8 @@ type entity struct {
 	fault   string // what has the wrong type
 }
 
-// A surrounding is the context of a request. It is given as a whole, too.
+// A surrounding is the context of a request. It is given as a whole, too; null
+// is an empty one.
 type surrounding struct {
 	given   bool
 	project string
@@ -220,13 +221,13 @@ func (p *parser) properties(what string, e *entity) error {
 }
 
 func (p *parser) context(c *surrounding) error {
+	c.given = true
 	switch p.next() {
 	case '{':
-		c.given = true
 	case 'n':
 		return p.skip()
 	default:
-		c.given, c.fault = true, "context must be an object"
+		c.fault = "context must be an object"
 		return p.skip()
 	}
 	return p.object(func(name string) error {

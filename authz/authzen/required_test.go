@@ -317,7 +317,7 @@ func TestB2AKeyReplacesTheDefaultWhole(t *testing.T) {
 	wantBody(t, s, PathEvaluations, items(aliceReads1, `{"subject":{"id":"bob"}}`, `{"resource":{"id":"record-2"}}`),
 		answers(fmt.Sprintf(wrongItem, "subject.type is missing"), fmt.Sprintf(wrongItem, "resource.type is missing")))
 	// so does the context: the item's has no project that could be unknown
-	wantBody(t, s, PathEvaluations, items(aliceReads1+`,"context":{"project":"nowhere"}`, `{}`, `{"context":{}}`), answers(denied, allowed))
+	wantBody(t, s, PathEvaluations, items(aliceReads1+`,"context":{"project":"nowhere"}`, `{}`, `{"context":{}}`, `{"context":null}`), answers(denied, allowed, allowed))
 }
 
 func TestB3DefaultsAreValidatedAfterMerging(t *testing.T) {
