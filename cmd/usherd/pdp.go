@@ -43,7 +43,7 @@ func (p *pdp) Evaluate(ctx context.Context, atLeast directory.Stamp, queries []a
 		tier = max(tier, from)
 		answers[i].User = subject.ID
 		answers[i].Decision = view.Snapshot.Decide(subject, &queries[i].Request)
-		if queries[i].Explain {
+		if queries[i].Explain && answers[i].Decision.Allow { // a deny has no path
 			answers[i].Path = path(view.Snapshot, subject, &queries[i].Request)
 		}
 	}
