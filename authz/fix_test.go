@@ -96,7 +96,9 @@ var fixStories = []struct {
 			s.Blocked = true
 			return s
 		},
-		[]string{"usherd user unblock USER"}, []string{"unblock the user"}, nil,
+		[]string{"usherd user unblock USER"},
+		[]string{"unblock the user"},
+		nil,
 	},
 	{
 		"blocked, and without a right to it", "access feature/wiki",
@@ -107,7 +109,8 @@ var fixStories = []struct {
 			return s
 		},
 		[]string{"usherd user unblock USER", "usherd user grant USER --access wiki"},
-		[]string{"grant access wiki "}, []string{"unblock the user"},
+		[]string{"grant access wiki "},
+		[]string{"unblock the user"},
 	},
 	{
 		"blocked, in a blocked group and of a disabled source", "access feature/wiki",
@@ -120,7 +123,8 @@ var fixStories = []struct {
 			return s
 		},
 		[]string{"usherd user unblock USER", "usherd source enable ad", "usherd group unblock ad/eng"},
-		[]string{"unblock the group eng (ad)", "grant access wiki "}, []string{"unblock the user", "enable the source ad"},
+		[]string{"unblock the group eng (ad)", "grant access wiki "},
+		[]string{"unblock the user", "enable the source ad"},
 	},
 	{
 		"inactive elsewhere, and without a right to it", "access feature/wiki",
@@ -129,7 +133,9 @@ var fixStories = []struct {
 			s.Inactive = true
 			return s
 		},
-		nil, []string{"grant access wiki "}, []string{"activate the user in the source", "detach the identity"},
+		nil,
+		[]string{"grant access wiki "},
+		[]string{"activate the user in the source", "detach the identity"},
 	},
 	{
 		"blocked, and there is no such feature", "access feature/wikki",
@@ -138,7 +144,8 @@ var fixStories = []struct {
 			s.Blocked = true
 			return s
 		},
-		nil, nil, []string{"add it to the policy", "unblock the user"},
+		nil, nil,
+		[]string{"add it to the policy", "unblock the user"},
 	},
 }
 
