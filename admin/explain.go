@@ -19,23 +19,22 @@ type Explained struct {
 	Asked  Question `json:"asked"`
 	Moment Moment   `json:"moment"`         // when what is said held
 	Next   []string `json:"next,omitempty"` // for a deny: commands, the shortest step to an allow
+	Note   string   `json:"note,omitempty"` // what one has to know of the name of the user
 	Text   string   `json:"text"`           // the same for people
 }
 
-// Explain answers a question, of now or of the past, and says why.
+// Explain answers a question, of now or of the past, and says why. A name means
+// who bears it now; if nobody does, who bore it then.
 func (s *Service) Explain(ctx context.Context, q Question) (Explained, error) {
-	key, req, err := q.parse()
+	_, req, err := q.parse()
 	if err != nil {
 		return Explained{}, err
 	}
-	at, err := s.When(ctx, q.At)
+	named, err := s.named(ctx, q.User, q.At)
 	if err != nil {
 		return Explained{}, err
 	}
-	look, err := s.lookAt(ctx, key, at)
-	if err != nil {
-		return Explained{}, err
-	}
+	look := named.Look
 	if err := s.mayExplain(ctx, look.Subject); err != nil {
 		return Explained{}, err
 	}
@@ -59,7 +58,13 @@ func (s *Service) Explain(ctx context.Context, q Question) (Explained, error) {
 		return Explained{}, err
 	}
 	d := e.Decision
-	out := Explained{Answer{d.Allow, d.Code, look.Stamp.Revision, look.Stamp.String()}, e, q, moment, e.Next(), e.Text()}
+	out := Explained{Answer{d.Allow, d.Code, look.Stamp.Revision, look.Stamp.String()}, e, q, moment, e.Next(), named.sentence(), e.Text()}
+	if named.turned != "" && look.Subject.Found != directory.One {
+		out.Text = fmt.Sprintf("No - whom %q means now was not there then.\n", q.User)
+	}
+	if out.Note != "" {
+		out.Text = out.Note + "\n\n" + out.Text
+	}
 	if who.Past {
 		out.Text = fmt.Sprintf("As it was at %s:\n\n%s\n(%s)\n", moment, out.Text, d.Code)
 	} else {

@@ -42,7 +42,7 @@ type SourceFreshness struct {
 
 // Freshness compares what answers about a user with the store and the sources.
 func (s *Service) Freshness(ctx context.Context, user string) (Freshness, error) {
-	look, err := s.known(ctx, user, "")
+	look, err := s.named(ctx, user, "")
 	if err == nil {
 		err = s.mayExplain(ctx, look.Subject)
 	}
@@ -50,7 +50,7 @@ func (s *Service) Freshness(ctx context.Context, user string) (Freshness, error)
 		return Freshness{}, err
 	}
 	if look.Subject.Found != directory.One {
-		return Freshness{}, nobody(user, look.Subject)
+		return Freshness{}, look.nobody()
 	}
 	out := Freshness{User: look.Subject.ID, Revision: look.Stamp.Revision, Sources: []SourceFreshness{}}
 	key := directory.SubjectKey{Kind: directory.KeyID, Value: string(out.User)}
@@ -144,12 +144,12 @@ func (s *Service) ForgetCached(ctx context.Context, by directory.Actor, user str
 	if _, err := s.allowed(ctx, by, OperateSync, ""); err != nil {
 		return err
 	}
-	look, err := s.known(ctx, user, "")
+	look, err := s.named(ctx, user, "")
 	if err != nil {
 		return err
 	}
 	if look.Subject.Found != directory.One {
-		return nobody(user, look.Subject)
+		return look.nobody()
 	}
 	m, ok := s.PDP.(Mirror)
 	if !ok {

@@ -24,6 +24,7 @@ type Comparison struct {
 	One ComparedSide `json:"one"`
 	Two ComparedSide `json:"two"`
 	authz.Contrast
+	Note string `json:"note,omitempty"` // what one has to know of the names that were asked for
 	Text string `json:"text"`
 }
 
@@ -45,46 +46,70 @@ func (s *Service) CompareUsers(ctx context.Context, one, two, at string) (Compar
 }
 
 // CompareTimes says what a user could do at one time and not at the other. An
-// empty time is now.
+// empty time is now. Both sides are of one person, whatever they were called:
+// who bears the name now; if nobody does, who bore it at the later time, or at
+// the earlier one.
 func (s *Service) CompareTimes(ctx context.Context, user, from, to string) (Comparison, error) {
-	second, err := s.explained(ctx, user, to)
+	second, err := s.named(ctx, user, to)
 	if err != nil {
 		return Comparison{}, err
 	}
-	first, err := s.explained(ctx, string(second.Subject.ID), from)
+	first, err := s.named(ctx, user, from)
 	if err != nil {
 		return Comparison{}, err
+	}
+	switch {
+	case second.Subject.Found == directory.One:
+		err = s.turnTo(ctx, &first, second.Subject.ID)
+	case second.Subject.Found == directory.Unknown && first.Subject.Found == directory.One:
+		err = s.turnTo(ctx, &second, first.Subject.ID)
+	}
+	if err != nil {
+		return Comparison{}, err
+	}
+	for _, look := range []*namedLook{&second, &first} {
+		if err := s.tellAll(ctx, look); err != nil {
+			return Comparison{}, err
+		}
 	}
 	return s.compare(ctx, first, second)
 }
 
 // explained looks a user up of whom everything may be told.
-func (s *Service) explained(ctx context.Context, name, at string) (Look, error) {
-	look, err := s.known(ctx, name, at)
-	if err != nil {
-		return Look{}, err
-	}
-	if err := s.mayExplain(ctx, look.Subject); err != nil {
-		return Look{}, err
-	}
-	if look.Subject.Found != directory.One {
-		err = nobody(name, look.Subject)
-		if at != "" {
-			err = fmt.Errorf("at %s: %w", at, err)
-		}
+func (s *Service) explained(ctx context.Context, name, at string) (namedLook, error) {
+	look, err := s.named(ctx, name, at)
+	if err == nil {
+		err = s.tellAll(ctx, &look)
 	}
 	return look, err
 }
 
-func (s *Service) compare(ctx context.Context, one, two Look) (c Comparison, err error) {
-	if c.One, err = s.comparedSide(ctx, one); err != nil {
+// tellAll refuses nobody, and those of whom not everything may be told.
+func (s *Service) tellAll(ctx context.Context, look *namedLook) error {
+	if err := s.mayExplain(ctx, look.Subject); err != nil {
+		return err
+	}
+	if look.Subject.Found != directory.One {
+		return look.nobody()
+	}
+	return nil
+}
+
+func (s *Service) compare(ctx context.Context, one, two namedLook) (c Comparison, err error) {
+	if c.One, err = s.comparedSide(ctx, one.Look); err != nil {
 		return c, err
 	}
-	if c.Two, err = s.comparedSide(ctx, two); err != nil {
+	if c.Two, err = s.comparedSide(ctx, two.Look); err != nil {
 		return c, err
 	}
 	c.Contrast = authz.Contrasted(authz.Side{Snapshot: one.Snapshot, Subject: one.Subject}, authz.Side{Snapshot: two.Snapshot, Subject: two.Subject}, maxWays)
-	c.Text = c.text()
+	notes := []string{one.sentence()}
+	if two.note != one.note {
+		notes = append(notes, two.sentence())
+	}
+	if c.Note, c.Text = strings.TrimSpace(strings.Join(notes, " ")), c.text(); c.Note != "" {
+		c.Text = c.Note + "\n\n" + c.Text
+	}
 	return c, nil
 }
 

@@ -19,12 +19,12 @@ type HomePart struct {
 // HomeOf is the home page of a user: what is open everywhere first, then each
 // project in which more is. A signed-in user may ask about themselves.
 func (s *Service) HomeOf(ctx context.Context, name string) ([]HomePart, error) {
-	look, err := s.known(ctx, name, "")
+	look, err := s.named(ctx, name, "")
 	if err != nil {
 		return nil, err
 	}
 	if look.Subject.Found != directory.One {
-		return nil, nobody(name, look.Subject)
+		return nil, look.nobody()
 	}
 	p := &look.Snapshot.Policy().Policy
 	scopes := append([]directory.Project{{}}, p.Projects...)

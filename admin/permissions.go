@@ -27,7 +27,8 @@ type HeldPermissions struct {
 	UserName string            `json:"userName,omitempty"`
 	Seats    []string          `json:"seats"` // features that somebody pays for
 	Moment   Moment            `json:"moment"`
-	Items    []HeldItem        `json:"items"` // everything, a row each
+	Note     string            `json:"note,omitempty"` // what one has to know of the name that was asked for
+	Items    []HeldItem        `json:"items"`          // everything, a row each
 	RoleUses []authz.RoleUse   `json:"roleUses"`
 }
 
@@ -54,9 +55,10 @@ func itemOf(h authz.Held) HeldItem {
 	return item
 }
 
-// PermissionsOf lists everything that a user may do, by rows.
+// PermissionsOf lists everything that a user may do, by rows. A name means who
+// bears it now; if nobody does, who bore it then.
 func (s *Service) PermissionsOf(ctx context.Context, name string, q PermissionsQuery) (HeldPermissions, error) {
-	look, err := s.known(ctx, name, q.At)
+	look, err := s.named(ctx, name, q.At)
 	if err != nil {
 		return HeldPermissions{}, err
 	}
@@ -67,9 +69,9 @@ func (s *Service) PermissionsOf(ctx context.Context, name string, q PermissionsQ
 		}
 	}
 	if look.Subject.Found != directory.One {
-		return HeldPermissions{}, nobody(name, look.Subject)
+		return HeldPermissions{}, look.nobody()
 	}
-	out, err := s.held(ctx, look, q)
+	out, err := s.held(ctx, look.Look, q)
 	if err != nil {
 		return HeldPermissions{}, err
 	}
@@ -78,6 +80,7 @@ func (s *Service) PermissionsOf(ctx context.Context, name string, q PermissionsQ
 		return HeldPermissions{}, fmt.Errorf("user %s: %w", look.Subject.ID, err)
 	}
 	out.Name, out.UserName = nameOf(u)
+	out.Note = look.sentence()
 	if !everything {
 		return out, nil
 	}
@@ -152,27 +155,6 @@ func (s *Service) held(ctx context.Context, look Look, q PermissionsQuery) (Held
 		out.Items = append(out.Items, itemOf(h))
 	}
 	return out, nil
-}
-
-// known looks a user up, now or in the past. The subject may be nobody.
-func (s *Service) known(ctx context.Context, name, when string) (Look, error) {
-	key, err := SubjectKey(name)
-	if err != nil {
-		return Look{}, err
-	}
-	at, err := s.When(ctx, when)
-	if err != nil {
-		return Look{}, err
-	}
-	return s.lookAt(ctx, key, at)
-}
-
-// nobody says why a name led to no user.
-func nobody(name string, sub *directory.Subject) error {
-	if sub.Found == directory.Ambiguous {
-		return invalid("%q means more than one user; name one by id or userName (usherd user list)", name)
-	}
-	return noUser(name)
 }
 
 func (a *API) permissions(c call) (answer, error) {

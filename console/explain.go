@@ -252,7 +252,7 @@ func answerOf(e admin.Explained, ch chainer, asked explainView) *answerView {
 	first, rest, _ := strings.Cut(strings.TrimSpace(lead), "\n")
 	_, first, _ = strings.Cut(first, " - ")
 	a := &answerView{
-		Allow: e.Answer.Decision, Sentence: first, Also: rest, Code: e.Code.String(), Moment: e.Moment, Next: e.Next,
+		Allow: e.Answer.Decision, Sentence: first, Also: strings.TrimSpace(rest + "\n" + e.Note), Code: e.Code.String(), Moment: e.Moment, Next: e.Next,
 		Fixes: fixesOf(e.Fixes),
 	}
 	who := chainLink{Label: "user", Text: cmp.Or(e.Who.Name, e.Asked.User), Href: "/users/" + string(e.User)}

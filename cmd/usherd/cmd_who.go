@@ -132,7 +132,7 @@ func (a *app) permissionsOf(kind, arg, example string) *cobra.Command {
 }
 
 // printWhole prints the list in an answer as a table, and as JSON or YAML the
-// whole answer.
+// whole answer. Beside a table, what one has to know of it goes to stderr.
 func (a *app) printWhole(text json.RawMessage, cols []column) error {
 	switch a.format {
 	case "json":
@@ -140,6 +140,10 @@ func (a *app) printWhole(text json.RawMessage, cols []column) error {
 		return err
 	case "yaml":
 		return a.printYAML(text)
+	}
+	var about struct{ Note string }
+	if err := json.Unmarshal(text, &about); err == nil && about.Note != "" {
+		fmt.Fprintln(a.stderr, about.Note)
 	}
 	return a.print(text, cols)
 }
