@@ -173,7 +173,7 @@ func memberRow(v groupView, m admin.GroupMember) Row {
 	case m.Removable && v.MayChange && m.Kind != directory.PendingMember:
 		row.Cells["menu"] = Cell{Show: removeMember(v.Path+"/remove", row.ID, m.Name, v.Path)}
 	case !m.Removable:
-		row.Cells["menu"] = Cell{Show: lockedText(fmt.Sprintf("Managed by %s – change it there", v.managedBy()), "/sources/"+string(v.Source))}
+		row.Cells["menu"] = Cell{Show: lockedText(fmt.Sprintf("Managed by %s – change it there", v.managedBy()), v.Viewer.sourceHref(v.Source))}
 	}
 	return row
 }

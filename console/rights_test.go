@@ -189,10 +189,11 @@ func offered(page string) (paths []string) {
 func TestWhoAdministersAProjectIsOfferedNothingThatRefuses(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
+	s.apply(directory.PutGrant{Grant: directory.Grant{Group: s.engineering, Project: "alpha", Privilege: directory.Privilege{Kind: directory.Access, Key: "part-list"}, Origin: directory.ByHand, By: "test"}})
 	for _, path := range []string{
 		"/", "/users", "/groups", "/projects", "/roles", "/integrations", "/catalogue", "/roles/project-admin",
-		"/users/" + string(s.ana) + "/groups",
-		"/groups/" + string(s.tower), "/projects/alpha",
+		"/users/" + string(s.ana) + "/groups", "/users/" + string(s.ana), "/users/" + string(s.ana) + "/access", "/users/" + string(s.ana) + "/identities",
+		"/groups/" + string(s.tower), "/groups/" + string(s.tower) + "/privileges/access", "/groups/" + string(s.engineering), "/projects/alpha",
 	} {
 		links := offered(s.body(s.in, path, http.StatusOK))
 		if len(links) == 0 {

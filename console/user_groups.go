@@ -46,7 +46,7 @@ func (c *Console) userGroups(req request, v userView) (templ.Component, error) {
 		case g.Removable && req.viewer.May(admin.WriteGroups, g.Project):
 			change = Cell{Show: removeMember("/groups/"+string(g.ID)+"/remove", string(v.ID), g.Name, v.Path+"/groups")}
 		case !g.Removable:
-			change = Cell{Show: lockedText(fmt.Sprintf("Managed by %s – change it there", sourceWords(kinds, g.Source)), "/sources/"+string(g.Source))}
+			change = Cell{Show: lockedText(fmt.Sprintf("Managed by %s – change it there", sourceWords(kinds, g.Source)), req.viewer.sourceHref(g.Source))}
 		}
 		out.List.Rows = append(out.List.Rows, Row{ID: string(g.ID), Label: g.Name, Cells: map[string]Cell{
 			"name": Link(g.Name, "/groups/"+string(g.ID)), "source": req.viewer.origin(g.Source, kinds), "how": how,

@@ -23,6 +23,14 @@ type Viewer struct {
 // Can reports whether the viewer may do something organization-wide.
 func (v *Viewer) Can(action admin.Action) bool { return v.May(action, "") }
 
+// sourceHref is the page of a source; empty for whom that page refuses.
+func (v *Viewer) sourceHref(name directory.SourceName) string {
+	if !v.Can(admin.ReadSources) {
+		return ""
+	}
+	return sourcePath(name)
+}
+
 // actor is how the viewer appears in the audit trail.
 func actor(user directory.UserID) directory.Actor {
 	return directory.Actor{Kind: directory.ActorUser, Name: string(user)}
