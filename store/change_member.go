@@ -105,7 +105,10 @@ func (o *changeMembers) run(ctx context.Context, e *edit) error {
 	if err := e.closeEdges(ctx, extra); err != nil {
 		return err
 	}
-	return e.openEdges(ctx, fresh)
+	if err := e.openEdges(ctx, fresh); err != nil || o.mode != addMembers || g.source != string(directory.Local) {
+		return err
+	}
+	return e.addedByHand(ctx, g, have)
 }
 
 // present returns the edges of a group that matter: all if the list is to be

@@ -164,6 +164,49 @@ func (o setOverride) write(ctx context.Context, e *edit) error {
 	return e.note(f, []any{o.user, o.project, o.group, o.reason})
 }
 
+// addedByHand makes members of a local group, whom somebody adds though an
+// override put them there, ordinary ones: the membership no longer ends with the
+// override. Grants become by hand in the same way.
+func (e *edit) addedByHand(ctx context.Context, g groupRow, have map[string]edge) error {
+	if len(have) == 0 {
+		return nil
+	}
+	brought, err := collect(ctx, e.tx, scanBringing, `SELECT user_id, project, by_actor, reason, created FROM overrides
+		WHERE group_id = $1 AND `+isOpen+` ORDER BY user_id`, g.id)
+	if err != nil {
+		return fmt.Errorf("reading overrides that bring members to group %s: %w", g.id, err)
+	}
+	for _, o := range brought {
+		if d, added := have[o.user]; !added || d.kind != directory.UserMember {
+			continue
+		}
+		if err := e.end(ctx, "overrides", "user_id = $1 AND project = $2", o.user, o.project); err != nil {
+			return err
+		}
+		err := e.exec(ctx, `INSERT INTO overrides (user_id, project, group_id, by_actor, reason, created, since, until)
+			VALUES ($1, $2, '', $3, $4, $5, $6, $7)`, o.user, o.project, o.by, o.reason, o.created, e.rev, int64(forever))
+		if err != nil {
+			return fmt.Errorf("writing the override of %s: %w", o.user, err)
+		}
+		e.touchUser(o.user)
+		if err := e.note(effect{Type: "override.set", Target: o.user, Project: o.project}, []any{o.user, o.project, "", o.reason}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A bringing is an override that brings a membership.
+type bringing struct {
+	user, project, by, reason string
+	created                   int64
+}
+
+func scanBringing(row scanner) (b bringing, err error) {
+	err = row.Scan(&b.user, &b.project, &b.by, &b.reason, &b.created)
+	return b, err
+}
+
 type endOverride struct {
 	user    directory.UserID
 	project directory.ProjectKey

@@ -11,6 +11,7 @@ var applyOursCases = []testCase{
 	{"a grant is ended by what it gives, whatever its level", testEndGrant},
 	{"an override replaces what can be removed in its scope", testOverride},
 	{"an override may bring a group", testOverrideGroup},
+	{"a member by an override whom somebody adds stays when it ends", testOverrideGroupByHand},
 	{"ending an override takes back what it brought", testEndOverride},
 	{"a token is kept once and revoked for good", testApplyTokens},
 }
@@ -178,6 +179,38 @@ func testOverrideGroup(t *testing.T, s directory.Store) {
 	f.apply(directory.EndOverride{User: ann, Project: "alpha"})
 	if m := f.memberOf(ann, groups); m["alpha"] || m["new"] || !m["org"] {
 		t.Errorf("groups after the override = %v, want neither", m)
+	}
+}
+
+func testOverrideGroupByHand(t *testing.T, s directory.Store) {
+	f := fill(t, s)
+	ann, groups := overridden(f)
+	bob := f.user(okta, "bob")
+	for _, user := range []directory.UserID{ann, bob} {
+		f.apply(directory.SetOverride{User: user, Project: "alpha", Group: groups["alpha"], Reason: "r"})
+	}
+	before, err := s.Overrides(t.Context(), ann)
+	if err != nil || len(before) != 1 {
+		t.Fatalf("Overrides = %+v, %v; want one", before, err)
+	}
+	add := directory.AddMembers{Group: groups["alpha"], Source: directory.Local, Values: []string{string(ann)}}
+	f.names(f.feed(add), keys(byID(ann)))
+	f.unchanged(add)
+	after, err := s.Overrides(t.Context(), ann)
+	if err != nil || len(after) != 1 || after[0].Group != "" || after[0].Reason != "r" || after[0].By != before[0].By || !after[0].Created.Equal(before[0].Created) {
+		t.Errorf("Overrides = %+v, %v; want that of before, %+v, without its group", after, err, before)
+	}
+	for _, user := range []directory.UserID{ann, bob} {
+		f.apply(directory.EndOverride{User: user, Project: "alpha"})
+	}
+	if !f.memberOf(ann, groups)["alpha"] || f.memberOf(bob, groups)["alpha"] {
+		t.Errorf("after the overrides ann is in %v and bob in %v, want only ann in alpha, where somebody added her", f.memberOf(ann, groups), f.memberOf(bob, groups))
+	}
+	// An edit afterwards takes the membership over again.
+	f.apply(directory.SetOverride{User: ann, Project: "alpha", Group: groups["alpha"]})
+	f.apply(directory.EndOverride{User: ann, Project: "alpha"})
+	if f.memberOf(ann, groups)["alpha"] {
+		t.Errorf("the membership outlasts an override that brought it")
 	}
 }
 
