@@ -81,7 +81,7 @@ func (s *Service) PlanPolicy(ctx context.Context, p PolicyFile) (PolicyPlan, err
 func (s *Service) planReadied(ctx context.Context, d readied, p PolicyFile) (PolicyPlan, error) {
 	f, err := s.foresee(ctx, directory.SetPolicy{Policy: d.file.Policy, Sections: d.file.Sections})
 	if err != nil {
-		return PolicyPlan{}, err
+		return PolicyPlan{}, usedFaults(d.file, err)
 	}
 	diff, err := s.difference(ctx, f, p.List, plannedPeople)
 	if err != nil {

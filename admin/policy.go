@@ -123,6 +123,20 @@ func faultsOf(kind, err error) error {
 	return out
 }
 
+// usedFaults says of items that are in use where the file leaves them out.
+func usedFaults(file *authz.File, err error) error {
+	used, ok := errors.AsType[*directory.UseError](err)
+	if !ok {
+		return err
+	}
+	out := &FaultsError{Kind: directory.ErrInUse}
+	for _, item := range used.Items {
+		line, column := file.Place(item.Section)
+		out.Faults = append(out.Faults, Fault{File: file.Name, Line: line, Column: column, Detail: item.String() + "; keep it in the file, or take it away there first"})
+	}
+	return out
+}
+
 // testFaults tells of the tests of a file that ended in a way. Without a file
 // they are those of the stored policy, which have no place that one could open.
 func testFaults(file string, results []authz.TestResult, status authz.TestStatus) []Fault {
@@ -195,7 +209,7 @@ func (s *Service) ApplyPolicy(ctx context.Context, by directory.Actor, p PolicyF
 	for _, c := range p.Sources {
 		changes = append(changes, c)
 	}
-	changes = append(changes, directory.SetPolicy{Policy: d.file.Policy, Sections: d.file.Sections, Bound: append([]directory.Binding{}, administrative(d.next)...)})
+	changes = append(changes, directory.SetPolicy{Policy: d.file.Policy, Sections: d.file.Sections})
 	if p.draft != nil {
 		if err := s.assertionsHold(ctx, d, p.draft.Assertions); err != nil {
 			return AppliedPolicy{}, err
@@ -207,7 +221,7 @@ func (s *Service) ApplyPolicy(ctx context.Context, by directory.Actor, p PolicyF
 		err = fmt.Errorf("%w: the policy was changed at the same time; try again", ErrStale)
 	}
 	if err != nil {
-		return AppliedPolicy{}, err
+		return AppliedPolicy{}, usedFaults(d.file, err)
 	}
 	return AppliedPolicy{
 		Sections: d.file.Sections, Tests: len(d.results), Outcome: done,

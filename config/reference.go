@@ -32,6 +32,10 @@ say is said in one YAML file, in the files of ` + "`conf.d`" + ` beside it, in e
 - **File names** in a file are relative to the folder of that file.
 - **Reload** by SIGHUP or by changing a file: the whole is read and checked first; with any fault the old one stays in
   force. Keys marked *restart* keep their old value until the next start.
+- **Policy file**: applied at the start and at a reload. If it is at fault, or in conflict with what is in use (it leaves
+  out a Role that somebody was granted), the stored policy serves on, with the file's sources left as they were; the log,
+  ` + "`usherd doctor`" + `, /readyz (degraded) and ` + "`usherd_config_reload_success 0`" + ` say so until the file is mended and
+  reloaded. Only a daemon whose store has no policy yet does not start with such a file.
 
 This page is generated from the program.
 `

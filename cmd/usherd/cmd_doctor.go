@@ -98,6 +98,9 @@ func (a *app) diagnose(ctx context.Context) []diagnosis {
 	if err != nil {
 		return append(list, diagnosis{"store", failure, err.Error(), cmp.Or(map[bool]string{false: "start the daemon: usherd serve"}[running], "see the daemon's log")})
 	}
+	if running {
+		list = append(list, diagnoseTaken(ctx, c)...)
+	}
 	list = append(list, a.diagnoseStore(ctx, c)...)
 	if err := c.close(); err != nil {
 		list = append(list, diagnosis{"store", warning, err.Error(), ""})
@@ -171,6 +174,30 @@ func (a *app) diagnoseDaemon(ctx context.Context, cfg *config.Config) (running b
 		return true, diagnosis{"daemon", failure, err.Error(), "ask its operations listener: /readyz?verbose"}
 	}
 	return true, diagnosis{"daemon", success, "runs and is ready", ""}
+}
+
+// diagnoseTaken asks the daemon of this machine whether what is configured is in
+// force.
+func diagnoseTaken(ctx context.Context, c *client) []diagnosis {
+	var said struct {
+		Fault string `json:"configuration_fault"`
+	}
+	text, err := c.call(ctx, http.MethodGet, "/daemon", nil)
+	if err == nil {
+		err = json.Unmarshal(text, &said)
+	}
+	switch {
+	case err != nil:
+		return []diagnosis{{"configuration in force", warning, err.Error(), "see the daemon's log"}}
+	case said.Fault != "":
+		return []diagnosis{notTaken(said.Fault)}
+	}
+	return nil
+}
+
+// notTaken says that the daemon goes on with what it had.
+func notTaken(fault string) diagnosis {
+	return diagnosis{"configuration in force", failure, fault, "mend it; until then the last one that was valid serves on"}
 }
 
 // diagnoseStore asks what the store holds that an administrator should see to.

@@ -31,6 +31,9 @@ func (m machine) Diagnose(ctx context.Context) []console.Diagnosis {
 	for _, w := range cfg.Warnings() {
 		list = append(list, diagnosis{"configuration", warning, w.Error(), ""})
 	}
+	if fault := m.configurationFault(); fault != "" {
+		list = append(list, notTaken(fault))
+	}
 	list = append(append(list, folder(cfg), clock()), diskSpace(cfg)...)
 	if cfg.Redis.URL != "" {
 		list = append(list, diagnoseRedis(ctx, cfg))

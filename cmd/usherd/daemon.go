@@ -72,6 +72,7 @@ type daemon struct {
 	background          sync.WaitGroup
 	reloading           sync.Mutex // held by the one reload
 	reloadResult        prometheus.Gauge
+	fault               atomic.Pointer[string] // see configurationFault
 }
 
 // The states of a daemon.
@@ -294,7 +295,7 @@ func (d *daemon) start(ctx, work context.Context) error {
 		}
 		return fmt.Errorf("loading the directory: %w", err)
 	}
-	if err := d.configure(ctx, d.cfg.Load()); err != nil {
+	if err := d.configureFirst(ctx, d.cfg.Load()); err != nil {
 		return err
 	}
 	d.background.Go(func() { d.sync.follow(work, d.cache) })

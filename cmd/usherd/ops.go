@@ -76,6 +76,9 @@ func (d *daemon) conditions(ctx context.Context) []condition {
 	if d.redis != nil {
 		list = append(list, condition{"redis", d.redis.Up(), false, map[bool]string{true: "answers", false: "does not answer: degraded"}[d.redis.Up()]})
 	}
+	if d.configurationFault() != "" {
+		list = append(list, condition{"configuration", false, false, "not taken over, the last one is in force: usherd doctor"})
+	}
 	return list
 }
 
@@ -122,7 +125,11 @@ func (d *daemon) addresses() addresses {
 
 func (d *daemon) describe(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(d.addresses()); err != nil {
+	said := struct {
+		addresses
+		Fault string `json:"configuration_fault,omitempty"` // see reloadFailed
+	}{d.addresses(), d.configurationFault()}
+	if err := json.NewEncoder(w).Encode(said); err != nil {
 		d.log.Debug("writing an answer", zap.Error(err))
 	}
 }

@@ -45,11 +45,16 @@ func (d *daemon) reload(ctx context.Context) {
 	d.level.SetLevel(levelOf(next.Log.Level))
 	d.cfg.Store(next)
 	d.reloadResult.Set(1)
+	d.fault.Store(nil)
 	d.log.Info("configuration reloaded")
 }
 
+// reloadFailed says what keeps a configuration from being taken over: in the log,
+// in a metric, and to whoever diagnoses until one is.
 func (d *daemon) reloadFailed(err error) {
 	d.reloadResult.Set(0)
+	text := err.Error()
+	d.fault.Store(&text)
 	if faults, ok := asFaults(err); ok {
 		for _, f := range faults {
 			d.log.Error("configuration is not valid; nothing changed", zap.String("at", f.File), zap.Int("line", f.Line),
@@ -58,6 +63,15 @@ func (d *daemon) reloadFailed(err error) {
 		return
 	}
 	d.log.Error("configuration can't be taken over; nothing changed", zap.Error(err))
+}
+
+// configurationFault is what keeps the configured from being in force; empty if
+// nothing does.
+func (d *daemon) configurationFault() string {
+	if text := d.fault.Load(); text != nil {
+		return *text
+	}
+	return ""
 }
 
 // watch reloads when the configuration, the policy file or a certificate
