@@ -146,6 +146,9 @@ func (s *schemas) members(t reflect.Type, out *jsonschema.Schema) {
 		if kind := f.Type.Kind(); !optional && (kind == reflect.Slice || kind == reflect.Map || kind == reflect.Pointer) {
 			prop = orNull(prop)
 		}
+		if doc := f.Tag.Get("doc"); doc != "" {
+			prop.Description = doc
+		}
 		out.Properties[name] = prop
 		out.PropertyOrder = append(out.PropertyOrder, name)
 		if !optional {

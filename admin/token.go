@@ -21,7 +21,9 @@ const (
 	tokensPerSource  = 2 // so that one can be replaced by the other
 )
 
-// CheckScopes are the scopes that a check token may have.
+// CheckScopes are the scopes that a check token may have, the default one first.
+// Besides, "type:T" limits it to resources of a type and "feature:F" to a
+// feature; several limits add up.
 var CheckScopes = []string{"evaluate", "search", "permissions", "watch"}
 
 // TokenKey derives the key of [directory.HashToken] from the root key.
@@ -34,9 +36,11 @@ type NewToken struct {
 	Kind   directory.TokenKind  `json:"kind"`
 	Name   string               `json:"name"`
 	Source directory.SourceName `json:"source,omitempty"` // of a scim token
-	Scopes []string             `json:"scopes,omitempty"` // of a check token; default evaluate. Of an admin token: rights
-	Role   directory.RoleName   `json:"role,omitempty"`   // of an admin token: the Role whose rights it holds
-	Life   time.Duration        `json:"-"`                // default [DefaultTokenLife]
+	// Scopes of a check token are some of [CheckScopes], default evaluate, and
+	// limits; those of an admin token are rights.
+	Scopes []string           `json:"scopes,omitempty" doc:"Of a check token: evaluate (the default), search, permissions, watch, and limits to what it may ask about: type:TYPE, feature:KEY. Of an admin token: rights."`
+	Role   directory.RoleName `json:"role,omitempty"` // of an admin token: the Role whose rights it holds
+	Life   time.Duration      `json:"-"`              // default [DefaultTokenLife]
 }
 
 // A MadeToken is a new token with its text, which is shown this once.
@@ -117,7 +121,10 @@ func (s *Service) checkNewToken(ctx context.Context, n *NewToken) error {
 	default:
 		return invalid("kind %q is not one of check, scim, admin", n.Kind)
 	}
-	return checkTokenNames(n)
+	if err := checkTokenNames(n); err != nil || n.Kind != directory.TokenCheck {
+		return err
+	}
+	return s.checkScopes(ctx, n)
 }
 
 func checkTokenNames(n *NewToken) error {
@@ -132,11 +139,6 @@ func checkTokenNames(n *NewToken) error {
 	}
 	if len(n.Scopes) > 0 && n.Kind != directory.TokenCheck {
 		return invalid("only check tokens have scopes")
-	}
-	for _, scope := range n.Scopes {
-		if !slices.Contains(CheckScopes, scope) {
-			return invalid("scope %q is not one of %s", scope, strings.Join(CheckScopes, ", "))
-		}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/a-h/templ"
 	"github.com/usherd/usherd/admin"
@@ -182,6 +183,7 @@ func (c *Console) tokenRow(t admin.ListedToken, may bool) Row {
 type newTokenView struct {
 	Kind, Name, Source, Role, Days string
 	Scopes                         []string
+	Only                           string // limits, as typed
 	Sources                        []string
 	Roles                          []string
 	Problem                        string
@@ -232,6 +234,7 @@ func (c *Console) makeToken(req request) (templ.Component, error) {
 	case directory.TokenAdmin:
 		n.Role, n.Scopes = directory.RoleName(form.Get("role")), nil
 	case directory.TokenCheck:
+		n.Scopes = append(n.Scopes, limits(form.Get("only"))...)
 	}
 	made, err := admin.MadeToken{}, error(nil)
 	if n.Life, err = life(form.Get("days")); err == nil {
@@ -243,6 +246,7 @@ func (c *Console) makeToken(req request) (templ.Component, error) {
 			return nil, formErr
 		}
 		v.Kind, v.Name, v.Source, v.Role, v.Days, v.Scopes = string(n.Kind), n.Name, form.Get("source"), form.Get("role"), form.Get("days"), form["scope"]
+		v.Only = form.Get("only")
 		if v.Problem, err = asked(err); err != nil {
 			return nil, err
 		}
@@ -251,6 +255,11 @@ func (c *Console) makeToken(req request) (templ.Component, error) {
 	}
 	// The token is shown here and nowhere else, so there is nothing to redirect to.
 	return c.frame(req, "Token made", madeTokenTemplate(made, "")), nil
+}
+
+// limits splits what was typed at commas and spaces.
+func limits(only string) []string {
+	return strings.FieldsFunc(only, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 }
 
 // life is a number of days.

@@ -26,10 +26,15 @@ func (a *app) tokenCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create --kind check|scim|admin",
 		Short: "Make a token and show it this once",
+		Long: `Make a token and show it this once. The scopes of a check token say what it may
+ask: evaluate, search, permissions, watch. With type:TYPE or feature:KEY besides
+it asks about resources of that type or about that feature only; several of
+these add up, and all else answers 403.`,
 		Example: `  usherd token create --kind check --name shop -o json
   usherd token create --kind scim --source okta
   usherd token create --kind admin --name terraform --role admin --expires 30d
-  usherd token create --kind check --name portal --scope evaluate --scope search`,
+  usherd token create --kind check --name portal --scope evaluate --scope search
+  usherd token create --kind check --name parts --scope evaluate --scope feature:part-list --scope type:record`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if expires != "" {
@@ -49,7 +54,7 @@ func (a *app) tokenCreate() *cobra.Command {
 	f.StringVar(&body.Kind, "kind", "", "what the token opens: check, scim or admin")
 	f.StringVar(&body.Name, "name", "", "who will use it")
 	f.StringVar(&body.Source, "source", "", "the source of a scim token")
-	f.StringSliceVar(&body.Scopes, "scope", nil, "what a check token may ask: evaluate, search, permissions, watch (default evaluate); a right of an admin token (default all but organization.own)")
+	f.StringSliceVar(&body.Scopes, "scope", nil, "what a check token may ask: evaluate, search, permissions, watch (default evaluate), and about what only: type:TYPE, feature:KEY; a right of an admin token (default all but organization.own)")
 	f.StringVar(&body.Role, "role", "", "the Role whose rights an admin token holds")
 	f.StringVar(&expires, "expires", "", "how long it is good, e.g. 90d (default 365d)")
 	return cmd
