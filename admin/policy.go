@@ -209,7 +209,7 @@ func (s *Service) ApplyPolicy(ctx context.Context, by directory.Actor, p PolicyF
 	for _, c := range p.Sources {
 		changes = append(changes, c)
 	}
-	changes = append(changes, directory.SetPolicy{Policy: d.file.Policy, Sections: d.file.Sections})
+	changes = append(changes, directory.SetPolicy{Policy: d.file.Policy, Sections: d.file.Sections, Bound: append([]directory.Binding{}, administrative(d.next)...)})
 	if p.draft != nil {
 		if err := s.assertionsHold(ctx, d, p.draft.Assertions); err != nil {
 			return AppliedPolicy{}, err
