@@ -108,7 +108,11 @@ func (s *Service) nothingMore(ctx context.Context, d readied, then directory.Fac
 	if err := s.gaining(ctx, now, d.facts.At, check); err != nil || people == 0 {
 		return err
 	}
-	e.Faults = append([]Fault{{Detail: fmt.Sprintf("%d people would gain something that the plan did not show; plan again", people)}}, e.Faults...)
+	who := fmt.Sprintf("%d people", people)
+	if people == 1 {
+		who = "1 person"
+	}
+	e.Faults = append([]Fault{{Detail: who + " would gain something that the plan did not show; plan again"}}, e.Faults...)
 	return e
 }
 

@@ -1,6 +1,8 @@
 package authz
 
 import (
+	"regexp"
+
 	"github.com/usherd/usherd/directory"
 	"go.yaml.in/yaml/v4"
 )
@@ -68,11 +70,16 @@ func (m *yamlMap) flow() *yaml.Node { return m.node(yaml.FlowStyle) }
 func textNode(s string) *yaml.Node {
 	n := &yaml.Node{}
 	n.SetString(s)
-	if n.Style == yaml.LiteralStyle {
+	if n.Style == yaml.LiteralStyle || yaml11.MatchString(s) {
 		n.Style = yaml.DoubleQuotedStyle // it may stand inside a flow
 	}
 	return n
 }
+
+// yaml11 are the plain texts that a reader of YAML 1.1 takes for something else,
+// and one of YAML 1.2 does not: truth values, and numbers with _, in octal,
+// binary or base 60, such as 12:30.
+var yaml11 = regexp.MustCompile(`^(?i:y|yes|n|no|on|off|[-+]?0b[01_]+|[-+]?0x[0-9a-f_]+|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])*(\.[0-9_]*)?(e[-+]?[0-9]+)?)$`)
 
 // plainNode is a text that needs no quotes.
 func plainNode(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: s} }

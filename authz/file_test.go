@@ -263,6 +263,21 @@ func TestAFeatureInThreePartsIsReadInTwo(t *testing.T) {
 	}
 }
 
+func TestExportQuotesWhatOlderReadersTakeForMore(t *testing.T) {
+	for text, quoted := range map[string]bool{
+		"yes": true, "No": true, "on": true, "OFF": true, "y": true, "N": true, "0755": true, "1_000": true, "12:30": true, "0b11": true, "190:20:30": true,
+		"yesterday": false, "none": false, "north": false, "alpha-1": false, "a:1": false, "x0b1": false,
+	} {
+		out := string(authz.Export(directory.Policy{Features: []directory.Feature{{Key: "f", Title: text}}}))
+		if got := strings.Contains(out, `title: "`+text+`"`); got != quoted {
+			t.Errorf("Export of the title %s:\n%swant quotes: %t", text, out, quoted)
+		}
+		if f := parse(t, out); f.Policy.Features[0].Title != text {
+			t.Errorf("the title %s reads back as %q", text, f.Policy.Features[0].Title)
+		}
+	}
+}
+
 // randomText is a name, often an awkward one.
 func randomText(t *rapid.T) string {
 	return pick(t, "a", "b-1", "true", "null", "~", "1", "4.00", "x y", "é", "it's", `say "hi"`, "# no", "- a", "{a}", "a, b", "ünïcode ✓", "@x", "%y", "!z", "|", ">", "0x1F", "2001-01-01", "a: b", "a #b", "yes", "=", "<<")
