@@ -11,7 +11,7 @@ import (
 
 func (a *app) overrideCommand() *cobra.Command {
 	return parent("override", "Replace what selected users have in one scope",
-		a.overrideSet(), a.overrideEnd(), a.overrideList())
+		append(changing(a.overrideSet(), a.overrideEnd()), a.overrideList())...)
 }
 
 func (a *app) overrideSet() *cobra.Command {
@@ -25,13 +25,19 @@ func (a *app) overrideSet() *cobra.Command {
 grants of a file: one entry in the form of a mapping's grant, or a list of them.
 --unique gives the grants to each user; --new-group makes a local group that
 holds them and puts the users in it. What a directory gives in this scope no
-longer counts for them until usherd override end.`,
+longer counts for them until usherd override end. --everywhere replaces what
+they have in every project too: by nothing there, since what is
+organization-wide counts everywhere. --dry-run says who would gain and lose what.`,
 		Example: `  usherd override set alice@example.com bob@example.com --unique -f grants.yaml --project alpha
-  usherd override set alice@example.com --new-group 'Alpha editors' -f grants.yaml --project alpha`,
+  usherd override set alice@example.com --new-group 'Alpha editors' -f grants.yaml --project alpha
+  usherd override set alice@example.com --unique -f grants.yaml --everywhere --dry-run`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if unique == (body.NewGroup != "") {
 				return usage("choose one: --unique or --new-group NAME")
+			}
+			if body.Everywhere && project != "" {
+				return usage("choose one: --project, or --everywhere with grants that are organization-wide")
 			}
 			if file == "" {
 				return usage("-f names the file with the grants")
@@ -44,7 +50,7 @@ longer counts for them until usherd override end.`,
 				return &exitError{exitInvalid, err}
 			}
 			body.Users, body.Project, body.Reason = args, directory.ProjectKey(project), a.reason
-			return a.ask(cmd.Context(), question{http.MethodPost, "/api/v1/overrides", body, "USERS=userNames GROUP=groupName " + outcomeColumns, false})
+			return a.ask(cmd.Context(), question{http.MethodPost, tried(cmd, "/api/v1/overrides"), body, "USERS=userNames GROUP=groupName " + changedColumns, false})
 		},
 	}
 	f := cmd.Flags()
@@ -52,6 +58,7 @@ longer counts for them until usherd override end.`,
 	f.StringVar(&body.NewGroup, "new-group", "", "make a local group of this `name` with the grants")
 	f.StringVarP(&file, "file", "f", "", "`file` with the grants, or - for standard input")
 	f.StringVar(&project, "project", "", "in this project; otherwise organization-wide")
+	f.BoolVar(&body.Everywhere, "everywhere", false, "organization-wide and, by nothing, in every project")
 	return cmd
 }
 
@@ -59,10 +66,10 @@ func (a *app) overrideEnd() *cobra.Command {
 	var project string
 	cmd := &cobra.Command{
 		Use: "end USER", Short: "Let a user follow the directory again in one scope", Args: cobra.ExactArgs(1),
-		Example: "  usherd override end alice@example.com --project alpha",
+		Example: "  usherd override end alice@example.com --project alpha --dry-run\n  usherd override end alice@example.com --project alpha",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body := map[string]any{"user": args[0], "project": project}
-			return a.ask(cmd.Context(), question{http.MethodPost, "/api/v1/overrides/end", body, outcomeColumns, false})
+			return a.ask(cmd.Context(), question{http.MethodPost, tried(cmd, "/api/v1/overrides/end"), body, changedColumns, false})
 		},
 	}
 	cmd.Flags().StringVar(&project, "project", "", "in this project; otherwise organization-wide")
