@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,6 +82,25 @@ func TestTokensAreShownOnceAndRotateAndEnd(t *testing.T) {
 	b.fill("#name", "deployer")
 	b.press("Make the token")
 	b.sees("It is shown this once")
+}
+
+func TestATokenIsLimitedToWhatWasTyped(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.policy("features: [{key: part-list}]\nresources: {record: {actions: [read]}}\n")
+	owner := h.signedIn(h.user("owner@example.com", directory.RoleOwner))
+	form := url.Values{"kind": {"check"}, "name": {"parts"}, "days": {"3"}, "only": {"feature:partlist"}}
+	status, text := h.post(owner, "/settings/tokens/new", form)
+	if status != http.StatusUnprocessableEntity || !strings.Contains(text, "did you mean feature:part-list?") || !strings.Contains(text, `value="feature:partlist"`) {
+		t.Errorf("a token of a feature that there is none of: status %d, %s; want what was meant, and what was typed kept", status, text)
+	}
+	form["only"] = []string{"feature:part-list, type:record"}
+	h.post(owner, "/settings/tokens/new", form)
+	tokens, err := h.Tokens(admin.WithPrincipal(t.Context(), root))
+	want := []string{"evaluate", "feature:part-list", "type:record"}
+	if i := slices.IndexFunc(tokens, func(l admin.ListedToken) bool { return l.Name == "parts" }); err != nil || i < 0 || !slices.Equal(tokens[i].Scopes, want) {
+		t.Errorf("the tokens are %+v, %v; want one with the scopes %q", tokens, err, want)
+	}
 }
 
 func TestNobodyMakesATokenThatHoldsMoreThanTheyDo(t *testing.T) {
