@@ -372,7 +372,7 @@ func sectionsText(p directory.Policy, sections []directory.Section) string {
 	file, err := authz.Parse("policy", text)
 	for _, section := range sections {
 		if err == nil && !file.Has(section) {
-			text = append(text, string(section)+":\n"...)
+			text = append(text, string(section)+": "+authz.EmptySection(section)+"\n"...)
 		}
 	}
 	return string(text)

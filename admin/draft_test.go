@@ -437,3 +437,22 @@ func btoi(b bool) int {
 	}
 	return 0
 }
+
+func TestADraftMayTakeTheLastItemOfASection(t *testing.T) {
+	w := newWorld(t)
+	w.policy(`projects: [{key: alpha}]
+features: [{key: part-list, actions: [edit]}]
+outputs: [{key: pdf}]
+integrations: [{key: aws}]
+resources: {record: {actions: [read]}}
+roles: [{name: releaser, access: [part-list]}]
+mappings: [{name: m, when: {source: local, group: {name: Sales}}, grant: {roles: [viewer]}}]
+`)
+	for _, item := range []string{"projects/alpha", "outputs/pdf", "integrations/aws", "resources/record", "roles/releaser", "mappings/m"} {
+		d := w.draft(admin.DraftSpec{Remove: []string{item}})
+		plan := w.planned(d.ID)
+		if _, err := w.ApplyDraft(t.Context(), by, d.ID, plan.Plan); err != nil {
+			t.Errorf("removing %s: %v", item, err)
+		}
+	}
+}

@@ -158,7 +158,7 @@ func (r *fileReader) root(n *yaml.Node) {
 		r.f.Sections = append(r.f.Sections, directory.Section(key))
 		if v.Kind == yaml.ScalarNode && v.Tag == "!!null" {
 			// A file that was cut off looks the same, and all would go unsaid.
-			r.fault(v, key, "write "+emptySection(directory.Section(key)), "is empty")
+			r.fault(v, key, writeEmpty(directory.Section(key)), "is empty")
 			return
 		}
 		r.section(directory.Section(key), v)
@@ -171,16 +171,24 @@ func (r *fileReader) root(n *yaml.Node) {
 	})
 }
 
-// emptySection is how a section without anything is written.
-func emptySection(s directory.Section) string {
+// EmptySection is how a policy file writes a section without anything.
+func EmptySection(s directory.Section) string {
 	switch s {
 	case directory.SectionResources:
-		return "{} to remove all"
+		return "{}"
 	case directory.SectionDefaultRole:
-		return `"" to have none`
+		return `""`
 	default:
-		return "[] to remove all"
+		return "[]"
 	}
+}
+
+// writeEmpty says what to write in place of nothing.
+func writeEmpty(s directory.Section) string {
+	if s == directory.SectionDefaultRole {
+		return "write " + EmptySection(s) + " to have none"
+	}
+	return "write " + EmptySection(s) + " to remove all"
 }
 
 func (r *fileReader) section(s directory.Section, n *yaml.Node) {
