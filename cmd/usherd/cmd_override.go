@@ -27,7 +27,8 @@ grants of a file: one entry in the form of a mapping's grant, or a list of them.
 holds them and puts the users in it. What a directory gives in this scope no
 longer counts for them until usherd override end. --everywhere replaces what
 they have in every project too: by nothing there, since what is
-organization-wide counts everywhere. --dry-run says who would gain and lose what.`,
+organization-wide counts everywhere. --dry-run says who would gain and lose
+what.`,
 		Example: `  usherd override set alice@example.com bob@example.com --unique -f grants.yaml --project alpha
   usherd override set alice@example.com --new-group 'Alpha editors' -f grants.yaml --project alpha
   usherd override set alice@example.com --unique -f grants.yaml --everywhere --dry-run`,
