@@ -141,7 +141,7 @@ func inGrants(key ruleKey, grants []grantRow) []use {
 	for _, g := range grants {
 		section, name := g.uses()
 		if key == (ruleKey{section, name}) || key == (ruleKey{directory.SectionProjects, g.project}) {
-			uses = append(uses, use{g.holder, g.holderID, "has a grant of " + g.thing.String()})
+			uses = append(uses, use{g.holder, g.holderID, "has a grant of " + g.String()})
 		}
 	}
 	return uses
