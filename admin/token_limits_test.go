@@ -25,7 +25,7 @@ func TestLimitsOfACheckToken(t *testing.T) {
 		{"limits alone may evaluate", []string{"type:record", "type:output"}, []string{"evaluate", "type:record", "type:output"}, ""},
 		{"limits of a search", []string{"search", "type:feature"}, []string{"search", "type:feature"}, ""},
 		{"a slip of the pen in a feature", []string{"feature:partlist"}, nil, `no feature "partlist"; did you mean feature:part-list?`},
-		{"a slip of the pen in a type", []string{"type:recrod"}, nil, `no type "recrod"; did you mean type:record?`},
+		{"a slip of the pen in a type", []string{"type:recor"}, nil, `no type "recor"; did you mean type:record?`},
 		{"an empty limit", []string{"feature:"}, nil, `no feature ""`},
 		{"a limit of another kind", []string{"project:alpha"}, nil, `scope "project:alpha" is not one of evaluate`},
 		{"a type that is none", []string{"type:invoice"}, nil, `no type "invoice" (usherd catalogue show)`},
