@@ -60,7 +60,7 @@ func BenchmarkLargeDirectory(b *testing.B) {
 	} {
 		b.Run(page.name, func(b *testing.B) { w.pages(b, client, page.path, func() {}) })
 	}
-	drafts, err := w.Drafts(b.Context())
+	drafts, err := w.Drafts(admin.WithPrincipal(b.Context(), root))
 	must(b, err)
 	// What pages fetch once they are there.
 	b.Run("later-draft", func(b *testing.B) { w.pages(b, client, "/mappings/drafts?plan="+drafts[0].ID, func() {}) })
