@@ -16,11 +16,10 @@ type Released struct {
 	Sessions int `json:"sessions"` // that they had begun
 }
 
-// bonds are the records that bind accounts to a user, and the sessions that
-// accounts began.
+// bonds are the records that bind accounts to a user.
 type bonds struct {
-	issuers                     []string
-	signIns, accounts, sessions []string // keys
+	issuers           []string
+	signIns, accounts []string // keys
 }
 
 // ReleaseSignIn ends what binds accounts of identity providers to a user, with
@@ -35,8 +34,12 @@ func (s *Service) ReleaseSignIn(ctx context.Context, by directory.Actor, name st
 	if err != nil {
 		return Released{}, err
 	}
-	out := Released{Accounts: max(len(found.signIns), len(found.accounts)), Sessions: len(found.sessions)}
-	if out.Accounts == 0 {
+	begun, err := s.sessionsByAccount(ctx, sub.ID)
+	if err != nil {
+		return Released{}, err
+	}
+	out := Released{Accounts: max(len(found.signIns), len(found.accounts)), Sessions: len(begun)}
+	if out.Accounts+out.Sessions == 0 { // a release that was cut short may have left sessions
 		if out.Outcome, err = s.unaltered(ctx); err == nil {
 			out.Note = "no account of an identity provider is bound to this user"
 		}
@@ -114,8 +117,7 @@ func (s *Service) bonds(ctx context.Context, user directory.UserID) (out bonds, 
 	if err != nil {
 		return out, fmt.Errorf("listing accounts: %w", err)
 	}
-	out.sessions, err = s.sessionsByAccount(ctx, user)
-	return out, err
+	return out, nil
 }
 
 // sessionsByAccount lists the sessions of a user that no login link began.

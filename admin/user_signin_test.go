@@ -288,6 +288,17 @@ func TestAReleaseThatWasCutShort(t *testing.T) {
 	w.bound("beside the account that came after", account("hash-2"), "")
 }
 
+func TestAReleaseThatLeftSessionsIsFinishedByAnother(t *testing.T) {
+	w := newWorld(t)
+	w.session("1", w.user("ann"), issuer)
+	if out, err := w.ReleaseSignIn(t.Context(), by, "ann"); err != nil || out.Sessions != 1 || !out.Changed {
+		t.Errorf("ReleaseSignIn = %+v, %v", out, err)
+	}
+	if left := w.keys(admin.SessionSpace); len(left) > 0 {
+		t.Errorf("sessions %v are left", left)
+	}
+}
+
 func TestNobodyReleasesWhoIsAboveThem(t *testing.T) {
 	w := newWorld(t)
 	w.policy("roles: [{name: clerk, rights: [directory.read, users.manage]}]\n")

@@ -37,7 +37,7 @@ func (c *Console) releaseSignIn(req request) (templ.Component, error) {
 	if err != nil {
 		return nil, err
 	}
-	if out.Accounts == 0 {
+	if out.Accounts+out.Sessions == 0 {
 		return c.redirect(req, "/users/"+id, capital(out.Note)+".")
 	}
 	return c.redirect(req, "/users/"+id, fmt.Sprintf("Released, %d %s ended. %s.", out.Sessions, plural(out.Sessions, "session", "sessions"), capital(out.Note)))
