@@ -130,7 +130,7 @@ func (s *Service) firstHolders(ctx context.Context, a *Authority, name directory
 	if err != nil {
 		return Listing[ListedUser]{}, err
 	}
-	page, err := s.pageOf("", counted.roles()[name], "", 0, pageSize(limit), false, anybody)
+	page, err := s.pageOf(listIn("users", "name"), counted.roles()[name], "", 0, pageSize(limit), false, anybody)
 	if err != nil {
 		return Listing[ListedUser]{}, err
 	}

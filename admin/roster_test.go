@@ -75,6 +75,16 @@ func countsAgree(t *testing.T, w *world) {
 			t.Fatalf("Role %s counts %d users; the list has %d", r.Name, r.Users, want)
 		}
 	}
+	first, err := w.Role(t.Context(), "releaser", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := first.Holders.Next; at != "" {
+		next, err := w.Users(t.Context(), admin.UserFilter{Role: "releaser", Sort: "name", Cursor: at})
+		if err != nil || len(next.Items) != first.Users-1 {
+			t.Fatalf("after the first holder come %d, %v; want %d", len(next.Items), err, first.Users-1)
+		}
+	}
 	counts, err := w.PeopleCounts(t.Context())
 	want := admin.PeopleCounts{
 		Active: total(admin.UserFilter{Status: admin.StatusActive}), Blocked: total(admin.UserFilter{Status: admin.StatusBlocked}),
