@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/usherd/usherd/authz"
@@ -149,23 +148,28 @@ func (s *Service) whoBlocked(ctx context.Context, look Look, e *authz.Explanatio
 	return nil
 }
 
-// maxSearched bounds how many audit records are searched for who did something.
-const maxSearched = 20_000
-
-// lastDone says who last did something, and when: "by Ann Archer on 2026-03-01:
-// reason". It is empty if that is not among the newest records up to a revision.
+// lastDone says who last did something up to a revision, and when: "by Ann Archer
+// on 2026-03-01: reason". It is empty if no audit record says.
 func (s *Service) lastDone(ctx context.Context, upTo directory.Revision, what, target, value string) (string, error) {
-	least := max(0, upTo-maxSearched)
-	for end := upTo; end > least; end -= maxPage {
-		records, err := s.Store.Audit(ctx, max(least, end-maxPage), int(min(end, maxPage)))
+	const few = 10 // it is seldom not among the first
+	for search := (directory.AuditSearch{Upto: upTo, Action: what, About: []string{target}, Limit: few}); search.Upto > 0; {
+		heads, err := s.Store.AuditHeads(ctx, search)
 		if err != nil {
 			return "", fmt.Errorf("searching audit records: %w", err)
 		}
-		for _, r := range slices.Backward(records) {
-			if r.Revision <= end && did(r, what, target, value) {
+		records, err := s.auditRecords(ctx, revisionsOf(heads))
+		if err != nil {
+			return "", err
+		}
+		for _, r := range records {
+			if did(r, what, target, value) {
 				return s.byWhom(ctx, r), nil
 			}
 		}
+		if len(heads) < few {
+			break
+		}
+		search.Upto = heads[few-1].Revision - 1
 	}
 	return "", nil
 }
