@@ -173,7 +173,7 @@ func sameRule(a, b string) bool {
 
 // rebind computes the bindings after a change of policy. Those of mappings that
 // are as they were stay. Bound limits the groups of administrators' mappings.
-func (e *edit) rebind(ctx context.Context, old *rules, bound *[]directory.Binding) error {
+func (e *edit) rebind(ctx context.Context, old *rules, bound []directory.Binding) error {
 	now, err := e.policy(ctx)
 	if err != nil {
 		return err
@@ -198,7 +198,7 @@ func (e *edit) rebind(ctx context.Context, old *rules, bound *[]directory.Bindin
 		seen := func(groupRow) bool { return true }
 		if bound != nil && now.policy.GivesAdministration(m) {
 			seen = func(g groupRow) bool {
-				return slices.ContainsFunc(*bound, func(b directory.Binding) bool { return b.Mapping == m.Name && string(b.Group) == g.id })
+				return slices.ContainsFunc(bound, func(b directory.Binding) bool { return b.Mapping == m.Name && string(b.Group) == g.id })
 			}
 		}
 		if err := e.bindAll(ctx, m, seen); err != nil {

@@ -60,14 +60,11 @@ type setPolicy struct {
 	sections []directory.Section
 	items    []rule
 	roles    map[string]directory.Role // as given, to compare
-	bound    *[]directory.Binding      // see [directory.SetPolicy]; nil: any
+	bound    []directory.Binding       // see [directory.SetPolicy]; nil: any
 }
 
 func prepareSetPolicy(c directory.SetPolicy) (op, error) {
-	o := setPolicy{roles: map[string]directory.Role{}}
-	if c.Bound != nil {
-		o.bound = &c.Bound
-	}
+	o := setPolicy{roles: map[string]directory.Role{}, bound: c.Bound}
 	for _, s := range c.Sections {
 		if slices.Contains(o.sections, s) {
 			continue
