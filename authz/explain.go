@@ -121,7 +121,9 @@ func (s *Snapshot) Explain(subject *directory.Subject, req *Request) Explanation
 		parts = slices.DeleteFunc(parts, func(p Part) bool { return p.Code == Granted })
 	}
 	e.Parts = parts
-	e.next = x.shortest(e.Fixes, parts)
+	if !e.Decision.Allow {
+		e.next = x.shortest(e.Fixes, parts)
+	}
 	e.Projects = s.projectsOf(subject, req, e.Decision.Code)
 	return e
 }

@@ -1,6 +1,7 @@
 package authz_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,22 @@ var fixStories = []struct {
 		},
 		[]string{"usherd user grant USER --integration aws-prod=consumer --project alpha"},
 		[]string{"grant consumer on aws-prod in project alpha ", "put the user in rel-b (ad)"},
+		nil,
+	},
+	{
+		"one group of the project among many of others", "access feature/wiki in alpha",
+		func(w *world) *directory.Subject {
+			for i := range 120 {
+				name := fmt.Sprintf("ad/elsewhere-%03d", i)
+				w.group(name + "@beta")
+				w.give(name, "access wiki")
+			}
+			w.group("ad/zz@alpha")
+			w.give("ad/zz", "access wiki")
+			return w.user()
+		},
+		[]string{"usherd user grant USER --access wiki --project alpha"},
+		[]string{"grant access wiki in project alpha ", "put the user in zz (ad)"},
 		nil,
 	},
 	{
