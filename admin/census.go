@@ -69,7 +69,7 @@ func haveRoles(view *authz.Snapshot, everybody []ordered) map[directory.RoleName
 	tests := make([]roleHolders, len(all))
 	given, below := map[directory.GroupNum][]int{}, newNesting(view)
 	for i, role := range all {
-		tests[i] = holdersOf(view, below, role.Name)
+		tests[i] = holdersOf(view, below, role.Name, everyScope(view))
 		for num := range tests[i].giving {
 			given[num] = append(given[num], i)
 		}

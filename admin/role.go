@@ -44,7 +44,7 @@ func (s *Service) Roles(ctx context.Context) ([]ListedRole, error) {
 	}
 	p := &a.view.Policy().Policy
 	all, _ := a.Projects(ReadDirectory)
-	sees, holders := a.sees(), counted.roles()
+	sees, holders, below := a.sees(), counted.roles(), newNesting(a.view)
 	out := []ListedRole{}
 	for i, role := range slices.Concat(directory.BuiltinRoles(), p.Roles) {
 		l := ListedRole{
@@ -61,7 +61,7 @@ func (s *Service) Roles(ctx context.Context) ([]ListedRole, error) {
 			l.ManagedBy = s.managedBy(directory.SectionRoles)
 		}
 		if l.Users = len(holders[role.Name]); !all {
-			l.Users = len(filtered(holders[role.Name], sees))
+			l.Users = len(filtered(filtered(holders[role.Name], sees), holdersOf(a.view, below, role.Name, a.scopes()).holds))
 		}
 		out = append(out, l)
 	}

@@ -15,13 +15,20 @@ type roleHolders struct {
 	giving groupsWith // whose members have it
 }
 
-// holdersOf finds the groups that give a Role, each asked about once: whoever has
-// an override is asked about alone.
-func holdersOf(view *authz.Snapshot, below *nesting, role directory.RoleName) roleHolders {
-	h := roleHolders{view, role, []directory.ProjectKey{""}, groupsWith{}}
+// everyScope are the scopes in which something may count: checks without a
+// project, and those that name one.
+func everyScope(view *authz.Snapshot) []directory.ProjectKey {
+	out := []directory.ProjectKey{""}
 	for _, p := range view.Policy().Policy.Projects {
-		h.scopes = append(h.scopes, p.Key)
+		out = append(out, p.Key)
 	}
+	return out
+}
+
+// holdersOf finds the groups that give a Role in some scopes, each asked about
+// once: whoever has an override is asked about alone.
+func holdersOf(view *authz.Snapshot, below *nesting, role directory.RoleName, scopes []directory.ProjectKey) roleHolders {
+	h := roleHolders{view, role, scopes, groupsWith{}}
 	leads := below.of(func(num directory.GroupNum) bool {
 		return slices.ContainsFunc(view.Given(num), func(g authz.Given) bool { return g.Role == role })
 	})
@@ -44,5 +51,7 @@ func (h roleHolders) holds(p *person) bool {
 	case len(p.sub.Overrides) > 0:
 		return h.has(&p.sub)
 	}
-	return h.giving.member(p) || slices.ContainsFunc(p.sub.Grants, func(g directory.Grant) bool { return g.Role == h.role })
+	return h.giving.member(p) || slices.ContainsFunc(p.sub.Grants, func(g directory.Grant) bool {
+		return g.Role == h.role && (g.Project == "" || slices.Contains(h.scopes, g.Project))
+	})
 }

@@ -336,7 +336,7 @@ func (s *Service) pathTests(ctx context.Context, a *Authority, f UserFilter) (te
 		if _, ok := a.view.Role(f.Role); !ok {
 			return nil, notFound("no Role %q", f.Role)
 		}
-		tests = append(tests, holdersOf(a.view, below, f.Role).holds)
+		tests = append(tests, holdersOf(a.view, below, f.Role, a.scopes()).holds)
 	}
 	if f.Project != "" {
 		if err := a.require(ReadDirectory, f.Project); err != nil {

@@ -43,6 +43,16 @@ func (a *Authority) seesGroup(num directory.GroupNum, project directory.ProjectK
 	return false
 }
 
+// scopes are those of which a may read what counts there: somebody's Role in a
+// project of others is not told.
+func (a *Authority) scopes() []directory.ProjectKey {
+	all, in := a.Projects(ReadDirectory)
+	if all {
+		return everyScope(a.view)
+	}
+	return in
+}
+
 // seesUser reports whether a may know of a user: by a right over the whole
 // organization, because a path of theirs leads into a project of a, or because
 // it is a themselves.

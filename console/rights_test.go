@@ -224,6 +224,10 @@ func TestWhoAdministersAProjectSeesARoleLikeTheAPI(t *testing.T) {
 	if strings.Contains(page, "other@example.com") {
 		t.Error("who has the Role in another project is shown")
 	}
+	s.apply(directory.PutGrant{Grant: directory.Grant{User: s.ana, Project: "beta", Role: directory.RoleProjectViewer, Origin: directory.ByHand, By: "test"}})
+	if page := s.body(s.in, "/roles/project-viewer", http.StatusOK); strings.Contains(page, "Ana Ng") {
+		t.Error("a Role that somebody who is seen has in another project is told")
+	}
 	if page := s.body(s.in, "/roles/project-admin?q=ana", http.StatusOK); len(rowsWith(page, "Ana Ng")) != 1 || len(rowsWith(page, "boss@example.com")) != 0 {
 		t.Error("the search does not narrow the users of a Role")
 	}
