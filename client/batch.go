@@ -15,7 +15,9 @@ const (
 	maxBody     = 1 << 20
 )
 
-// maxApart bounds how often one refused batch is asked again in parts.
+// maxApart bounds how often a refused batch, or a part of one, is split in two and
+// both are asked: at most twice as many requests. A part that is refused after
+// that fails as a whole.
 const maxApart = 128
 
 // ErrTooLarge says that a question is longer than a daemon reads: 64 KiB as
