@@ -72,7 +72,7 @@ func (c *Console) billing(req request) (templ.Component, error) {
 	}
 	v := billingView{List: l, Bill: bill, Charts: trend.charts(bill.Features, "")}
 	if req.viewer.Can(admin.WritePolicy) {
-		all, err := c.draftRows(req.Context(), req.URL.Query().Get("plan"), func(id string) templ.SafeURL { return l.With("plan", id) })
+		all, err := c.draftRows(req, req.URL.Query().Get("plan"), func(id string) templ.SafeURL { return l.With("plan", id) })
 		if err != nil {
 			return nil, err
 		}

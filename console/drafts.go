@@ -2,7 +2,6 @@ package console
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -67,10 +66,14 @@ const allDrafts = "all"
 // draftRows lists drafts. What a draft would do takes a while to work out of many
 // people, so a page does it of the one draft that it is asked for, or of all, and
 // the rows of the others load themselves from where at says.
-func (c *Console) draftRows(ctx context.Context, wanted string, at func(id string) templ.SafeURL) ([]draftRow, error) {
+func (c *Console) draftRows(req request, wanted string, at func(id string) templ.SafeURL) ([]draftRow, error) {
+	ctx := req.Context()
 	all, err := c.Service.Drafts(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if wanted != "" && wanted != allDrafts && wantsPart(req.Request) { // one row is taken out of the page
+		all = slices.DeleteFunc(all, func(d admin.Draft) bool { return d.ID != wanted })
 	}
 	out := make([]draftRow, len(all))
 	for i, d := range all {
@@ -103,7 +106,7 @@ func (c *Console) drafts(req request) (templ.Component, error) {
 	if l.CSV {
 		wanted = allDrafts
 	}
-	all, err := c.draftRows(req.Context(), wanted, func(id string) templ.SafeURL { return l.With("plan", id) })
+	all, err := c.draftRows(req, wanted, func(id string) templ.SafeURL { return l.With("plan", id) })
 	if err != nil {
 		return nil, err
 	}

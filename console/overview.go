@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -60,7 +61,11 @@ const maxSeatCharts = 4
 func (c *Console) overview(req request) (templ.Component, error) {
 	v := overviewView{Audit: req.viewer.Can(admin.ReadAudit), Nobody: !req.viewer.Anywhere(admin.ReadDirectory), Tokens: req.viewer.Can(admin.WriteTokens)}
 	v.Source, v.People = req.viewer.Can(admin.WriteSources), req.viewer.Can(admin.WriteUsers)
-	for _, add := range []func(request, *overviewView) error{c.tilesOfPeople, c.tilesOfChecks, c.tilesOfSources, c.tilesOfTokens, c.tilesOfSeats, c.steps} {
+	parts := []func(request, *overviewView) error{c.tilesOfPeople, c.tilesOfChecks, c.tilesOfSources, c.tilesOfTokens, c.tilesOfSeats, c.steps}
+	if req.URL.Query().Has("trend") && wantsPart(req.Request) { // the charts alone are taken out of the page
+		parts, v.Audit = []func(request, *overviewView) error{c.tilesOfSeats}, false
+	}
+	for _, add := range parts {
 		if err := add(req, &v); err != nil {
 			return nil, err
 		}
@@ -189,10 +194,11 @@ func (c *Console) steps(req request, v *overviewView) error {
 	if err != nil {
 		return err
 	}
-	owners, err := c.Service.Role(req.Context(), directory.RoleOwner, 1)
+	roles, err := c.Service.Roles(req.Context())
 	if err != nil {
 		return err
 	}
+	owners := roles[slices.IndexFunc(roles, func(r admin.ListedRole) bool { return r.Name == directory.RoleOwner })].Users
 	reached := false
 	for _, m := range mappings {
 		reached = reached || len(m.Groups) > 0
@@ -202,7 +208,7 @@ func (c *Console) steps(req request, v *overviewView) error {
 		{"Say what there is: a feature that applications protect", "/catalogue", len(choices.Features)+len(choices.Resources)+len(choices.Integrations) > 0},
 		{"Map a group of the directory onto it", "/mappings/new", reached},
 		{"See why somebody may open it", "/explain", reached},
-		{fmt.Sprintf("Have a second owner (there is %d)", owners.Users), "/settings/admins", owners.Users > 1},
+		{fmt.Sprintf("Have a second owner (there is %d)", owners), "/settings/admins", owners > 1},
 	}
 	for _, s := range all {
 		if !s.Done && s.Href != "/explain" {
