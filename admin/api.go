@@ -116,15 +116,16 @@ func (a *API) begin(w http.ResponseWriter, r *http.Request, op operation) (call,
 		return c, ErrForbidden
 	}
 	by.Request = c.id
-	if reason := r.Header.Get("Usherd-Reason"); len(reason) <= 500 {
-		by.Reason = reason
-	}
+	by.Reason = r.Header.Get("Usherd-Reason")
 	c.by = by
 	if err := a.limit(w, by); err != nil {
 		return c, err
 	}
 	if err := a.admit(r, by); err != nil {
 		return c, err
+	}
+	if fault := ReasonFault(by.Reason); fault != "" {
+		return c, invalid("the header Usherd-Reason %s", fault)
 	}
 	if op.match && r.Header.Get("If-Match") == "" {
 		return c, errNoVersion

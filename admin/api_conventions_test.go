@@ -302,3 +302,15 @@ func TestWhoAsksTooOftenIsToldToWait(t *testing.T) {
 		t.Errorf("a second later = %d", rec.Code)
 	}
 }
+
+func TestAReasonIsKeptOrRefused(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann")
+	srv := w.server(true)
+	for reason, want := range map[string]int{"lost laptop": 200, strings.Repeat("a", 500): 200, strings.Repeat("a", 501): 400, "a\tb": 400, "\xff": 400} {
+		status, _, text := send(t, srv, "PUT", "/api/v1/users/"+string(ann)+"/block?dry_run=true", `{"blocked":true}`, "Usherd-Reason: "+reason)
+		if status != want || want == 400 && !strings.Contains(text, "Usherd-Reason is") {
+			t.Errorf("with the reason %.20q: %d %s; want %d", reason, status, text, want)
+		}
+	}
+}

@@ -1,22 +1,11 @@
 package main
 
-import (
-	"strings"
-	"unicode"
-	"unicode/utf8"
-)
+import "github.com/usherd/usherd/admin"
 
-// maxReason is how many bytes of a reason the daemon keeps.
-const maxReason = 500
-
-// checkReason refuses a reason that no audit record can have: it goes as a
-// header, and stands in one line wherever records are listed.
+// checkReason refuses, before anything is asked, a reason that the daemon would.
 func checkReason(text string) error {
-	switch {
-	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
-		return usage("--reason is one line of text, without control characters")
-	case len(text) > maxReason:
-		return usage("--reason is longer than %d bytes", maxReason)
+	if fault := admin.ReasonFault(text); fault != "" {
+		return usage("--reason %s", fault)
 	}
 	return nil
 }
