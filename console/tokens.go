@@ -101,12 +101,22 @@ func (c *Console) tokenMakers(req request, tokens []admin.ListedToken) (map[stri
 		for _, t := range part {
 			q.Targets = append(q.Targets, t.ID)
 		}
-		page, err := c.Service.FindAuditHeads(req.Context(), q)
-		if err != nil {
-			return nil, err
+		var made []directory.AuditHead
+		for {
+			page, err := c.Service.FindAuditHeads(req.Context(), q)
+			if err != nil {
+				return nil, err
+			}
+			for _, h := range page.Items {
+				if slices.Contains(h.Types, "token.created") {
+					made = append(made, h)
+				}
+			}
+			if q.Before = page.Next; q.Before == 0 {
+				break
+			}
 		}
-		page.Items = slices.DeleteFunc(page.Items, func(h directory.AuditHead) bool { return !slices.Contains(h.Types, "token.created") })
-		for _, r := range c.auditRows(req.Context(), page.Items) {
+		for _, r := range c.auditRows(req.Context(), made) {
 			out[r.TargetID] = r
 		}
 	}
