@@ -1,6 +1,9 @@
 package directory
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // EqualDN reports whether two distinguished names are written alike up to case
 // and white space around separators. Package ldapsync stores DNs in one
@@ -17,12 +20,21 @@ func dnKey(dn string) string {
 		if i > 0 {
 			out.WriteByte(',')
 		}
-		attr, value, _ := strings.Cut(part, "=")
-		out.WriteString(strings.ToLower(strings.TrimSpace(attr)))
-		out.WriteByte('=')
-		out.WriteString(foldDNValue(value))
+		out.WriteString(foldRDN(part))
 	}
 	return out.String()
+}
+
+// foldRDN folds the attributes of an RDN and puts them in order: where it has
+// several, their order says nothing (RFC 4514, section 2.2).
+func foldRDN(rdn string) string {
+	parts := splitUnescaped(rdn, '+')
+	for i, part := range parts {
+		attr, value, _ := strings.Cut(part, "=")
+		parts[i] = strings.ToLower(strings.TrimSpace(attr)) + "=" + foldDNValue(value)
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, "+")
 }
 
 // splitUnescaped splits at separators that no backslash precedes.
@@ -42,7 +54,7 @@ func splitUnescaped(s string, sep byte) []string {
 }
 
 // foldDNValue decodes the escapes of RFC 4514, section 2.4, folds, and escapes
-// again the one character that separates.
+// again the characters that separate.
 func foldDNValue(value string) string {
 	var raw []byte
 	value = strings.TrimSpace(value)
@@ -62,7 +74,7 @@ func foldDNValue(value string) string {
 		i++
 	}
 	folded := fold(strings.ToValidUTF8(string(raw), "\ufffd"))
-	return strings.NewReplacer(`\`, `\\`, `,`, `\,`).Replace(folded)
+	return strings.NewReplacer(`\`, `\\`, `,`, `\,`, `+`, `\+`).Replace(folded)
 }
 
 func unhex(c byte) int {

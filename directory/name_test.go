@@ -118,6 +118,9 @@ func TestEqualDN(t *testing.T) {
 		{"both escapes of a comma are one", `CN=Duval\2C Zo` + "\u00eb,DC=x", `cn=duval\, zo` + "\u00eb,dc=x", true},
 		{"hexadecimal pairs are bytes", `CN=Zo\C3\AB`, "CN=Zo\u00eb", true},
 		{"an escaped comma does not separate", `CN=a\,DC=b`, "CN=a,DC=b", false},
+		{"the order of attributes in one component does not count", "CN=a+OU=b,DC=x", "ou=B + cn=A,dc=x", true},
+		{"an escaped plus does not separate", `CN=a\+OU=b,DC=x`, "CN=a+OU=b,DC=x", false},
+		{"both escapes of a plus are one", `CN=a\2BOU=b`, `cn=a\+ou=b`, true},
 		{"another value is another name", "CN=a,DC=b", "CN=a,DC=c", false},
 		{"order of components counts", "CN=a,OU=b", "OU=b,CN=a", false},
 	}
