@@ -87,19 +87,24 @@ func TestTheDocumentHasAllParameters(t *testing.T) {
 // TestACursorIsOfOneListAndOrder asks each list with cursors of all others.
 func TestACursorIsOfOneListAndOrder(t *testing.T) {
 	w := newWorld(t)
-	w.policy("projects: [{key: a}, {key: b}, {key: c}]\nroles: [{name: one}, {name: two}]")
+	w.policy("projects: [{key: a}, {key: b}, {key: c}]\nroles: [{name: one}, {name: two}]\nintegrations: [{key: git}, {key: cd}]")
 	var ids []directory.UserID
 	for i := range 4 {
 		ids = append(ids, w.user(fmt.Sprint("user", i)))
 	}
 	staff, crew := w.group("Staff", ids...), w.group("Crew", ids...)
 	w.group("Third", ids...)
+	w.grantGroup("local/Staff", admin.GrantSpec{
+		Roles: []directory.RoleName{"one", "two"}, Integration: map[string]string{"git": "viewer", "cd": "viewer"},
+	})
 	srv := w.server(true)
 	lists := []string{
 		"/api/v1/users?limit=1", "/api/v1/users?limit=1&sort=name", "/api/v1/users?limit=1&sort=-name",
 		"/api/v1/groups?limit=1", "/api/v1/groups?limit=1&sort=name", "/api/v1/groups?limit=1&sort=-name",
 		"/api/v1/groups/" + string(staff) + "/members?limit=1", "/api/v1/groups/" + string(crew) + "/members?limit=1",
 		"/api/v1/audit?limit=1", "/api/v1/projects?limit=1", "/api/v1/roles?limit=1",
+		"/api/v1/holders?limit=1&role=one", "/api/v1/holders?limit=1&role=two", "/api/v1/holders?limit=1&action=view&resource=integration/git",
+		"/api/v1/integrations/git/access?limit=1", "/api/v1/integrations/cd/access?limit=1",
 	}
 	for _, from := range lists {
 		page := call(t, srv, "GET", from, "")

@@ -1,6 +1,8 @@
 package admin_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/usherd/usherd/admin"
@@ -183,4 +185,35 @@ func TestNobodyDetachesWhoMayMore(t *testing.T) {
 	p.ExternalID = other
 	w.apply(directory.CreateUser{ID: joined, Source: "corp", User: bob, Profile: p})
 	wantErr(t, "detaching somebody else's by externalId", second(w.DetachUser(as, clerk, "corp/"+other)), nil)
+}
+
+// TestAGroupAboveSomebodyIsNotOffered: whoever fills groups of a project chooses
+// among those that they may change, and not one that gives a right which they lack.
+func TestAGroupAboveSomebodyIsNotOffered(t *testing.T) {
+	w := newWorld(t)
+	w.policy("projects: [{key: alpha}]\nroles: [{name: keeper, rights: [project.read, project.manage]}, {name: syncer, rights: [manage_syncs]}]\n")
+	w.user("olga")
+	w.grantUser("olga", admin.GrantSpec{Roles: []directory.RoleName{"owner"}})
+	w.user("lead")
+	w.grantUser("lead", admin.GrantSpec{Roles: []directory.RoleName{"keeper"}, Project: "alpha"})
+	for _, name := range []string{"Crew", "Leads"} {
+		w.made(admin.NewGroup{Name: name, Project: "alpha"})
+	}
+	w.grantGroup("local/Leads", admin.GrantSpec{Roles: []directory.RoleName{"syncer"}, Project: "alpha"})
+	for who, want := range map[string]string{"lead": "Crew", "olga": "Crew Leads"} {
+		groups, err := w.GroupsToFill(admin.WithPrincipal(t.Context(), w.as(who)), new(directory.ProjectKey("alpha")))
+		var names []string
+		for _, g := range groups {
+			names = append(names, g.Name)
+		}
+		if got := strings.Join(names, " "); err != nil || got != want {
+			t.Errorf("%s may choose among %s, %v; want %s", who, got, err, want)
+		}
+		for _, name := range []string{"Crew", "Leads"} {
+			_, err := w.AddMembers(t.Context(), w.as(who), "local/"+name, []string{"lead"})
+			if offered := slices.Contains(names, name); offered != (err == nil) {
+				t.Errorf("%s is offered %s: %v, and is answered %v", who, name, offered, err)
+			}
+		}
+	}
 }

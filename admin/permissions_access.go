@@ -127,7 +127,7 @@ func (a *API) integrationAccess(c call) (answer, error) {
 		return answer{}, err
 	}
 	page, err := a.Service.IntegrationAccess(c.Context(), c.PathValue("key"), q)
-	page.Next = a.Service.sealedUser(page.Next)
+	page.Next = a.Service.sealedUser(holdersList(c), page.Next)
 	return outcome(page, err)
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -325,7 +326,7 @@ func (a *API) holders(c call) (answer, error) {
 		}
 	}
 	page, err := a.Service.Holders(c.Context(), q)
-	page.Next = a.Service.sealedUser(page.Next)
+	page.Next = a.Service.sealedUser(holdersList(c), page.Next)
 	return outcome(page, err)
 }
 
@@ -333,15 +334,25 @@ func (p HolderPage) next() string { return string(p.Next) }
 
 // sealedUser is the cursor of a list that goes on after a user, in place of the
 // id.
-func (s *Service) sealedUser(after directory.UserID) directory.UserID {
+func (s *Service) sealedUser(list string, after directory.UserID) directory.UserID {
 	if after == "" {
 		return ""
 	}
-	return directory.UserID(s.sealCursor(cursor{holderCursor, "", string(after)}))
+	return directory.UserID(s.sealCursor(cursor{list, "", string(after)}))
 }
 
-// holderCursor names lists of holders.
-const holderCursor = "holder"
+// holdersList names a list of holders for its cursors: the route, with the
+// connection if it is of one, and what is asked. The place of somebody among
+// others would leave people out.
+func holdersList(c call) string {
+	asked, of := url.Values{}, c.URL.Query()
+	for _, name := range []string{"action", "resource", "role", "right"} {
+		if of.Has(name) {
+			asked.Set(name, of.Get(name))
+		}
+	}
+	return listIn(c.URL.Path, asked.Encode())
+}
 
 // holdersQuery reads what all lists of holders understand.
 func (a *API) holdersQuery(c call) (HoldersQuery, error) {
@@ -350,7 +361,7 @@ func (a *API) holdersQuery(c call) (HoldersQuery, error) {
 	q := HoldersQuery{Project: directory.ProjectKey(v.Get("project")), Anywhere: v.Get("anywhere") == "true", At: v.Get("at"), Limit: n}
 	if text := v.Get("cursor"); text != "" && err == nil {
 		var at cursor
-		at, err = a.Service.openCursor(holderCursor, text)
+		at, err = a.Service.openCursor(holdersList(c), text)
 		q.After = directory.UserID(at.id)
 	}
 	return q, err

@@ -286,22 +286,20 @@ func (c *Console) userForm(req request, f userForm) (templ.Component, error) {
 	return c.frame(req, "Add user", newUserTemplate(f)), nil
 }
 
-// localGroups are the local groups of one scope, or of all, that the viewer may
-// change, to choose from.
+// localGroups are the local groups of one scope, or of all, into which the viewer
+// may put people, to choose from.
 func (c *Console) localGroups(req request, project *directory.ProjectKey) ([]Option, error) {
 	ch, err := c.Service.Choices(req.Context())
 	if err != nil {
 		return nil, err
 	}
-	page, err := c.Service.Groups(req.Context(), admin.GroupFilter{Source: directory.Local, Project: project, Sort: "name", Limit: 1000})
+	groups, err := c.Service.GroupsToFill(req.Context(), project)
 	if err != nil {
 		return nil, err
 	}
 	out := []Option{}
-	for _, g := range page.Items {
-		if req.viewer.May(admin.WriteGroups, g.Project) {
-			out = append(out, Option{string(g.ID), g.Name + " – " + scopeName(g.Project, ch.Projects)})
-		}
+	for _, g := range groups {
+		out = append(out, Option{string(g.ID), g.Name + " – " + scopeName(g.Project, ch.Projects)})
 	}
 	return out, nil
 }
