@@ -45,7 +45,39 @@ const (
 	RunHeld       RunResult = "held"       // a plan waits for approval
 	RunIncomplete RunResult = "incomplete" // the read was not proven complete: nothing was removed
 	RunFailed     RunResult = "failed"     // nothing was read, or applying broke off
+	RunCancelled  RunResult = "cancelled"  // somebody stopped it: what it had applied stays, the next run goes on
 )
+
+// A RunTrigger says why a run began. An empty one was not kept: the run is from
+// before they were.
+type RunTrigger string
+
+// The triggers of a run.
+const (
+	TriggerSchedule RunTrigger = "schedule" // its time had come
+	TriggerCatchUp  RunTrigger = "catch-up" // its time had passed while nobody read the source
+	TriggerManual   RunTrigger = "manual"   // somebody asked for it
+	TriggerApproval RunTrigger = "approval" // somebody approved what was held
+)
+
+// The phases of a run, in their order. A run that had to turn to another server,
+// or to read everything after all, has some of them more than once.
+const (
+	PhaseConnect = "connect" // to a server, and reading what is known of the source
+	PhasePeople  = "people"
+	PhaseGroups  = "groups" // with their members
+	PhaseCompare = "compare"
+	PhaseJudge   = "judge" // what it would mean, and whether some of it waits
+	PhaseApply   = "apply"
+)
+
+// A RunPhase is a part of a run. Without an end it is under way.
+type RunPhase struct {
+	Name    string           `json:"name"`
+	Started time.Time        `json:"started"`
+	Ended   time.Time        `json:"ended,omitzero"`
+	Counts  map[string]int64 `json:"counts,omitempty"` // people, groups, changes, held, applied, total
+}
 
 // A Run is one synchronisation of one LDAP source. Counts are by name, e.g.
 // "users.created"; Message says in words what happened and what to do.
@@ -59,6 +91,11 @@ type Run struct {
 	Counts   map[string]int64 `json:"counts,omitempty"`
 	Plan     string           `json:"plan,omitempty"` // hash of the held plan
 	Revision Revision         `json:"revision,omitempty"`
+
+	Trigger     RunTrigger `json:"trigger,omitempty"`
+	By          string     `json:"by,omitempty"` // who asked for it or approved, as "kind:name"
+	Phases      []RunPhase `json:"phases,omitempty"`
+	CancelledBy string     `json:"cancelled_by,omitempty"` // as "kind:name"
 }
 
 // A Hold is a plan, or a part of one, that waits for an administrator.

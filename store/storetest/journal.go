@@ -65,7 +65,13 @@ func testRequests(t *testing.T, s directory.Store) {
 
 func testRuns(t *testing.T, s directory.Store) {
 	first := directory.Run{ID: "a", Source: corp, Started: someTime, Result: directory.RunRunning}
-	second := directory.Run{ID: "b", Source: corp, Started: someTime.Add(time.Hour), Result: directory.RunHeld, Plan: "h", Counts: map[string]int64{"users.created": 3}}
+	second := directory.Run{
+		ID: "b", Source: corp, Started: someTime.Add(time.Hour), Result: directory.RunHeld, Plan: "h", Counts: map[string]int64{"users.created": 3},
+		Trigger: directory.TriggerManual, By: "user:ana", CancelledBy: "socket:root", Phases: []directory.RunPhase{
+			{Name: directory.PhasePeople, Started: someTime.Add(time.Hour), Ended: someTime.Add(2 * time.Hour), Counts: map[string]int64{"people": 7}},
+			{Name: directory.PhaseGroups, Started: someTime.Add(2 * time.Hour)},
+		},
+	}
 	other := directory.Run{ID: "c", Source: okta, Started: someTime, Result: directory.RunFailed}
 	ended := first
 	ended.Ended, ended.Result = someTime.Add(time.Minute), directory.RunApplied
