@@ -148,6 +148,7 @@ type Store interface {
 	Keeper
 	Lister
 	Timeline
+	Dater
 	Rehearser
 	Foreseer
 	Claimer

@@ -202,6 +202,10 @@ func TestPruneForgetsOldAuditRecords(t *testing.T) {
 			if got := first(); got != last.Revision { // which can be decided as of, and needs its fingerprint
 				t.Errorf("after 61 days the first record is %d, want %d", got, last.Revision)
 			}
+			times, oldest, err := s.TimesOf(t.Context(), last.Revision-1, kept.Revision)
+			if err != nil || len(times) != 1 || times[kept.Revision].IsZero() || oldest.IsZero() || !oldest.Before(times[kept.Revision]) {
+				t.Errorf("TimesOf = %v, %s, %v; want the newer one, and the time of the oldest record", times, oldest, err)
+			}
 			records, err := s.Audit(t.Context(), kept.Revision, 10)
 			if want := `"type":"audit.pruned","target":"1"`; err != nil || len(records) != 1 || !strings.Contains(string(records[0].Changes), want) {
 				t.Errorf("the record after is %v, %v; want %s", records, err, want)

@@ -16,7 +16,7 @@ type testCase struct {
 // Run tests the stores that open returns. Each must be new and empty; open
 // arranges for its own cleanup with tb.Cleanup.
 func Run(t *testing.T, open func(tb testing.TB) directory.Store) {
-	for _, tt := range slices.Concat(applyCases, historyCases, subjectCases, catalogCases, queryCases, journalCases, timelineCases, keptCases, listingCases) {
+	for _, tt := range slices.Concat(applyCases, historyCases, subjectCases, catalogCases, queryCases, journalCases, timelineCases, sinceCases, keptCases, listingCases) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			tt.run(t, open(t))
