@@ -38,10 +38,10 @@ type applier struct {
 	guard  []directory.Change          // conditions of every batch
 	ready  func(context.Context) error // asked before anybody is made a member; may be nil
 
-	told     func(kind string, items int) // of progress; may be nil
-	limit    int                          // changes in one Apply, for now
-	done     int                          // items
-	failed   map[string]bool              // ids that do not exist after all
+	told     *chronicle      // may be nil
+	limit    int             // changes in one Apply, for now
+	done     int             // items
+	failed   map[string]bool // ids that do not exist after all
 	issues   []Issue
 	changed  bool
 	revision directory.Revision
@@ -89,9 +89,7 @@ func (i *groupItem) phase() int {
 // apply performs a part of the plan, and with the last batch moves the cursor.
 func (a *applier) apply(ctx context.Context, of part) error {
 	a.failed, a.limit = map[string]bool{}, batchMost
-	if a.told != nil {
-		a.told("total", a.plan.len())
-	}
+	a.told.count("total", a.plan.len())
 	for n := range phases {
 		if n == phaseMembers && a.ready != nil {
 			if err := a.ready(ctx); err != nil {
@@ -152,9 +150,8 @@ type batch struct {
 
 func (b *batch) add(ctx context.Context, s step) error {
 	b.steps = append(b.steps, s)
-	if b.done++; b.told != nil {
-		b.told("applied", b.done)
-	}
+	b.done++
+	b.told.count("applied", b.done)
 	if b.size += weight(s); b.size < b.limit {
 		return nil
 	}

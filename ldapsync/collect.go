@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
+
+	"github.com/usherd/usherd/directory"
 )
 
 // Collect reads all people and groups that settings select, from the first
@@ -25,8 +27,8 @@ func Collect(ctx context.Context, s Settings, now time.Time, have *State) (*Snap
 type reading struct {
 	Settings
 	now  time.Time
-	have *State                         // what the store has; nil is nothing
-	told func(kind string, entries int) // of progress; may be nil
+	have *State     // what the store has; nil is nothing
+	told *chronicle // may be nil
 }
 
 func readAll(ctx context.Context, r reading) (*Snapshot, error) {
@@ -75,6 +77,7 @@ func after(passed []string, err error) error {
 }
 
 func collectFrom(ctx context.Context, r reading, server string) (*Snapshot, error) {
+	r.told.enter(directory.PhaseConnect)
 	ses, err := connect(ctx, r.Settings, server)
 	if err != nil {
 		return nil, err
@@ -112,11 +115,13 @@ func (c *collector) collect() error {
 	for _, name := range c.template.userAttributes() {
 		c.snap.Attributes[strings.ToLower(name)] = 0
 	}
+	c.told.enter(directory.PhasePeople)
 	for _, base := range c.UserBase {
 		if err := c.read(c.users(base), c.takePerson); err != nil {
 			return err
 		}
 	}
+	c.told.enter(directory.PhaseGroups)
 	for _, base := range c.GroupBase {
 		if err := c.read(c.groupSearch(base), c.takeGroup); err != nil {
 			return err
@@ -173,14 +178,8 @@ func (c *collector) takePerson(e *ldap.Entry) error {
 			c.snap.Attributes[name]++
 		}
 	}
-	c.progress("people", c.snap.people.len())
+	c.told.count("people", c.snap.people.len())
 	return nil
-}
-
-func (c *collector) progress(kind string, n int) {
-	if c.told != nil {
-		c.told(kind, n)
-	}
 }
 
 func (c *collector) noID(err error) error {
@@ -210,7 +209,7 @@ func (c *collector) takeGroup(e *ldap.Entry) error {
 	}
 	c.snap.groups[dn] = append(c.snap.groups[dn], int32(len(c.snap.Groups)))
 	c.snap.Groups = append(c.snap.Groups, g)
-	c.progress("groups", len(c.snap.Groups))
+	c.told.count("groups", len(c.snap.Groups))
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/usherd/usherd/directory"
 )
@@ -93,7 +94,7 @@ func (p *Poller) Approve(ctx context.Context, hash, by string) (directory.Run, e
 	if err := p.cfg.Store.PutHold(ctx, *hold); err != nil {
 		return directory.Run{}, fmt.Errorf("keeping the approval: %w", err)
 	}
-	return p.Run(ctx)
+	return p.runUnless(ctx, time.Time{}, occasion{directory.TriggerApproval, by, true})
 }
 
 func (p *Poller) hold(ctx context.Context) (*directory.Hold, error) {

@@ -187,7 +187,7 @@ func (p *Poller) needsFull(have *State, last directory.RunResult, held bool, now
 		return fullExpiry
 	case held:
 		return fullHeld
-	case last == directory.RunIncomplete, last == directory.RunFailed:
+	case last == directory.RunIncomplete, last == directory.RunFailed, last == directory.RunCancelled:
 		return fullBroken
 	}
 	return ""
@@ -195,12 +195,13 @@ func (p *Poller) needsFull(have *State, last directory.RunResult, held bool, now
 
 // increment reads what changed and plans what it adds: it removes nobody. If
 // there is a reason to read everything instead, it returns that and no report.
-func (p *Poller) increment(ctx context.Context, have *State, now time.Time, told func(string, int)) (*Report, reason, error) {
+func (p *Poller) increment(ctx context.Context, have *State, now time.Time, told *chronicle) (*Report, reason, error) {
 	s := p.cfg.Settings
 	urls, err := serversAfter(ctx, s, have.Cursor.Mark.Server)
 	if err != nil || !slices.Contains(urls, have.Cursor.Mark.Server) {
 		return nil, fullServer, nil
 	}
+	told.enter(directory.PhaseConnect)
 	ses, err := connect(ctx, s, have.Cursor.Mark.Server)
 	var in *IncompleteError
 	if errors.As(err, &in) && in.Cause == CauseBind {
@@ -214,6 +215,7 @@ func (p *Poller) increment(ctx context.Context, have *State, now time.Time, told
 	if why := c.changed(*have.Cursor.Mark, p.cfg.overlap); why != "" {
 		return nil, why, nil
 	}
+	told.enter(directory.PhaseCompare)
 	plan, err := p.diff(ctx, have, c.snap, now)
 	if err != nil {
 		return nil, "", err
@@ -224,6 +226,8 @@ func (p *Poller) increment(ctx context.Context, have *State, now time.Time, told
 	if why, err := plan.confirm(c); why != "" || err != nil {
 		return nil, why, err
 	}
+	told.count("changes", plan.len())
+	told.enter(directory.PhaseJudge)
 	report := &Report{Plan: plan, Server: c.server, have: have}
 	if err := p.judge(ctx, report, now); err != nil {
 		return nil, "", err

@@ -68,6 +68,10 @@ type Config struct {
 	// it is, at most 100. If complete, that is so of nothing else any more.
 	Issues func(ctx context.Context, source directory.SourceName, issues []Issue, complete bool) error
 
+	// Cancelled says who has cancelled a run, or nobody: "". It is asked once a
+	// second while the run is under way. Without it no run is cancelled.
+	Cancelled func(ctx context.Context, run string) (by string, err error)
+
 	TempDir     string           // for the spool file of a run; default the system's
 	LeaseTTL    time.Duration    // how long a replica that fell silent keeps others out; default Settings.Lease
 	ApprovalFor time.Duration    // how long an approval of a held plan is good; default 24h

@@ -83,7 +83,7 @@ func TestARefusedBindIsTriedSeldom(t *testing.T) {
 	due := func() bool { // a run of the schedule, a minute after the one before
 		t.Helper()
 		now = now.Add(time.Minute)
-		_, err := p.runUnless(t.Context(), now.Add(-30*time.Second), false)
+		_, err := p.runUnless(t.Context(), now.Add(-30*time.Second), occasion{})
 		return err == nil
 	}
 	const canary = "Zhf8-wrong"
@@ -113,7 +113,7 @@ func TestARefusedBindIsTriedSeldom(t *testing.T) {
 		t.Fatal(err)
 	}
 	other.cfg.Now = p.cfg.Now // a replica that has been there all the time
-	if _, err := other.runUnless(t.Context(), now.Add(time.Second), false); !errors.Is(err, ErrBusy) || other.rest.refused != p.rest.refused {
+	if _, err := other.runUnless(t.Context(), now.Add(time.Second), occasion{}); !errors.Is(err, ErrBusy) || other.rest.refused != p.rest.refused {
 		t.Errorf("a replica does not rest with the one that was refused: %v", err)
 	}
 	before, refused, until := binds(), p.rest.refused, p.rest.until

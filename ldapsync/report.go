@@ -41,10 +41,10 @@ func (p *Poller) Plan(ctx context.Context) (*Report, error) {
 
 // A request says how a run is to read.
 type request struct {
-	full  bool                           // everything, not only what changed
-	asked bool                           // by somebody, not by the schedule
-	last  directory.RunResult            // of the run before
-	told  func(kind string, entries int) // of progress; may be nil
+	full  bool                // everything, not only what changed
+	asked bool                // by somebody, not by the schedule
+	last  directory.RunResult // of the run before
+	told  *chronicle          // nil if it is no run
 }
 
 // look reads, plans and judges. Whoever gets the report closes it.
@@ -62,6 +62,7 @@ func (p *Poller) look(ctx context.Context, q request) (*Report, error) {
 
 func (p *Poller) report(ctx context.Context, sp *spool, q request) (*Report, error) {
 	now := p.cfg.Now()
+	q.told.enter(directory.PhaseConnect)
 	have, err := readState(ctx, p.cfg.Store, p.cfg.Source, sp)
 	if err != nil {
 		return nil, err
@@ -89,10 +90,13 @@ func (p *Poller) report(ctx context.Context, sp *spool, q request) (*Report, err
 		return nil, incomplete(CauseEmpty, "Check userBase, userFilter and what the bind account may see",
 			"%s matches nobody under %s", t.with(p.cfg.Settings).UserFilter, strings.Join(p.cfg.Settings.UserBase, " and "))
 	}
+	q.told.enter(directory.PhaseCompare)
 	plan, err := p.diff(ctx, have, snap, now)
 	if err != nil {
 		return nil, err
 	}
+	q.told.count("changes", plan.len())
+	q.told.enter(directory.PhaseJudge)
 	report := &Report{Plan: plan, Server: snap.Server, have: have}
 	return report, p.judge(ctx, report, now)
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -13,24 +13,33 @@ import (
 )
 
 // Run reads the directory and applies what changed there. What became of it is
-// in the run that is returned and kept: applied, unchanged, held, incomplete or
-// failed, with words that say why and what to do. It waits a little for a run
-// that is under way; the error is ErrBusy if that does not end, or says that the
-// run could not be kept.
-func (p *Poller) Run(ctx context.Context) (directory.Run, error) {
-	return p.runUnless(ctx, time.Time{}, true)
+// in the run that is returned and kept: applied, unchanged, held, incomplete,
+// failed or cancelled, with words that say why and what to do. It waits a little
+// for a run that is under way; the error is ErrBusy if that does not end, or says
+// that the run could not be kept.
+func (p *Poller) Run(ctx context.Context) (directory.Run, error) { return p.RunFor(ctx, "") }
+
+// RunFor is Run for somebody, who is kept with the run: as "kind:name".
+func (p *Poller) RunFor(ctx context.Context, by string) (directory.Run, error) {
+	return p.runUnless(ctx, time.Time{}, occasion{directory.TriggerManual, by, true})
+}
+
+// An occasion is why a run begins, and whether it reads everything.
+type occasion struct {
+	trigger directory.RunTrigger
+	by      string
+	full    bool
 }
 
 // Update runs as the schedule does: where Settings.FullEvery allows, it reads
 // only what changed since the last run.
 func (p *Poller) Update(ctx context.Context) (directory.Run, error) {
-	return p.runUnless(ctx, time.Time{}, false)
+	return p.runUnless(ctx, time.Time{}, occasion{trigger: directory.TriggerManual})
 }
 
 // runUnless runs, but with a since, as the schedule does, not if any replica
 // began a run at or after it, nor while the source rests from a refused bind.
-// full makes the read a complete one.
-func (p *Poller) runUnless(ctx context.Context, since time.Time, full bool) (directory.Run, error) {
+func (p *Poller) runUnless(ctx context.Context, since time.Time, why occasion) (directory.Run, error) {
 	ctx, guard, release, err := p.lease(ctx)
 	if err != nil {
 		return directory.Run{}, err
@@ -38,20 +47,26 @@ func (p *Poller) runUnless(ctx context.Context, since time.Time, full bool) (dir
 	defer release()
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(p.cfg.Settings.RunTimeout), errRunTimeout)
 	defer cancel()
-	last, err := p.settleRuns(ctx)
+	before, err := p.settleRuns(ctx)
 	if err != nil {
 		return directory.Run{}, err
 	}
-	p.rest.learn(last, p.cfg.Settings, p.made)
+	last := newest(before)
+	// one that somebody cancelled says nothing of the account
+	p.rest.learn(newest(slices.DeleteFunc(before, cancelled)), p.cfg.Settings, p.made)
 	asked := since.IsZero()
 	if !asked && (!last.Started.Before(since) || !p.rest.over(p.cfg.Settings, p.cfg.Now())) {
 		return directory.Run{}, ErrBusy
 	}
-	run := directory.Run{ID: directory.NewID(), Source: p.cfg.Source, Started: p.cfg.Now(), Result: directory.RunRunning}
+	run := directory.Run{
+		ID: directory.NewID(), Source: p.cfg.Source, Started: p.cfg.Now(), Result: directory.RunRunning, Trigger: why.trigger, By: why.by,
+	}
 	if err := p.cfg.Store.PutRun(ctx, run); err != nil {
 		return run, fmt.Errorf("keeping the run: %w", err)
 	}
-	p.run(ctx, &run, guard, request{full: full, asked: asked, last: last.Result, told: p.progress(ctx, run)})
+	p.attended(ctx, &run, func(ctx context.Context, told *chronicle) {
+		p.run(ctx, &run, guard, request{full: why.full, asked: asked, last: last.Result, told: told})
+	})
 	run.Ended = p.cfg.Now()
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
@@ -63,12 +78,22 @@ func (p *Poller) runUnless(ctx context.Context, since time.Time, full bool) (dir
 	return run, nil
 }
 
-// settleRuns returns the last run, if there was one. We hold the lease, so a run that
-// is still said to be under way broke off.
-func (p *Poller) settleRuns(ctx context.Context) (directory.Run, error) {
+func cancelled(r directory.Run) bool { return r.Result == directory.RunCancelled }
+
+// newest is the first of runs, or none.
+func newest(runs []directory.Run) directory.Run {
+	if len(runs) == 0 {
+		return directory.Run{}
+	}
+	return runs[0]
+}
+
+// settleRuns returns the last runs, the newest first. We hold the lease, so a run
+// that is still said to be under way broke off.
+func (p *Poller) settleRuns(ctx context.Context) ([]directory.Run, error) {
 	before, err := p.cfg.Store.Runs(ctx, p.cfg.Source, 5)
 	if err != nil {
-		return directory.Run{}, fmt.Errorf("reading runs: %w", err)
+		return nil, fmt.Errorf("reading runs: %w", err)
 	}
 	for i, run := range before {
 		if run.Result != directory.RunRunning {
@@ -77,14 +102,11 @@ func (p *Poller) settleRuns(ctx context.Context) (directory.Run, error) {
 		run.Result, run.Ended = directory.RunFailed, p.cfg.Now()
 		run.Message = "the daemon stopped, or lost its database, in the middle of it; what it had not applied, a later run applies"
 		if err := p.cfg.Store.PutRun(ctx, run); err != nil {
-			return directory.Run{}, fmt.Errorf("keeping the run: %w", err)
+			return nil, fmt.Errorf("keeping the run: %w", err)
 		}
 		before[i] = run
 	}
-	if len(before) == 0 {
-		return directory.Run{}, nil
-	}
-	return before[0], nil
+	return before, nil
 }
 
 var errRunTimeout = errors.New("the run took longer than runTimeout")
@@ -92,7 +114,7 @@ var errRunTimeout = errors.New("the run took longer than runTimeout")
 // run does the work and writes what became of it into r.
 func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Change, q request) {
 	report, err := p.look(ctx, q)
-	if err != nil {
+	if err != nil && !stopped(ctx, r, "before anything was applied") {
 		r.Result, r.Message = resultOf(err), err.Error()
 	}
 	p.rest.note(r, err, p.cfg.Settings, q.asked, p.cfg.Now())
@@ -103,9 +125,12 @@ func (p *Poller) run(ctx context.Context, r *directory.Run, guard []directory.Ch
 	r.Counts = report.Plan.Counts
 	hold, err := p.settleHold(ctx, report)
 	if err != nil {
-		r.Result, r.Message = directory.RunFailed, err.Error()
+		if !stopped(ctx, r, "before anything was applied") {
+			r.Result, r.Message = directory.RunFailed, err.Error()
+		}
 		return
 	}
+	q.told.count("held", report.Verdict.Held)
 	if report.Verdict.Whole && !hold.approved {
 		r.Result, r.Plan, r.Message = directory.RunHeld, report.Verdict.Hash, hold.message
 		p.tellIssues(ctx, report.Plan, false) // a read that is not to be believed ends nothing
@@ -128,13 +153,16 @@ func (p *Poller) perform(ctx context.Context, r *directory.Run, report *Report, 
 	if !hold.approved {
 		a.ready = func(ctx context.Context) error { return p.unchanged(ctx, report) }
 	}
+	q.told.enter(directory.PhaseApply)
 	err := a.apply(ctx, items)
 	r.Revision = a.revision
 	report.Plan.refused(a.issues)
 	p.tellIssues(ctx, report.Plan, err == nil)
 	r.Message = join(report.passed(), report.Plan.message())
 	if err != nil {
-		r.Result, r.Message = directory.RunFailed, brokeOff(ctx, err)
+		if !stopped(ctx, r, "what it had applied stays, the rest comes with the next run") {
+			r.Result, r.Message = directory.RunFailed, brokeOff(ctx, err)
+		}
 		return
 	}
 	switch {
@@ -153,6 +181,15 @@ func (p *Poller) perform(ctx context.Context, r *directory.Run, report *Report, 
 			r.Message = join(r.Message, "the hold that was applied could not be ended: "+err.Error())
 		}
 	}
+}
+
+// stopped reports whether somebody cancelled the run, and writes that into r.
+func stopped(ctx context.Context, r *directory.Run, says string) bool {
+	by, ok := errors.AsType[*CancelledError](context.Cause(ctx))
+	if ok {
+		r.Result, r.CancelledBy, r.Message = directory.RunCancelled, by.By, "Cancelled: "+says+"."
+	}
+	return ok
 }
 
 // brokeOff says why applying ended early and what happens next.
@@ -191,22 +228,4 @@ func join(a, b string) string {
 		return a + b
 	}
 	return a + " " + b
-}
-
-// progressEvery is how often the progress of a run is kept.
-const progressEvery = time.Second
-
-// progress returns a function that is told how far a run has come and keeps
-// that with the run, now and then, under names of their own in its counts.
-func (p *Poller) progress(ctx context.Context, run directory.Run) func(string, int) {
-	kept := p.cfg.Now()
-	counts := map[string]int64{}
-	return func(kind string, n int) {
-		counts["progress."+kind] = int64(n)
-		if now := p.cfg.Now(); now.Sub(kept) >= progressEvery {
-			kept = now
-			run.Counts = maps.Clone(counts)
-			_ = p.cfg.Store.PutRun(ctx, run) // it is told again
-		}
-	}
 }

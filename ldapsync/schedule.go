@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -142,9 +143,11 @@ func (s *Schedule) put(ctx context.Context, p *Poller, when When, lastComplete t
 	s.Remove(p.Source())
 	log := cronLog{s.log.With(zap.String("source", string(p.Source())))}
 	// skipping is outside of recovering: a panic must give the turn back
-	job := cron.NewChain(cron.SkipIfStillRunning(log), cron.Recover(log)).Then(cron.FuncJob(func() { s.run(ctx, p, when) }))
+	var late atomic.Bool
+	job := cron.NewChain(cron.SkipIfStillRunning(log), cron.Recover(log)).Then(cron.FuncJob(func() { s.run(ctx, p, when, late.Swap(false)) }))
 	var schedule cron.Schedule = jittered{when, p.Source()}
 	if when.Next(lastComplete).Before(time.Now()) {
+		late.Store(true)
 		schedule = &catchUp{Schedule: schedule}
 	}
 	s.mu.Lock()
@@ -166,10 +169,13 @@ func (c *catchUp) Next(t time.Time) time.Time {
 }
 
 // run runs p, unless another replica, whose clock may differ a little, has done
-// so for this time already.
-func (s *Schedule) run(ctx context.Context, p *Poller, when When) {
-	now := p.cfg.Now()
-	if _, err := p.runUnless(ctx, now.Add(-when.period(now)/2), false); err != nil && !errors.Is(err, ErrBusy) && ctx.Err() == nil {
+// so for this time already. late says that its time had passed before.
+func (s *Schedule) run(ctx context.Context, p *Poller, when When, late bool) {
+	now, why := p.cfg.Now(), occasion{trigger: directory.TriggerSchedule}
+	if late {
+		why.trigger = directory.TriggerCatchUp
+	}
+	if _, err := p.runUnless(ctx, now.Add(-when.period(now)/2), why); err != nil && !errors.Is(err, ErrBusy) && ctx.Err() == nil {
 		s.log.Error("synchronisation run", zap.String("source", string(p.Source())), zap.Error(err))
 	}
 }

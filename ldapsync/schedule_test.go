@@ -120,6 +120,9 @@ func TestAScheduleCatchesUp(t *testing.T) {
 		store.mu.Lock()
 		for _, r := range store.runs {
 			done = done || r.Result == directory.RunApplied
+			if r.Trigger != directory.TriggerCatchUp {
+				t.Errorf("it began by %q, want catch-up", r.Trigger)
+			}
 		}
 		store.mu.Unlock()
 	}
@@ -186,10 +189,10 @@ func TestOneReplicaRunsForATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	if _, err := p.runUnless(t.Context(), now.Add(-time.Minute), true); !errors.Is(err, ErrBusy) {
+	if _, err := p.runUnless(t.Context(), now.Add(-time.Minute), occasion{full: true}); !errors.Is(err, ErrBusy) {
 		t.Errorf("a second run for the same time: %v, want ErrBusy", err)
 	}
-	if _, err := p.runUnless(t.Context(), now.Add(time.Minute), true); err != nil || len(store.runs) != 2 {
+	if _, err := p.runUnless(t.Context(), now.Add(time.Minute), occasion{full: true}); err != nil || len(store.runs) != 2 {
 		t.Errorf("a run for the next time: %v, %d runs", err, len(store.runs))
 	}
 }
