@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 )
 
@@ -31,6 +32,7 @@ type PersonIdentity struct {
 	Email       string     `json:"email,omitempty"`   // the primary one, else the first
 	Company     string     `json:"company,omitempty"` // the enterprise organization
 	Version     int64      `json:"version"`
+	Attributes  []string   `json:"-"` // names, see [AttributeNames]; shared
 }
 
 // A Lister reads many users or groups at once, for lists.
@@ -39,6 +41,10 @@ type Lister interface {
 	// by id: those that one of the ids names, the user's or an identity's; with
 	// no id at all everybody.
 	PersonRows(ctx context.Context, ids ...UserID) ([]PersonRow, error)
+
+	// Attributes returns Profile.Attributes of those of some identities that there
+	// are.
+	Attributes(ctx context.Context, identities ...UserID) (map[UserID]json.RawMessage, error)
 
 	// LastLogins returns when those living users were last known to sign in of
 	// whom that is known: what no revision tells.

@@ -20,7 +20,7 @@ type personLine struct {
 
 const personColumns = `u.id, u.type, u.blocked, u.block_reason, u.last_login, u.created, u.deleted,
 	t.id, t.source, t.presence, t.user_name, t.user_name_key, t.display_name, t.display_key, t.external_id, t.active, t.emails,
-	CASE WHEN t.attributes LIKE '%"organization"%' THEN t.attributes ELSE '' END, t.version,
+	t.attributes, t.version,
 	COALESCE((SELECT s.rank FROM source s WHERE s.name = t.source), 9223372036854775807)`
 
 // PersonRows returns users as lists show them.
@@ -115,8 +115,31 @@ func scanPerson(row scanner) (l personLine, err error) {
 	if i.Email, err = shownEmail(emails); err != nil {
 		return l, err
 	}
-	i.Company, err = companyOf(attributes)
+	i.Attributes = directory.AttributeNames(json.RawMessage(attributes))
+	if strings.Contains(attributes, `"organization"`) {
+		i.Company, err = companyOf(attributes)
+	}
 	return l, err
+}
+
+// Attributes returns what sources say of people beyond what lists show.
+func (s *Store) Attributes(ctx context.Context, identities ...directory.UserID) (map[directory.UserID]json.RawMessage, error) {
+	ids := slices.DeleteFunc(slices.Clone(identities), func(id directory.UserID) bool { return !storable(string(id)) })
+	slices.Sort(ids)
+	out := make(map[directory.UserID]json.RawMessage, len(ids))
+	for part := range slices.Chunk(slices.Compact(ids), maxParams) {
+		_, err := collect(ctx, s.read, func(row scanner) (struct{}, error) {
+			var id directory.UserID
+			var text string
+			err := row.Scan(&id, &text)
+			out[id] = raw(text)
+			return struct{}{}, err
+		}, `SELECT id, attributes FROM identity WHERE id IN (`+params(1, len(part))+`)`, anys(part)...)
+		if err != nil {
+			return nil, fmt.Errorf("reading attributes: %w", err)
+		}
+	}
+	return out, nil
 }
 
 // shownEmail is the primary address, else the first.

@@ -19,7 +19,7 @@ func testPersonRows(t *testing.T, s directory.Store) {
 	rich := profile("cleo", "second@corp.test")
 	rich.Type = directory.Service
 	rich.Emails = append(rich.Emails, directory.Email{Value: "First@corp.test", Primary: true})
-	rich.Attributes = json.RawMessage(`{"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"organization":"Acme"}}`)
+	rich.Attributes = json.RawMessage(`{"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"organization":"Acme","department":"Bridges"},"title":"Engineer"}`)
 	cleo := directory.UserID(directory.NewID())
 	f.apply(directory.CreateUser{ID: cleo, Source: okta, Profile: rich}, directory.SetBlock{User: ben, Blocked: true, Reason: "lost laptop"},
 		directory.DeleteUser{ID: gone, Source: okta})
@@ -35,7 +35,7 @@ func testPersonRows(t *testing.T, s directory.Store) {
 	}
 	want := []directory.PersonIdentity{{
 		ID: cleo, Source: okta, Presence: directory.Present, UserName: "cleo", UserNameKey: key("cleo"), DisplayName: "Display cleo",
-		DisplayKey: key("Display cleo"), ExternalID: "x-cleo", Active: true, Email: "First@corp.test", Company: "Acme", Version: 1,
+		DisplayKey: key("Display cleo"), ExternalID: "x-cleo", Active: true, Email: "First@corp.test", Company: "Acme", Version: 1, Attributes: []string{"department", "title"},
 	}}
 	if d := diff(want, all[3].Identities); d != "" || all[3].Type != directory.Service {
 		t.Errorf("cleo is %s (-want +got):\n%s", all[3].Type, d)
@@ -43,6 +43,13 @@ func testPersonRows(t *testing.T, s directory.Store) {
 	some, err := s.PersonRows(t.Context(), cleo, ann, cleo, "nobody", "\xff")
 	if d := diff([]directory.PersonRow{all[0], all[3]}, some); err != nil || d != "" {
 		t.Errorf("PersonRows(cleo, ann): %v (-want +got):\n%s", err, d)
+	}
+	said, err := s.Attributes(t.Context(), cleo, "nobody", cleo, "\xff")
+	if got := directory.AttributeText(said[cleo], "department"); err != nil || len(said) != 1 || got != "Bridges" {
+		t.Errorf("Attributes(cleo) = %s, %v; want the department Bridges and nobody else", said, err)
+	}
+	if said, err = s.Attributes(t.Context()); err != nil || len(said) != 0 {
+		t.Errorf("Attributes() = %s, %v; want nothing", said, err)
 	}
 }
 

@@ -1,0 +1,139 @@
+package directory
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// notListed are attributes that no list shows as columns: those that lists have
+// anyway, what only machines read, and what must never be shown although no
+// source may deliver it.
+var notListed = map[string]bool{
+	"schemas": true, "id": true, "meta": true, "groups": true, "username": true, "displayname": true, "formatted": true, "active": true,
+	"emails": true, "externalid": true, "organization": true, "photos": true, "x509certificates": true,
+}
+
+// listable reports whether an attribute may be a column of a list. Nothing that
+// sounds like a secret may.
+func listable(name string) bool {
+	low := strings.ToLower(name)
+	if low == "" || notListed[low] {
+		return false
+	}
+	for _, word := range []string{"password", "passwd", "pwd", "secret"} {
+		if strings.Contains(low, word) {
+			return false
+		}
+	}
+	return !strings.ContainsFunc(low, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '$'
+	})
+}
+
+// AttributeNames lists what a source says of a person besides what every list of
+// people shows, in alphabetical order. Those of extensions and the parts of the
+// name have their own name alone: department, costCenter, familyName. Attributes
+// is as in a [Profile]; what is no JSON object has none.
+func AttributeNames(attributes json.RawMessage) []string {
+	return slices.Sorted(maps.Keys(listedAttributes(attributes)))
+}
+
+// AttributeText is the text of one of the attributes that [AttributeNames] lists,
+// or nothing: values are joined by commas, and of one with parts the part for
+// people is told.
+func AttributeText(attributes json.RawMessage, name string) string {
+	raw, ok := listedAttributes(attributes)[name]
+	if !ok {
+		return ""
+	}
+	var v any
+	if json.Unmarshal(raw, &v) != nil {
+		return ""
+	}
+	return attributeText(v)
+}
+
+// listedAttributes are the listable attributes with their values. Of two of one
+// name that of the core schema is listed, then that of the first extension.
+func listedAttributes(attributes json.RawMessage) map[string]json.RawMessage {
+	var all map[string]json.RawMessage
+	if len(attributes) == 0 || json.Unmarshal(attributes, &all) != nil {
+		return nil
+	}
+	out := make(map[string]json.RawMessage, len(all))
+	add := func(from map[string]json.RawMessage) {
+		for name, raw := range from {
+			if _, taken := out[name]; !taken && listable(name) && !empty(raw) {
+				out[name] = raw
+			}
+		}
+	}
+	var inside []string
+	for name := range all {
+		if name == "name" || strings.HasPrefix(name, "urn:") {
+			inside = append(inside, name)
+		}
+	}
+	slices.Sort(inside)
+	parts := make([]map[string]json.RawMessage, len(inside))
+	for i, name := range inside {
+		if json.Unmarshal(all[name], &parts[i]) != nil {
+			parts[i] = nil
+		}
+		delete(all, name)
+	}
+	add(all)
+	for _, part := range parts {
+		add(part)
+	}
+	return out
+}
+
+func empty(raw json.RawMessage) bool {
+	switch strings.TrimSpace(string(raw)) {
+	case "", "null", `""`, "[]", "{}":
+		return true
+	}
+	return false
+}
+
+// partsForPeople are the parts of a value that say what it is, the best first
+// (RFC 7643, sections 2.4, 4.1.2 and 4.3).
+var partsForPeople = []string{"displayName", "display", "formatted", "value"}
+
+func attributeText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case []any:
+		var parts []string
+		for _, item := range v {
+			if text := attributeText(item); text != "" {
+				parts = append(parts, text)
+			}
+		}
+		return strings.Join(parts, ", ")
+	case map[string]any:
+		for _, name := range partsForPeople {
+			if text := attributeText(v[name]); text != "" {
+				return text
+			}
+		}
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if text := attributeText(v[name]); text != "" && listable(name) && name != "type" && name != "primary" {
+				parts = append(parts, text)
+			}
+		}
+		return strings.Join(parts, ", ")
+	case nil:
+		return ""
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
