@@ -80,6 +80,7 @@ var routeNeeds = map[string]Action{
 	"GET /api/v1/me":                                 SignedIn,
 	"GET /api/v1/users":                              ReadDirectory,
 	"POST /api/v1/users":                             WriteUsers,
+	"GET /api/v1/user-attributes":                    ReadDirectory,
 	"GET /api/v1/users/{user}":                       SignedIn,
 	"PATCH /api/v1/users/{user}":                     WriteUsers,
 	"DELETE /api/v1/users/{user}":                    WriteUsers,

@@ -24,13 +24,19 @@ type census struct {
 	seats func() map[string][]ordered
 	// statuses are counts, deleted users too.
 	statuses func() map[string]int
+
+	attributes func() []AttributeUse // that living users have, the most common first
+	everybody  []ordered             // by name
+	kinds      [][]string            // sets of attributes, by number
 }
 
 // census returns what is counted over everybody in a view.
 func (s *Service) census(ctx context.Context, view *authz.Snapshot) (*census, error) {
 	made := &census{of: view}
 	var everybody []ordered
-	err := s.withRoster(ctx, func(r *roster) { everybody, made.at, made.logins = r.in("name"), r.at, r.logins })
+	err := s.withRoster(ctx, func(r *roster) {
+		everybody, made.at, made.logins, made.kinds = r.in("name"), r.at, r.logins, r.kinds.names
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +46,8 @@ func (s *Service) census(ctx context.Context, view *authz.Snapshot) (*census, er
 	made.roles = sync.OnceValue(func() map[directory.RoleName][]ordered { return haveRoles(view, everybody) })
 	made.seats = sync.OnceValue(func() map[string][]ordered { return takeSeats(view, everybody) })
 	made.statuses = sync.OnceValue(func() map[string]int { return countStatuses(view, everybody) })
+	made.everybody = everybody
+	made.attributes = sync.OnceValue(func() []AttributeUse { return countAttributes(everybody, made.kinds, anybody) })
 	s.counted.Store(made)
 	return made, nil
 }

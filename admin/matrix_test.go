@@ -137,6 +137,7 @@ func requests() []request {
 	}
 	add("GET /api/v1/users", "in alpha", "/api/v1/users?project=alpha", "")
 	add("GET /api/v1/users", "in beta", "/api/v1/users?project=beta", "")
+	each("GET /api/v1/user-attributes", []string{""}, "")
 	each("GET /api/v1/users/{user}", users, "")
 	each("GET /api/v1/users/{user}/permissions", users, "")
 	add("GET /api/v1/users/{user}/permissions", "ann in alpha", "/api/v1/users/ann/permissions?project=alpha", "")

@@ -89,7 +89,8 @@ var operations = map[string]operation{
 	"POST /api/v1/tokens/{id}/rotate": {summary: "Make a token like another, which goes on for a while", body: rotateBody{}, answer: MadeToken{}, status: http.StatusCreated},
 
 	"GET /api/v1/me":                       {summary: "Say who asks and what they may do", answer: Me{}},
-	"GET /api/v1/users":                    {summary: "List users", query: and(listing, "q", "name", "type", "status", "source", "group", "project", "role", "company", "login", "sort", "offset"), answer: Listing[ListedUser]{}, many: cut},
+	"GET /api/v1/users":                    {summary: "List users", query: and(listing, "q", "name", "type", "status", "source", "group", "project", "role", "company", "login", "sort", "offset", "attributes"), answer: Listing[ListedUser]{}, many: cut},
+	"GET /api/v1/user-attributes":          {summary: "List the attributes that sources deliver of users, the most common first", query: listing, answer: list[AttributeUse]{}, many: whole},
 	"POST /api/v1/users":                   {summary: "Create a local user", body: NewUser{}, answer: MadeUser{}, status: http.StatusCreated},
 	"GET /api/v1/users/{user}":             {summary: "Show a user", answer: UserPage{}, etag: byVersions},
 	"PATCH /api/v1/users/{user}":           {summary: "Edit a local user", body: UserEdit{}, answer: Outcome{}},
@@ -253,3 +254,5 @@ var parameters = map[string]parameter{
 	"event":    {"string", "only of this event"},
 	"state":    {"string", "only in this state"},
 }
+
+	"attributes": {"string", "tell these attributes of each user besides, joined by commas; see user-attributes"},

@@ -35,6 +35,7 @@ type roster struct {
 	orders map[string][]ordered
 	// first has the first members of groups by name; see firstMembersOf.
 	first map[directory.GroupNum][]ordered
+	kinds *attributeKinds
 	// logins is when last logins were read: they are no facts, and in no feed.
 	logins time.Time
 }
@@ -44,6 +45,7 @@ type person struct {
 	row    directory.PersonRow
 	sub    directory.Subject
 	search string // all that a search looks into, folded
+	kind   int    // which set of attributes they have
 }
 
 // A rosterReading is everybody being read, for whoever waits for it.
@@ -154,8 +156,12 @@ func (s *Service) readRoster(ctx context.Context) (roster, error) {
 	if err != nil {
 		return roster{}, fmt.Errorf("reading everybody: %w", err)
 	}
-	r := roster{at: head.Stamp, logins: s.Now(), by: make(map[directory.UserID]*person, len(rows)), orders: map[string][]ordered{}}
+	r := roster{
+		at: head.Stamp, logins: s.Now(), by: make(map[directory.UserID]*person, len(rows)), orders: map[string][]ordered{},
+		kinds: &attributeKinds{number: map[string]int{}},
+	}
 	for _, p := range people(rows, subjects) {
+		p.kind = r.kinds.of(&p.row)
 		r.by[p.row.ID] = p
 	}
 	r.in("") // the orders that nearly every page asks for

@@ -47,6 +47,7 @@ func (r *roster) replace(ids []directory.UserID, now []*person) {
 		if was := r.by[p.row.ID]; was != nil { // an identity's id named it
 			old = append(old, was)
 		}
+		p.kind = r.kinds.of(&p.row)
 		r.by[p.row.ID] = p
 	}
 	for order, all := range r.orders {

@@ -12,6 +12,7 @@ import (
 func (a *API) directoryRoutes() map[string]handler {
 	return map[string]handler{
 		"GET /api/v1/me":                             a.me,
+		"GET /api/v1/user-attributes":                a.listAttributes,
 		"POST /api/v1/users":                         a.createUser,
 		"PATCH /api/v1/users/{user}":                 a.editUser,
 		"DELETE /api/v1/users/{user}":                a.deleteUser,
@@ -98,10 +99,14 @@ func (c call) userFilter() (UserFilter, error) {
 	}
 	offset, err := c.number("offset")
 	return UserFilter{
+	var attributes []string
+	if text := q.Get("attributes"); text != "" {
+		attributes = strings.Split(text, ",")
+	}
 		Q: q.Get("q"), Name: q.Get("name"), Type: directory.UserType(q.Get("type")), Status: q.Get("status"),
 		Source: directory.SourceName(q.Get("source")), Group: q.Get("group"), Project: directory.ProjectKey(q.Get("project")),
 		Role: directory.RoleName(q.Get("role")), Company: q.Get("company"), Login: q.Get("login"), Sort: q.Get("sort"),
-		Cursor: q.Get("cursor"), Offset: offset, Limit: n,
+		Cursor: q.Get("cursor"), Offset: offset, Limit: n, Attributes: attributes,
 	}, err
 }
 

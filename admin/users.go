@@ -29,6 +29,8 @@ type UserFilter struct {
 	Cursor  string               // the Next of the page before
 	Offset  int                  // how many to leave out, if there is no cursor
 	Limit   int                  // default 100, at most 1000
+
+	Attributes []string // to be told besides, as [Service.Attributes] names them; at most 50
 }
 
 // leastOfID is how much of our own id a search must have: less would find
@@ -63,6 +65,7 @@ type ListedUser struct {
 	Created     time.Time              `json:"created"`
 	Overridden  bool                   `json:"overridden,omitempty"`
 	Version     int64                  `json:"version"` // of the shown identity
+	Attributes  map[string]string      `json:"attributes,omitempty"` // that were asked for, of those that they have
 }
 
 // A Listing is one page of a list. Total counts all that match.
@@ -179,6 +182,9 @@ func (s *Service) Users(ctx context.Context, f UserFilter) (Listing[ListedUser],
 	if _, ok := userOrders[order]; !ok {
 		return Listing[ListedUser]{}, invalid("sort %q is not one of created, name, userName, email, company, source, type, status, lastLogin, groups", f.Sort)
 	}
+	if err := s.checkAttributes(ctx, a, f.Attributes); err != nil {
+		return Listing[ListedUser]{}, err
+	}
 	if f.Login != "" || order == "lastLogin" {
 		if err := s.followLogins(ctx); err != nil {
 			return Listing[ListedUser]{}, err
@@ -192,7 +198,11 @@ func (s *Service) Users(ctx context.Context, f UserFilter) (Listing[ListedUser],
 	if err != nil {
 		return Listing[ListedUser]{}, err
 	}
-	return s.freshRows(ctx, a, page)
+	out, err := s.freshRows(ctx, a, page)
+	if err != nil {
+		return Listing[ListedUser]{}, err
+	}
+	return out, s.addAttributes(ctx, page.Items, out.Items, f.Attributes)
 }
 
 // freshRows makes the rows of a page. Last logins are no facts, which the roster

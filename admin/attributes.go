@@ -1,0 +1,185 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/usherd/usherd/directory"
+)
+
+// An AttributeUse is an attribute that sources deliver besides what every list of
+// users shows, and how many users have it.
+type AttributeUse struct {
+	Name  string `json:"name"`
+	Users int    `json:"users"`
+}
+
+// maxAttributes is how many attributes are offered as columns of a list, and how
+// many one list may be asked for.
+const maxAttributes = 50
+
+// Attributes lists the attributes that users have of whom the asker may know, the
+// most common first, at most 50: see [directory.AttributeNames]. Deleted users
+// don't count.
+func (s *Service) Attributes(ctx context.Context) ([]AttributeUse, error) {
+	a, err := s.reads(ctx, ReadDirectory)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.attributesFor(ctx, a)
+	return all[:min(len(all), maxAttributes)], err
+}
+
+// attributesFor are all of them, for the census or for what the asker sees of it.
+func (s *Service) attributesFor(ctx context.Context, a *Authority) ([]AttributeUse, error) {
+	c, err := s.census(ctx, a.view)
+	if err != nil {
+		return nil, err
+	}
+	if all, _ := a.Projects(ReadDirectory); all {
+		return c.attributes(), nil
+	}
+	tests, err := s.pathTests(ctx, a, UserFilter{})
+	if err != nil {
+		return nil, err
+	}
+	return countAttributes(c.everybody, c.kinds, func(p *person) bool {
+		return !slices.ContainsFunc(tests, func(test func(*person) bool) bool { return !test(p) })
+	}), nil
+}
+
+// countAttributes counts who has what, of those who pass a test. Few different
+// sets of attributes are had by many: these are counted.
+func countAttributes(everybody []ordered, kinds [][]string, counts func(*person) bool) []AttributeUse {
+	of := make([]int, len(kinds))
+	for _, p := range everybody {
+		if p.row.Deleted.IsZero() && counts(p.person) {
+			of[p.kind]++
+		}
+	}
+	users := map[string]int{}
+	for kind, n := range of {
+		for _, name := range kinds[kind] {
+			if n > 0 {
+				users[name] += n
+			}
+		}
+	}
+	out := make([]AttributeUse, 0, len(users))
+	for name, n := range users {
+		out = append(out, AttributeUse{name, n})
+	}
+	slices.SortFunc(out, func(a, b AttributeUse) int {
+		return cmp.Or(cmp.Compare(b.Users, a.Users), strings.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+// attributeKinds are the sets of attributes that people have: who has the same
+// ones has the same number. What is known of a number never changes.
+type attributeKinds struct {
+	names  [][]string
+	number map[string]int
+}
+
+// of returns the number of the set of attributes of somebody: what any of their
+// sources says, but one that deleted them.
+func (k *attributeKinds) of(row *directory.PersonRow) int {
+	var names []string
+	for i := range row.Identities {
+		if id := &row.Identities[i]; id.Presence != directory.Deleted {
+			names = append(names, id.Attributes...)
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	key := strings.Join(names, "\x00")
+	n, known := k.number[key]
+	if !known {
+		n = len(k.names)
+		k.number[key], k.names = n, append(k.names, names)
+	}
+	if len(row.Identities) == 1 {
+		row.Identities[0].Attributes = k.names[n] // not a list of each
+	}
+	return n
+}
+
+// checkAttributes refuses names of attributes that nobody has: a column that is
+// misspelt would look as if it were empty.
+func (s *Service) checkAttributes(ctx context.Context, a *Authority, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	if len(names) > maxAttributes {
+		return badParameter("attributes", "names more than %d", maxAttributes)
+	}
+	all, err := s.attributesFor(ctx, a)
+	if err != nil {
+		return err
+	}
+	known := make([]string, len(all))
+	for i, use := range all {
+		known[i] = use.Name
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return badParameter("attributes", "nobody has an attribute %q%s", name[:min(len(name), maxQuoted)], didYouMean(name, known))
+		}
+	}
+	return nil
+}
+
+// addAttributes fills in what sources say of the users of a page. Of several
+// sources the first one that says something counts, as they are ranked.
+func (s *Service) addAttributes(ctx context.Context, people []*person, rows []ListedUser, names []string) error {
+	if len(names) == 0 || len(people) == 0 {
+		return nil
+	}
+	var ids []directory.UserID
+	for _, p := range people {
+		for i := range p.row.Identities {
+			ids = append(ids, p.row.Identities[i].ID)
+		}
+	}
+	said, err := s.Store.Attributes(ctx, ids...)
+	if err != nil {
+		return err
+	}
+	for i, p := range people {
+		rows[i].Attributes = map[string]string{}
+		for _, name := range names {
+			if text := p.attribute(name, said); text != "" {
+				rows[i].Attributes[name] = text
+			}
+		}
+	}
+	return nil
+}
+
+// maxAttributeText is how many letters of a value a list shows.
+const maxAttributeText = 500
+
+// attribute is what the first source says that says something. What a source said
+// that deleted somebody counts only if all did.
+func (p *person) attribute(name string, said map[directory.UserID]json.RawMessage) string {
+	for _, gone := range []bool{false, true} {
+		for i := range p.row.Identities {
+			id := &p.row.Identities[i]
+			if (id.Presence == directory.Deleted) != gone || gone && p.row.Deleted.IsZero() {
+				continue
+			}
+			if text := directory.AttributeText(said[id.ID], name); text != "" {
+				return string([]rune(text)[:min(len([]rune(text)), maxAttributeText)])
+			}
+		}
+	}
+	return ""
+}
+
+func (a *API) listAttributes(c call) (answer, error) {
+	return listOf(a.Service.Attributes(c.Context()))
+}

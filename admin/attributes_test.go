@@ -1,0 +1,103 @@
+package admin_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/directory"
+)
+
+// says makes a user of a source who has attributes.
+func (w *world) says(source directory.SourceName, of directory.UserID, name, attributes string) directory.UserID {
+	w.t.Helper()
+	id := directory.UserID(directory.NewID())
+	w.apply(directory.CreateUser{ID: id, Source: source, User: of, Profile: directory.Profile{
+		UserName: name, ExternalID: "x-" + name, Active: true, Attributes: json.RawMessage(attributes),
+	}})
+	return id
+}
+
+func (w *world) attributes(ctx context.Context) string {
+	w.t.Helper()
+	all, err := w.Service.Attributes(ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var out []string
+	for _, use := range all {
+		out = append(out, fmt.Sprint(use.Name, "=", use.Users))
+	}
+	return strings.Join(out, " ")
+}
+
+func TestListsShowTheAttributesThatSourcesDeliver(t *testing.T) {
+	w := newWorld(t)
+	w.source("hr", "")
+	w.source("okta", "")
+	ann := w.says("hr", "", "ann", `{"title":"Engineer","urn:x:User":{"department":"Bridges"},"password":"hunter2"}`)
+	w.says("okta", ann, "ann", `{"title":"Boss","urn:x:User":{"costCenter":"4711"}}`)
+	ben := w.says("okta", "", "ben", `{"title":"Clerk"}`)
+	gone := w.says("okta", "", "gone", `{"nickName":"G"}`)
+	w.apply(directory.DeleteUser{ID: gone, Source: "okta"})
+	if got := w.attributes(t.Context()); got != "title=2 costCenter=1 department=1" {
+		t.Errorf("attributes are %s", got)
+	}
+	list := func(names ...string) map[string]map[string]string {
+		t.Helper()
+		page, err := w.Users(t.Context(), admin.UserFilter{Sort: "userName", Attributes: names})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]map[string]string{}
+		for _, u := range page.Items {
+			out[u.UserName] = u.Attributes
+		}
+		return out
+	}
+	want := map[string]map[string]string{
+		"ann": {"title": "Engineer", "department": "Bridges", "costCenter": "4711"}, "ben": {"title": "Clerk"},
+	}
+	if got := list("title", "department", "costCenter"); !reflect.DeepEqual(got, want) {
+		t.Errorf("the list says %v, want %v: of two sources the one of the better rank counts", got, want)
+	}
+	if got := list(); got["ann"] != nil {
+		t.Errorf("nothing was asked for, and the list says %v", got)
+	}
+	w.apply(directory.ReplaceUser{ID: ben, Source: "okta", Profile: directory.Profile{UserName: "ben", ExternalID: "x-ben", Active: true, Attributes: []byte(`{"locale":"nb-NO"}`)}})
+	if got := w.attributes(t.Context()); got != "costCenter=1 department=1 locale=1 title=1" {
+		t.Errorf("after ben was changed attributes are %s", got)
+	}
+	for name, names := range map[string][]string{"misspelt": {"titel"}, "a secret": {"password"}, "too many": make([]string, 51)} {
+		_, err := w.Users(t.Context(), admin.UserFilter{Attributes: names})
+		wantErr(t, "asking for "+name, err, directory.ErrInvalid)
+	}
+}
+
+// TestAttributesAreThoseOfWhomSomebodySees: whoever reads one project is not told
+// what others have.
+func TestAttributesAreThoseOfWhomSomebodySees(t *testing.T) {
+	w := newWorld(t)
+	w.policy("projects: [{key: alpha}]\n")
+	w.source("hr", "")
+	w.user("olga")
+	w.grantUser("olga", admin.GrantSpec{Roles: []directory.RoleName{"owner"}})
+	ann := w.says("hr", "", "ann", `{"title":"Engineer"}`)
+	w.says("hr", "", "ben", `{"nickName":"B"}`)
+	w.user("lead")
+	w.grantUser("lead", admin.GrantSpec{Roles: []directory.RoleName{"project-admin"}, Project: "alpha"})
+	w.made(admin.NewGroup{Name: "Crew", Project: "alpha"})
+	if _, err := w.AddMembers(t.Context(), by, "local/Crew", []string{string(ann)}); err != nil {
+		t.Fatal(err)
+	}
+	lead := admin.WithPrincipal(t.Context(), w.as("lead"))
+	if got := w.attributes(lead); got != "title=1" {
+		t.Errorf("the lead of a project is told of %s, want title alone", got)
+	}
+	_, err := w.Users(lead, admin.UserFilter{Attributes: []string{"nickName"}})
+	wantErr(t, "an attribute of others", err, directory.ErrInvalid)
+}
