@@ -82,6 +82,7 @@ var routeNeeds = map[string]Action{
 	"POST /api/v1/users":                             WriteUsers,
 	"GET /api/v1/user-attributes":                    ReadDirectory,
 	"GET /api/v1/users/{user}":                       SignedIn,
+	"GET /api/v1/users/{user}/groups":                SignedIn,
 	"PATCH /api/v1/users/{user}":                     WriteUsers,
 	"DELETE /api/v1/users/{user}":                    WriteUsers,
 	"PUT /api/v1/users/{user}/block":                 BlockUsers,

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -41,7 +40,8 @@ type ListedGroup struct {
 	ManagedBy   directory.SourceName `json:"managedBy,omitempty"` // the source that owns name and members
 }
 
-// A GroupMember is a direct member with what people call it.
+// A GroupMember is a direct member with what people call it. Who belongs to the
+// group by several edges is one member, since the first of them began.
 type GroupMember struct {
 	directory.Member
 	Name      string             `json:"name"`
@@ -49,6 +49,10 @@ type GroupMember struct {
 	Type      directory.UserType `json:"type,omitempty"`
 	Status    string             `json:"status,omitempty"`
 	Removable bool               `json:"removable"`
+	// Sources are where the member comes from: of a user those of the identities,
+	// of who is pending that of the group.
+	Sources []directory.SourceName `json:"sources,omitempty"`
+	Began
 }
 
 // firstMembers is how many members a list of groups shows.
@@ -210,7 +214,7 @@ type GroupPage struct {
 	MayChange bool              `json:"mayChange"`
 }
 
-// Group shows one group.
+// Group shows one group with some of its members; with members below 0 with none.
 func (s *Service) Group(ctx context.Context, name string, members int) (GroupPage, error) {
 	a, err := s.reads(ctx, ReadDirectory)
 	if err != nil {
@@ -232,106 +236,14 @@ func (s *Service) Group(ctx context.Context, name string, members int) (GroupPag
 		}
 	}
 	out.MayChange = a.May(WriteGroups, g.Project) && a.mayChangeGroup(g) == nil
+	out.Members = []GroupMember{}
+	if members < 0 {
+		return out, nil
+	}
 	list, err := s.membersOf(ctx, a, g, MemberFilter{Limit: members})
 	if err != nil {
 		return GroupPage{}, err
 	}
 	out.Members, out.More = list.Items, list.Next != ""
 	return out, nil
-}
-
-// MemberFilter says which direct members of a group to list.
-type MemberFilter struct {
-	Q      string // contained in a name
-	Cursor string
-	Limit  int
-}
-
-// Members lists the direct members of a group: groups in it, users by name,
-// and those that are pending.
-func (s *Service) Members(ctx context.Context, group string, f MemberFilter) (Listing[GroupMember], error) {
-	a, err := s.reads(ctx, ReadDirectory)
-	if err != nil {
-		return Listing[GroupMember]{}, err
-	}
-	g, err := s.seenGroup(ctx, a, group)
-	if err != nil {
-		return Listing[GroupMember]{}, err
-	}
-	return s.membersOf(ctx, a, g, f)
-}
-
-func (s *Service) membersOf(ctx context.Context, a *Authority, g directory.Group, f MemberFilter) (Listing[GroupMember], error) {
-	found, err := s.namedMembers(ctx, a, g, folded(f.Q))
-	if err != nil {
-		return Listing[GroupMember]{}, err
-	}
-	out := Listing[GroupMember]{Items: []GroupMember{}, Total: len(found)}
-	if f.Cursor != "" {
-		c, err := s.openCursor(listIn("members", string(g.ID)), f.Cursor)
-		if err != nil {
-			return out, err
-		}
-		found = slices.DeleteFunc(found, func(m GroupMember) bool {
-			return cmp.Or(strings.Compare(memberKey(m), c.key), strings.Compare(m.Value+"/"+string(m.Via), c.id)) <= 0
-		})
-	}
-	if limit := pageSize(f.Limit); len(found) > limit {
-		found = found[:limit]
-		last := found[limit-1]
-		out.Next = s.sealCursor(cursor{listIn("members", string(g.ID)), memberKey(last), last.Value + "/" + string(last.Via)})
-	}
-	out.Items = append(out.Items, found...)
-	return out, nil
-}
-
-// memberKey orders members: groups, users by name, pending ones.
-func memberKey(m GroupMember) string {
-	rank := map[directory.MemberKind]string{directory.GroupMember: "0", directory.UserMember: "1"}[m.Kind]
-	return cmp.Or(rank, "2") + folded(m.Name)
-}
-
-func (s *Service) namedMembers(ctx context.Context, a *Authority, g directory.Group, q string) ([]GroupMember, error) {
-	if _, err := s.peopleBy(ctx, ""); err != nil {
-		return nil, err
-	}
-	disabled := disabledSources(a.view)
-	byID := map[directory.GroupID]*directory.GroupFacts{}
-	for facts := range a.view.Groups() {
-		byID[facts.ID] = facts
-	}
-	var found []GroupMember
-	for m, err := range s.Store.Members(ctx, g.ID) {
-		if err != nil {
-			return nil, fmt.Errorf("members of group %s: %w", g.ID, err)
-		}
-		out := GroupMember{Member: m, Name: m.Value, Removable: g.Source == directory.Local}
-		switch m.Kind {
-		case directory.UserMember:
-			if p := s.inRoster(directory.UserID(m.ID)); p != nil {
-				u := shownUser(&p.row, &p.sub, disabled)
-				out.Name, out.UserName, out.Type, out.Status = u.Name, u.UserName, u.Type, u.Status
-			}
-		case directory.GroupMember:
-			if facts := byID[directory.GroupID(m.ID)]; facts != nil {
-				out.Name = string(facts.Source) + "/" + facts.Name
-			}
-		case directory.PendingMember:
-			out.Status = string(directory.PendingMember)
-		}
-		if q == "" || strings.Contains(folded(out.Name)+"\n"+folded(out.UserName), q) {
-			found = append(found, out)
-		}
-	}
-	slices.SortFunc(found, func(a, b GroupMember) int {
-		return cmp.Or(strings.Compare(memberKey(a), memberKey(b)), strings.Compare(a.Value+"/"+string(a.Via), b.Value+"/"+string(b.Via)))
-	})
-	return found, nil
-}
-
-// inRoster returns somebody of the roster, which was read before.
-func (s *Service) inRoster(id directory.UserID) *person {
-	s.roster.mu.Lock()
-	defer s.roster.mu.Unlock()
-	return s.roster.by[id]
 }

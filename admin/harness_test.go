@@ -26,7 +26,14 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	st, err := store.Open(t.Context(), store.Config{DSN: filepath.Join(t.TempDir(), "usherd.db")})
+	return newWorldWith(t, store.Config{})
+}
+
+// newWorldWith is newWorld with a store that is configured so.
+func newWorldWith(t testing.TB, c store.Config) *world {
+	t.Helper()
+	c.DSN = filepath.Join(t.TempDir(), "usherd.db")
+	st, err := store.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,6 +139,7 @@ func requests() []request {
 	add("GET /api/v1/users", "in beta", "/api/v1/users?project=beta", "")
 	each("GET /api/v1/user-attributes", []string{""}, "")
 	each("GET /api/v1/users/{user}", users, "")
+	each("GET /api/v1/users/{user}/groups", users, "")
 	each("GET /api/v1/users/{user}/permissions", users, "")
 	add("GET /api/v1/users/{user}/permissions", "ann in alpha", "/api/v1/users/ann/permissions?project=alpha", "")
 	add("GET /api/v1/users/{user}/permissions", "bea in alpha", "/api/v1/users/bea/permissions?project=alpha", "")

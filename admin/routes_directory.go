@@ -16,6 +16,7 @@ func (a *API) directoryRoutes() map[string]handler {
 		"POST /api/v1/users":                         a.createUser,
 		"PATCH /api/v1/users/{user}":                 a.editUser,
 		"DELETE /api/v1/users/{user}":                a.deleteUser,
+		"GET /api/v1/users/{user}/groups":            a.listBelongings,
 		"POST /api/v1/groups":                        a.createGroup,
 		"PATCH /api/v1/groups/{group}":               a.editGroup,
 		"DELETE /api/v1/groups/{group}":              a.deleteGroup,
@@ -228,7 +229,15 @@ func (a *API) listMembers(c call) (answer, error) {
 		return answer{}, err
 	}
 	q := c.URL.Query()
-	return outcome(a.Service.Members(c.Context(), c.PathValue("group"), MemberFilter{Q: q.Get("q"), Cursor: q.Get("cursor"), Limit: n}))
+	f := MemberFilter{Q: q.Get("q"), Source: directory.SourceName(q.Get("source")), Sort: q.Get("sort"), Cursor: q.Get("cursor"), Limit: n}
+	if err := a.knownSource(c, f.Source); err != nil {
+		return answer{}, err
+	}
+	return outcome(a.Service.Members(c.Context(), c.PathValue("group"), f))
+}
+
+func (a *API) listBelongings(c call) (answer, error) {
+	return listOf(a.Service.Belongings(c.Context(), c.PathValue("user")))
 }
 
 type membersBody struct {

@@ -24,6 +24,7 @@ type Store interface {
 	directory.Foreseer
 	directory.Lister
 	directory.Timeline
+	directory.Dater
 }
 
 // Config is what a [Service] is made of.
@@ -80,6 +81,7 @@ type Service struct {
 	groups   atomic.Pointer[groupList]
 	jobs     jobQueue
 	edits    policyLog
+	added    addedBook
 }
 
 // New returns a Service. It reports every fault of the configuration.

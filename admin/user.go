@@ -38,6 +38,7 @@ type UserGroup struct {
 	Project   directory.ProjectKey  `json:"project,omitempty"`
 	Status    directory.GroupStatus `json:"status"`
 	Removable bool                  `json:"removable"` // it can be taken away here; else only in the source
+	Began
 }
 
 // User shows one user, or one who was deleted and is named by id: then there are
@@ -87,6 +88,13 @@ func (s *Service) userPage(ctx context.Context, a *Authority, sub *directory.Sub
 		if g, ok := a.view.Group(m.Group); ok && a.seesGroup(g.Num, g.Project) {
 			out.Groups = append(out.Groups, userGroup(g, m))
 		}
+	}
+	dated := make([]*UserGroup, len(out.Groups))
+	for i := range out.Groups {
+		dated[i] = &out.Groups[i]
+	}
+	if err := s.dateGroups(ctx, a.view, sub, dated); err != nil {
+		return UserPage{}, err
 	}
 	for _, g := range sub.Grants {
 		if sees(g.Project) {

@@ -85,7 +85,8 @@ func (s *Service) someSeen(ctx context.Context, ids []directory.UserID) (*Author
 }
 
 // A Belonging is one group that a user is in, directly or because a group of
-// theirs is.
+// theirs is. Who is in it directly is in it since that began; else since the way
+// through nesting that has held longest, which holds since its youngest link.
 type Belonging struct {
 	UserGroup
 	Through string `json:"through,omitempty"` // SOURCE/NAME of the group that is in it; empty: direct
@@ -104,7 +105,7 @@ func (s *Service) Belongings(ctx context.Context, name string) ([]Belonging, err
 	if !a.readsUser(&sub) {
 		return nil, a.require(ReadDirectory, "")
 	}
-	var out []Belonging
+	out := []Belonging{}
 	seen := map[directory.GroupNum]bool{}
 	for _, m := range sub.Memberships {
 		seen[m.Group] = true
@@ -122,7 +123,12 @@ func (s *Service) Belongings(ctx context.Context, name string) ([]Belonging, err
 			}
 		}
 	}
-	return slices.DeleteFunc(out, func(b Belonging) bool { return !a.seesGroup(b.Num, b.Project) }), nil
+	out = slices.DeleteFunc(out, func(b Belonging) bool { return !a.seesGroup(b.Num, b.Project) })
+	dated := make([]*UserGroup, len(out))
+	for i := range out {
+		dated[i] = &out[i].UserGroup
+	}
+	return out, s.dateGroups(ctx, a.view, &sub, dated)
 }
 
 // A Hiding is one membership that an override of a scope would hide.
