@@ -27,8 +27,11 @@ func Collect(ctx context.Context, s Settings, now time.Time, have *State) (*Snap
 type reading struct {
 	Settings
 	now  time.Time
-	have *State     // what the store has; nil is nothing
-	told *chronicle // may be nil
+	have *State // what the store has; nil is nothing
+
+	asked   bool       // somebody waits for it: a server that lags behind is read if no other can be
+	lagging bool       // read the server although it lags behind
+	told    *chronicle // may be nil
 }
 
 func readAll(ctx context.Context, r reading) (*Snapshot, error) {
@@ -40,9 +43,19 @@ func readAll(ctx context.Context, r reading) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	snap, lagging, err := readFirst(ctx, r, urls)
+	if in, is := errors.AsType[*IncompleteError](err); is && r.asked && len(lagging) > 0 && in.elsewhere() {
+		r.lagging = true
+		snap, _, err = readFirst(ctx, r, lagging)
+	}
+	return snap, err
+}
+
+// readFirst reads the first of servers that can be read, or says why none can,
+// and which of them lag behind.
+func readFirst(ctx context.Context, r reading, urls []string) (snap *Snapshot, lagging []string, err error) {
 	var passed []string
 	for i, server := range urls {
-		var snap *Snapshot
 		snap, err = collectFrom(ctx, r, server)
 		var in *IncompleteError
 		if errors.As(err, &in) && in.Cause == CauseDuplicate {
@@ -51,17 +64,20 @@ func readAll(ctx context.Context, r reading) (*Snapshot, error) {
 		}
 		if err == nil {
 			snap.Passed = passed
-			return snap, nil
+			return snap, nil, nil
 		}
 		if !errors.As(err, &in) || ctx.Err() != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		if in.Cause == CauseLag {
+			lagging = append(lagging, server)
 		}
 		if !in.elsewhere() || i == len(urls)-1 {
 			break
 		}
 		passed = append(passed, in.Error())
 	}
-	return nil, after(passed, err)
+	return nil, lagging, after(passed, err)
 }
 
 // after tells, with the error that ended the search for a server that can be
@@ -84,8 +100,14 @@ func collectFrom(ctx context.Context, r reading, server string) (*Snapshot, erro
 	}
 	defer ses.close()
 	c := newCollector(ses, r)
-	if c.mark, err = c.startMark(); err == nil {
+	if err = c.meet(); err == nil {
+		c.mark, err = c.startMark()
+	}
+	if err == nil {
 		err = c.collect()
+	}
+	if err == nil {
+		err = c.part()
 	}
 	if err != nil {
 		return nil, ses.ofRead(err)

@@ -30,6 +30,9 @@ type Cursor struct {
 	Contested []string `json:"contested,omitempty"`
 	// Mark is where an incremental read may begin; nil if none may.
 	Mark *Mark `json:"mark,omitempty"`
+	// Replicated is how far the servers that were read had come in replication:
+	// one that lags behind gives nothing back.
+	Replicated Vector `json:"replicated,omitempty"`
 	// Window is what was taken away during the last 24 hours, without what an
 	// administrator approved.
 	Window []Taken `json:"window,omitempty"`

@@ -30,6 +30,7 @@ const (
 	CauseReferral   Cause = "referral"   // part of the tree is elsewhere
 	CauseLost       Cause = "lost"       // the connection ended or fell silent
 	CauseBusy       Cause = "busy"       // the server asks to come back later
+	CauseLag        Cause = "lag"        // the server has not seen what was read before
 	CauseRange      Cause = "range"      // values of a large attribute are missing
 	CauseIdentity   Cause = "identity"   // an entry without a stable id
 	CauseDuplicate  Cause = "duplicate"  // one stable id on two entries
@@ -66,7 +67,7 @@ func (e *IncompleteError) Unwrap() []error { return []error{ErrIncomplete, e.Err
 // bind is not tried again anywhere: that locks accounts.
 func (e *IncompleteError) elsewhere() bool {
 	switch e.Cause {
-	case CauseConnect, CauseLost, CauseBusy:
+	case CauseConnect, CauseLost, CauseBusy, CauseLag:
 		return true
 	}
 	return false

@@ -66,6 +66,13 @@ type GateConfig struct {
 	AdminGroups map[directory.GroupID]bool
 	// NoOwner says that after the plan nobody active would hold owner.
 	NoOwner bool
+
+	// behind says what the server lacks of what was read before, if it was read
+	// all the same: everything waits.
+	behind string
+	// unproven says that the read may be older than the one before: what it would
+	// give waits for the next complete read.
+	unproven bool
 }
 
 // A Verdict divides a plan. What is held is a set of things that wait for an
@@ -77,6 +84,7 @@ type Verdict struct {
 	Hash    string   `json:"hash,omitempty"` // of what is held; empty if nothing is
 
 	closed map[string]bool // stable ids of groups to which nobody is added
+	takes  bool            // what gives waits for the next complete read
 }
 
 // Gate judges a plan. It is pure. What looks like a removal, a wipe-out or a
@@ -97,19 +105,25 @@ func Gate(p *Plan, c GateConfig) (Verdict, error) {
 	if err := g.renamed(); err != nil {
 		return Verdict{}, err
 	}
+	if c.behind != "" {
+		g.hold("%s", c.behind)
+	}
 	if c.NoOwner {
 		g.hold("nobody active would hold the Role owner any more")
 	}
-	v := Verdict{closed: g.admins()}
+	v := Verdict{closed: g.admins(), takes: c.unproven}
 	if v.Whole = len(g.reasons) > 0; v.Whole {
 		v.closed = nil
 	}
 	v.Reasons = append(g.reasons, g.growth...)
 	var err error
 	if v.Held, v.Hash, err = hashOf(p.held(v)); err != nil || v.Held > 0 || v.Whole {
+		if c.behind != "" { // who approves the same of a server that is current has not approved this one
+			v.Hash = hashOfLag(v.Hash, p.want.Server)
+		}
 		return v, err
 	}
-	return Verdict{}, nil
+	return Verdict{takes: c.unproven}, nil
 }
 
 // held yields what waits.
@@ -126,7 +140,7 @@ func (p *Plan) held(v Verdict) iter.Seq2[Item, error] {
 
 // pass is what may be done now.
 func (v Verdict) pass() part {
-	return part{func(*personItem) bool { return !v.Whole }, func(g *groupItem) (groupItem, bool) {
+	passes := part{func(*personItem) bool { return !v.Whole }, func(g *groupItem) (groupItem, bool) {
 		kept := *g
 		if v.holds(g) {
 			kept.add = nil
@@ -134,6 +148,10 @@ func (v Verdict) pass() part {
 		}
 		return kept, !v.Whole
 	}}
+	if v.takes {
+		return passes.and(taking)
+	}
+	return passes
 }
 
 // holds reports whether the additions of an item wait.
@@ -424,6 +442,15 @@ func hashOf(items iter.Seq2[Item, error]) (int, string, error) {
 		writeField(all, string(l[:]))
 	}
 	return n, hex.EncodeToString(all.Sum(nil))[:32], nil
+}
+
+// hashOfLag is the hash of what is held because a server lags behind.
+func hashOfLag(hash, server string) string {
+	h := sha256.New()
+	for _, text := range []string{"lag", hash, server} {
+		writeField(h, text)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:32]
 }
 
 // writeField writes a string so that no two sequences of strings hash alike.

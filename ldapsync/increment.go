@@ -162,6 +162,7 @@ const (
 	fullServer   reason = "the server that was read before is not one of the source's, or not there"
 	fullInstance reason = "the server was restored or replaced"
 	fullBack     reason = "the server's counter went back"
+	fullLag      reason = "the server does not show that it has what was read before"
 	fullExpiry   reason = "an account expires"
 	fullHeld     reason = "a plan is held"
 	fullBroken   reason = "the last run did not end well"
@@ -253,13 +254,16 @@ func (c *collector) changed(from Mark, overlap time.Duration) reason {
 	}
 	begin.Expiry = from.Expiry
 	c.mark, c.snap.partial = begin, true
+	if err := c.meet(); err != nil || !c.snap.standing.current && len(c.have.Cursor.Replicated) > 0 {
+		return fullLag
+	}
 	since, err := c.template.since(from, overlap)
 	if err != nil {
 		return fullError
 	}
 	c.template.UserFilter = "(&" + c.template.UserFilter + since + ")"
 	c.template.GroupFilter = "(&" + c.template.GroupFilter + since + ")"
-	if err := c.collect(); err != nil {
+	if err := errors.Join(c.collect(), c.part()); err != nil {
 		return fullError
 	}
 	if newer(from.Value, c.mark.Value) {
@@ -335,7 +339,7 @@ func (p *Plan) confirm(c *collector) (reason, error) {
 // complete read can tell stays as it is.
 func (d *differ) partialCursor() Cursor {
 	next := d.have.Cursor
-	next.Mark = d.want.Mark
+	next.Mark, next.Replicated = d.want.Mark, d.want.replicated()
 	next.MissingPeople, next.MissingGroups = maps.Clone(next.MissingPeople), maps.Clone(next.MissingGroups)
 	maps.DeleteFunc(next.MissingPeople, func(id string, _ Missing) bool { return d.want.byExt.find(keyOfText(id)) != nowhere })
 	for _, g := range d.want.Groups {

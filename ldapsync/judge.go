@@ -20,6 +20,7 @@ const MaxPreview = 20_000
 // judge asks what the plan would mean, and the gate.
 func (p *Poller) judge(ctx context.Context, r *Report, now time.Time) (err error) {
 	gate := GateConfig{Thresholds: p.cfg.Settings.Thresholds, Now: now, Recent: r.have.Cursor.recent(now)}
+	gate.behind, gate.unproven = r.Plan.want.standing.behind, r.Plan.want.unproven()
 	if p.cfg.AdminGroups != nil {
 		if gate.AdminGroups, err = p.cfg.AdminGroups(ctx, p.cfg.Source); err != nil {
 			return fmt.Errorf("asking which groups give administration rights: %w", err)
@@ -42,7 +43,7 @@ func (p *Poller) judge(ctx context.Context, r *Report, now time.Time) (err error
 	}
 	defer func() { r.gate = gate }()
 	r.Verdict, err = Gate(r.Plan, gate)
-	if err != nil || p.cfg.Preview == nil || gate.NoOwner || r.Verdict.Hash == "" || r.Verdict.Whole {
+	if err != nil || p.cfg.Preview == nil || gate.NoOwner || r.Verdict.Hash == "" && !r.Verdict.takes || r.Verdict.Whole {
 		return err
 	}
 	if gate.NoOwner, err = p.ownerWaits(ctx, r, gate.AdminGroups); err == nil && gate.NoOwner {

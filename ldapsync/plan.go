@@ -327,7 +327,7 @@ func Diff(have *State, want *Snapshot, c DiffConfig) (*Plan, error) {
 	d.plan.next = Cursor{
 		Version: cursorVersion, LastComplete: c.Now, Server: want.Server, People: want.people.len(), Groups: len(want.Groups), Attributes: want.Attributes,
 		Aliases: d.edges.aliases, MissingPeople: map[string]Missing{}, MissingGroups: map[string]Missing{}, Window: have.Cursor.Window,
-		Mark: want.Mark,
+		Mark: want.Mark, Replicated: want.replicated(),
 	}
 	if want.partial {
 		d.plan.next = d.partialCursor()
@@ -337,6 +337,9 @@ func Diff(have *State, want *Snapshot, c DiffConfig) (*Plan, error) {
 	}
 	d.groups()
 	d.measure()
+	if want.unproven() && d.plan.waiting() > 0 {
+		d.plan.next.Mark = nil // what waits is in no read of what changed
+	}
 	return d.plan, nil
 }
 

@@ -36,7 +36,7 @@ func (r *Report) Close() { r.have.spool.close() }
 func (p *Poller) Plan(ctx context.Context) (*Report, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(p.cfg.Settings.RunTimeout), errRunTimeout)
 	defer cancel()
-	return p.look(ctx, request{full: true})
+	return p.look(ctx, request{full: true, asked: true})
 }
 
 // A request says how a run is to read.
@@ -81,7 +81,7 @@ func (p *Poller) report(ctx context.Context, sp *spool, q request) (*Report, err
 		}
 		p.why(why)
 	}
-	snap, err := readAll(ctx, reading{Settings: p.cfg.Settings, now: now, have: have, told: q.told})
+	snap, err := readAll(ctx, reading{Settings: p.cfg.Settings, now: now, have: have, asked: q.asked, told: q.told})
 	if err != nil {
 		return nil, err
 	}

@@ -159,6 +159,9 @@ func (p *Poller) perform(ctx context.Context, r *directory.Run, report *Report, 
 	report.Plan.refused(a.issues)
 	p.tellIssues(ctx, report.Plan, err == nil)
 	r.Message = join(report.passed(), report.Plan.message())
+	if report.Verdict.takes && !hold.approved {
+		r.Message = join(r.Message, report.waits())
+	}
 	if err != nil {
 		if !stopped(ctx, r, "what it had applied stays, the rest comes with the next run") {
 			r.Result, r.Message = directory.RunFailed, brokeOff(ctx, err)

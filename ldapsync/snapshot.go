@@ -29,6 +29,8 @@ type Snapshot struct {
 	spool  *spool
 	seen   []bool // rows of have who are there
 
+	standing standing // in replication
+
 	Mark    *Mark // where the next read of what changed begins; nil if none may be
 	partial bool  // only what changed was read: nobody is missing
 }

@@ -31,6 +31,7 @@ func slapdConf(dir string, c Config, certs Certs) string {
 	if c.MemberOf {
 		b.WriteString("moduleload memberof.la\noverlay memberof\n")
 	}
+	b.WriteString(replicationConf(c))
 	return b.String()
 }
 

@@ -34,6 +34,9 @@ type Config struct {
 	Referral  bool   // hold a referral entry below the base
 	MemberOf  bool   // keep memberOf of entries by the memberof overlay
 	Extra     string // LDIF added to the seed
+
+	ServerID int    // of a provider of replication; 0 is none
+	Provider *Slapd // replicate what it holds, instead of the seed
 }
 
 // A Slapd is a running OpenLDAP server. Its exported fields are what a client
@@ -79,9 +82,14 @@ func Start(tb testing.TB, c Config) *Slapd {
 		s.urls += " " + strings.Replace(s.TLSURL, "localhost", "127.0.0.1", 1) + "/"
 	}
 	s.write("slapd.conf", slapdConf(dir, c, s.Certs))
-	s.seed(c)
-	run(tb, add, "-q", "-f", s.file("slapd.conf"), "-l", s.file("seed.ldif"))
+	if c.Provider == nil {
+		s.seed(c)
+		run(tb, add, "-q", "-f", s.file("slapd.conf"), "-l", s.file("seed.ldif"))
+	}
 	s.Restart()
+	if c.Provider != nil {
+		s.CatchUp(c.Provider)
+	}
 	return s
 }
 
