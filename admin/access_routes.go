@@ -43,6 +43,7 @@ var routeNeeds = map[string]Action{
 	"POST /api/v1/sources/{source}/test":   OperateSync,
 	"POST /api/v1/sources/{source}/sync":   OperateSync,
 	"POST /api/v1/sources/{source}/plan":   OperateSync,
+	"POST /api/v1/sources/{source}/cancel": OperateSync,
 	"GET /api/v1/sync":                     ReadSources,
 	"GET /api/v1/holds":                    ReadSources,
 	"GET /api/v1/holds/{source}":           ReadSources,

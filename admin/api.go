@@ -209,6 +209,7 @@ func (a *API) routes() map[string]handler {
 		"POST /api/v1/sources/{source}/test":   a.testSource,
 		"POST /api/v1/sources/{source}/sync":   a.runSync,
 		"POST /api/v1/sources/{source}/plan":   a.planSync,
+		"POST /api/v1/sources/{source}/cancel": a.cancelSync,
 		"GET /api/v1/sync":                     a.syncStatus,
 		"GET /api/v1/holds":                    a.listHolds,
 		"GET /api/v1/holds/{source}":           a.showHold,

@@ -272,6 +272,7 @@ func requests() []request {
 	for _, verb := range []string{"test", "sync", "plan"} {
 		add("POST /api/v1/sources/{source}/"+verb, "okta", "/api/v1/sources/okta/"+verb, "")
 	}
+	add("POST /api/v1/sources/{source}/cancel", "okta", "/api/v1/sources/okta/cancel", "{}")
 	for _, user := range []string{"ann", "boss"} {
 		add("GET /api/v1/users/{user}/diff", user, "/api/v1/users/"+user+"/diff?with=viewer", "")
 	}

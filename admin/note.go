@@ -21,6 +21,7 @@ const (
 	bundleRead      = "support-bundle.read"
 	signInReleased  = "sign-in.released"
 	signInRefused   = "sign-in.refused"
+	syncCancelled   = "sync.cancelled"
 )
 
 // NoteExport leaves an audit record of a list that is read as a whole, by the

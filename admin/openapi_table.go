@@ -77,6 +77,7 @@ var operations = map[string]operation{
 	"POST /api/v1/sources/{source}/test":            {summary: "Try to reach a source and read from it", answer: json.RawMessage{}},
 	"POST /api/v1/sources/{source}/sync":            {summary: "Run the synchronisation of a source now", answer: SyncRun{}},
 	"POST /api/v1/sources/{source}/plan":            {summary: "Say what a synchronisation would do", answer: json.RawMessage{}},
+	"POST /api/v1/sources/{source}/cancel":          {summary: "Stop the run that is under way; what it has applied stays", body: cancelBody{}, answer: SyncRun{}},
 	"GET /api/v1/sync":                              {summary: "List sources with their newest runs", query: and(listing, "source", "runs"), answer: list[SyncStatus]{}, many: whole},
 	"GET /api/v1/holds":                             {summary: "List plans that wait for approval", query: listing, answer: list[directory.Hold]{}, many: whole},
 	"GET /api/v1/holds/{source}":                    {summary: "Show the plan of a source that waits", answer: directory.Hold{}},

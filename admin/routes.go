@@ -67,7 +67,19 @@ func (a *API) testSource(c call) (answer, error) {
 }
 
 func (a *API) runSync(c call) (answer, error) {
-	return outcome(a.Service.RunSync(c.Context(), c.source()))
+	return outcome(a.Service.RunSync(c.Context(), c.by, c.source()))
+}
+
+type cancelBody struct {
+	Run string `json:"run,omitempty"` // the id of the run that is meant; empty: the one under way
+}
+
+func (a *API) cancelSync(c call) (answer, error) {
+	var body cancelBody
+	if err := c.body(&body); err != nil {
+		return answer{}, err
+	}
+	return outcome(a.Service.CancelSync(c.Context(), c.by, c.source(), body.Run))
 }
 
 func (a *API) planSync(c call) (answer, error) {

@@ -272,7 +272,7 @@ func TestSettingsOfASource(t *testing.T) {
 	wantErr(t, "AddSource(okta) again", err, directory.ErrExists)
 	_, err = w.RemoveSource(t.Context(), by, "okta", admin.Removal{})
 	wantErr(t, "RemoveSource of an active source", err, directory.ErrInUse)
-	_, err = w.RunSync(t.Context(), "okta")
+	_, err = w.RunSync(t.Context(), by, "okta")
 	wantErr(t, "RunSync of a scim source", err, directory.ErrInvalid)
 }
 

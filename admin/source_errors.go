@@ -132,7 +132,7 @@ func (s *Service) runErrors(ctx context.Context, name directory.SourceName) ([]S
 	var out []SourceError
 	for _, r := range runs {
 		switch r.Result {
-		case directory.RunRunning:
+		case directory.RunRunning, directory.RunCancelled:
 			continue
 		case directory.RunApplied, directory.RunUnchanged, directory.RunHeld:
 			return out, nil

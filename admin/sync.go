@@ -11,8 +11,8 @@ import (
 
 // A Syncer runs LDAP sources.
 type Syncer interface {
-	// Run reads a source once and applies what it may.
-	Run(ctx context.Context, source directory.SourceName) (directory.Run, error)
+	// Run reads a source once for somebody and applies what it may.
+	Run(ctx context.Context, source directory.SourceName, by string) (directory.Run, error)
 	// Plan reads a source once and says what a run would do.
 	Plan(ctx context.Context, source directory.SourceName) (json.RawMessage, error)
 	// Approve applies a held plan, checked again against a new read.
@@ -73,7 +73,10 @@ func (s *Service) syncRun(ctx context.Context, run directory.Run, err error) (Sy
 }
 
 // RunSync reads an LDAP source now and applies what it may.
-func (s *Service) RunSync(ctx context.Context, name directory.SourceName) (SyncRun, error) {
+func (s *Service) RunSync(ctx context.Context, by directory.Actor, name directory.SourceName) (SyncRun, error) {
+	if _, err := s.allowed(ctx, by, OperateSync, ""); err != nil {
+		return SyncRun{}, err
+	}
 	if err := s.operates(ctx); err != nil {
 		return SyncRun{}, err
 	}
@@ -81,7 +84,7 @@ func (s *Service) RunSync(ctx context.Context, name directory.SourceName) (SyncR
 	if err != nil {
 		return SyncRun{}, err
 	}
-	run, err := ldap.Run(ctx, name)
+	run, err := ldap.Run(ctx, name, by.Kind+":"+by.Name)
 	return s.syncRun(ctx, run, err)
 }
 

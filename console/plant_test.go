@@ -117,12 +117,12 @@ func (p pollers) settled(ctx context.Context, run directory.Run, err error) (dir
 }
 
 // Run implements [admin.Syncer].
-func (p pollers) Run(ctx context.Context, name directory.SourceName) (directory.Run, error) {
+func (p pollers) Run(ctx context.Context, name directory.SourceName, by string) (directory.Run, error) {
 	poller, err := p.poller(ctx, name)
 	if err != nil {
 		return directory.Run{}, err
 	}
-	run, err := poller.Run(ctx)
+	run, err := poller.RunFor(ctx, by)
 	return p.settled(ctx, run, err)
 }
 

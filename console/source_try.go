@@ -143,7 +143,7 @@ func (c *Console) planEffects(ctx context.Context, text json.RawMessage) (effect
 
 // syncSource runs a source now.
 func (c *Console) syncSource(req request) (templ.Component, error) {
-	run, err := c.Service.RunSync(req.Context(), directory.SourceName(req.PathValue("name")))
+	run, err := c.Service.RunSync(req.Context(), req.by, directory.SourceName(req.PathValue("name")))
 	if err != nil {
 		return nil, err
 	}

@@ -127,7 +127,7 @@ func (s *syncer) lastComplete(ctx context.Context, name directory.SourceName) ti
 			if run.Counts["incremental"] == 0 {
 				return run.Started
 			}
-		case directory.RunRunning, directory.RunIncomplete, directory.RunFailed:
+		case directory.RunRunning, directory.RunIncomplete, directory.RunFailed, directory.RunCancelled:
 		}
 	}
 	if cursor, err := s.store.Cursor(ctx, name); err == nil { // all of those runs read what changed
@@ -148,6 +148,7 @@ func (s *syncer) poller(src directory.Source) (*ldapsync.Poller, error) {
 	c := ldapsync.Config{
 		Source: src.Name, Settings: settings, Store: s.store, Holder: s.holder, Log: s.log,
 		AdminGroups: s.service.AdminGroups, Preview: s.preview, Issues: s.issues, TempDir: tmp,
+		Cancelled: s.service.Cancelled,
 	}
 	if len(settings.Link) > 0 {
 		c.Link = s.service.LinkFor
@@ -244,12 +245,12 @@ func (s *syncer) now(ctx context.Context, name directory.SourceName) (*ldapsync.
 }
 
 // Run implements [admin.Syncer].
-func (s *syncer) Run(ctx context.Context, name directory.SourceName) (directory.Run, error) {
+func (s *syncer) Run(ctx context.Context, name directory.SourceName, by string) (directory.Run, error) {
 	p, err := s.now(ctx, name)
 	if err != nil {
 		return directory.Run{}, err
 	}
-	return s.afterOthers(ctx, func() (directory.Run, error) { return p.Run(ctx) })
+	return s.afterOthers(ctx, func() (directory.Run, error) { return p.RunFor(ctx, by) })
 }
 
 // patienceWithOthers is how long somebody who asks for a run waits for one that
