@@ -84,7 +84,15 @@ func (s *Service) DetachUser(ctx context.Context, by directory.Actor, identity s
 	if err := a.mayChangeUser(&sub); err != nil {
 		return Outcome{}, err
 	}
-	return s.keepingAnOwner(ctx, by, directory.DetachUser{Source: source, Value: value})
+	out, err := s.keepingAnOwner(ctx, by, directory.DetachUser{Source: source, Value: value})
+	if err != nil {
+		return out, err
+	}
+	u, err := s.Store.User(ctx, sub.ID)
+	if err == nil && slices.Contains(u.Detached, source) {
+		out.Note = fmt.Sprintf("if source %[1]s delivers it again, no rule links it to that user; to link it: usherd user link %[1]s/EXTERNAL-ID USER", source)
+	}
+	return out, nil
 }
 
 // identified finds the identity of a source that a value names, and its user.

@@ -28,6 +28,14 @@ func (w *world) from(source directory.SourceName, name string, emails ...string)
 	return id
 }
 
+// joined has a source deliver an identity of a user.
+func (w *world) joined(source directory.SourceName, user directory.UserID, name string) string {
+	w.t.Helper()
+	id := directory.UserID(directory.NewID())
+	w.apply(directory.CreateUser{ID: id, Source: source, Profile: person(name), User: user})
+	return string(id)
+}
+
 func person(name string, emails ...string) directory.Profile {
 	p := directory.Profile{UserName: name, ExternalID: "x-" + name, Active: true}
 	for _, e := range emails {
@@ -67,6 +75,12 @@ func TestWhoIsLinked(t *testing.T) {
 	} {
 		if got, err := w.LinkFor(t.Context(), tt.source, tt.p); got != tt.want || err != nil {
 			t.Errorf("%s: LinkFor(%s, %+v) = %q, %v; want %q", tt.claim, tt.source, tt.p, got, err, tt.want)
+		}
+	}
+	w.apply(directory.DetachUser{Source: "okta", Value: w.joined("okta", kim, "kim")})
+	for source, want := range map[directory.SourceName]directory.UserID{"okta": "", "entra": kim} {
+		if got, err := w.LinkFor(t.Context(), source, person("kim", "kim@corp.example")); got != want || err != nil {
+			t.Errorf("after okta's was detached LinkFor(%s, kim) = %q, %v; want %q", source, got, err, want)
 		}
 	}
 	w.apply(directory.SetSourceState{Source: "corp", State: directory.SourceDisabled})

@@ -72,7 +72,8 @@ func (s *Service) checkLink(ctx context.Context, name directory.SourceName, sett
 // LinkFor returns the user whom a new identity of a source joins because
 // linking of the two sources is on; none if it is off, if nobody or more than
 // one fits, or if the user has an administration right, now or as soon as a
-// block ends: such a user is linked by hand.
+// block ends, or had an identity of that source which was detached: such a user
+// is linked by hand.
 func (s *Service) LinkFor(ctx context.Context, source directory.SourceName, p directory.Profile) (directory.UserID, error) {
 	sources, err := s.Store.Sources(ctx)
 	if err != nil {
@@ -95,6 +96,9 @@ func (s *Service) LinkFor(ctx context.Context, source directory.SourceName, p di
 	u, err := s.Store.User(ctx, sub.ID)
 	if err != nil {
 		return "", fmt.Errorf("user %s: %w", sub.ID, err)
+	}
+	if slices.Contains(u.Detached, source) {
+		return "", nil
 	}
 	if !slices.ContainsFunc(u.Identities, func(i directory.Identity) bool { return mine.fits(i, links[i.Source], p) }) {
 		return "", nil

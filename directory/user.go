@@ -69,6 +69,9 @@ type User struct {
 	LastLogin    time.Time  `json:"lastLogin,omitzero"`
 	Created      time.Time  `json:"created"`
 	DeletedSince time.Time  `json:"deletedSince,omitzero"`
+	// Detached are the sources of which a living identity was taken away by hand:
+	// no rule links another one of theirs to u, until [LinkUser] names u for one.
+	Detached []SourceName `json:"detached,omitempty"`
 }
 
 // RestoreFor is how long after its deletion an administrator may restore a user.

@@ -30,6 +30,9 @@ func (o detachUser) run(ctx context.Context, e *edit) error {
 		if err := e.endIdentity(ctx, r); err != nil {
 			return err
 		}
+		if err := e.keepApart(ctx, r); err != nil {
+			return err
+		}
 	}
 	e.touchUser(r.user)
 	e.touchNames(r)
@@ -42,6 +45,32 @@ func (o detachUser) run(ctx context.Context, e *edit) error {
 		return fmt.Errorf("detaching identity %s: %w", r.id, err)
 	}
 	return e.note(effect{Type: "user.detached", Target: r.id, Source: r.source, Value: r.user}, []any{r.id, r.user})
+}
+
+// keepApart remembers that an identity was taken away although its source
+// delivers it: the next delivery would bring it back where a rule links the two.
+func (e *edit) keepApart(ctx context.Context, r identityRow) error {
+	err := e.exec(ctx, `INSERT INTO detached (user_id, source, created) VALUES ($1, $2, $3) ON CONFLICT (user_id, source) DO NOTHING`,
+		r.user, r.source, e.now)
+	if err != nil {
+		return fmt.Errorf("remembering that identity %s was detached: %w", r.id, err)
+	}
+	return nil
+}
+
+// apart refuses that a rule joins an identity to a user from whom another
+// one of that source was detached.
+func (e *edit) apart(ctx context.Context, user string, source directory.SourceName) error {
+	taken := &directory.TakenError{Attribute: "identity", Holder: user, Source: source}
+	var one int64
+	found, err := e.find(ctx, []any{&one}, `SELECT 1 FROM detached WHERE user_id = $1 AND source = $2`, user, string(source))
+	if err != nil {
+		return fmt.Errorf("asking what was detached from user %s: %w", user, err)
+	}
+	if found {
+		return taken
+	}
+	return nil
 }
 
 // find returns the identity of a living user that is meant.

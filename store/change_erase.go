@@ -40,6 +40,7 @@ func (o eraseUser) run(ctx context.Context, e *edit) error {
 		`UPDATE identity_fact SET user_name_key = ' ' || identity_id, external_id = '' WHERE user_id = $1`,
 		`DELETE FROM email WHERE user_id = $1`,
 		`DELETE FROM link WHERE user_id = $1`,
+		`DELETE FROM detached WHERE user_id = $1`,
 		`UPDATE users SET block_reason = '', last_login = 0 WHERE id = $1`,
 		`UPDATE overrides SET reason = '' WHERE user_id = $1`,
 	} {

@@ -39,6 +39,9 @@ func (o linkUser) run(ctx context.Context, e *edit) error {
 		if err := e.linkable(ctx, o); err != nil {
 			return err
 		}
+		if err := e.exec(ctx, `DELETE FROM detached WHERE user_id = $1 AND source = $2`, o.user, o.source); err != nil {
+			return fmt.Errorf("forgetting that an identity of source %s was detached: %w", o.source, err)
+		}
 		err := e.exec(ctx, `INSERT INTO link (source, value, value_key, user_id, created) VALUES ($1, $2, $3, $4, $5)`,
 			o.source, o.value, o.key, o.user, e.now)
 		if err != nil {

@@ -51,9 +51,12 @@ func (o createUser) run(ctx context.Context, e *edit) error {
 		return e.revive(ctx, old, o.profile)
 	}
 	if o.user == "" {
-		if o.user, err = e.linkedTo(ctx, o.source, o.profile); err != nil {
-			return err
-		}
+		o.user, err = e.linkedTo(ctx, o.source, o.profile)
+	} else {
+		err = e.apart(ctx, o.user, o.source)
+	}
+	if err != nil {
+		return err
 	}
 	if err := e.unique(ctx, o.source, o.user, o.profile); err != nil {
 		return err

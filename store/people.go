@@ -26,6 +26,10 @@ func (s *Store) User(ctx context.Context, id directory.UserID) (u directory.User
 		}
 		u.Identities, err = collect(ctx, q, scanIdentity, `SELECT `+identities.columns+` FROM identity t LEFT JOIN source s ON s.name = t.source
 			WHERE t.user_id = $1 ORDER BY COALESCE(s.rank, 9223372036854775807), t.source, t.created, t.id`, string(u.ID))
+		if err != nil {
+			return err
+		}
+		u.Detached, err = collect(ctx, q, scanSourceName, `SELECT source FROM detached WHERE user_id = $1 ORDER BY source`, string(u.ID))
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -35,6 +39,10 @@ func (s *Store) User(ctx context.Context, id directory.UserID) (u directory.User
 		return u, fmt.Errorf("reading user %s: %w", id, err)
 	}
 	return u, nil
+}
+
+func scanSourceName(row scanner) (name directory.SourceName, err error) {
+	return name, row.Scan(&name)
 }
 
 func scanUser(row scanner) (u directory.User, err error) {

@@ -63,6 +63,9 @@ func (e *edit) dropSource(ctx context.Context, name directory.SourceName) error 
 	if err == nil {
 		err = e.exec(ctx, `DELETE FROM link WHERE source = $1`, string(name))
 	}
+	if err == nil {
+		err = e.exec(ctx, `DELETE FROM detached WHERE source = $1`, string(name))
+	}
 	if err != nil {
 		return fmt.Errorf("removing source %s: %w", name, err)
 	}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ var applyPersonCases = []testCase{
 	{"a link ends with its user, with its source and when it is used", testLinkEnds},
 	{"a deleted identity of a living user is revived by its externalId", testRevive},
 	{"a detached identity says nothing and names nobody", testDetach},
+	{"a detached identity joins its user by hand alone", testDetachKeepsApart},
 	{"the only identity of a user is not detached", testDetachOnly},
 	{"a restored user is as before, without what ended", testRestore},
 	{"a user whose name is taken is not restored", testRestoreTaken},
@@ -193,7 +195,7 @@ func testDetach(t *testing.T, s directory.Store) {
 	f.refused(directory.ErrNotFound, tester, directory.DetachUser{Source: okta, Value: string(ann)})
 	f.refused(directory.ErrInvalid, tester, directory.CreateUser{ID: ann, Source: okta, Profile: profile("ann9")})
 
-	present := f.join(okta, ann, profile("ann"))
+	present := f.join(okta, ann, profile("ann")) // one that was deleted only made room
 	f.apply(directory.AddMembers{Group: eng, Source: okta, Values: []string{string(present)}})
 	f.apply(directory.DetachUser{Source: okta, Value: string(present)})
 	sub = f.subject(byID(ann), directory.Stamp{})
@@ -202,6 +204,46 @@ func testDetach(t *testing.T, s directory.Store) {
 	}
 	if sub := f.subject(byID(present), directory.Stamp{}); sub.Found != directory.Unknown {
 		t.Errorf("the detached id names %+v, want nobody", sub)
+	}
+}
+
+func testDetachKeepsApart(t *testing.T, s directory.Store) {
+	f := fill(t, s)
+	ann, bob := f.user(corp, "ann"), f.user(corp, "bob")
+	f.apply(directory.DetachUser{Source: okta, Value: string(f.join(okta, ann, profile("ann")))})
+	apart := func(u directory.UserID) []directory.SourceName {
+		t.Helper()
+		got, err := s.User(t.Context(), u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Detached
+	}
+	if got := apart(ann); !slices.Equal(got, []directory.SourceName{okta}) {
+		t.Errorf("ann is kept apart from %v, want okta", got)
+	}
+	if got := apart(bob); len(got) != 0 {
+		t.Errorf("bob is kept apart from %v, want none", got)
+	}
+	again := createUser(okta, directory.Profile{UserName: "ann", ExternalID: "again", Active: true})
+	again.User = ann
+	f.taken("identity", string(ann), okta, again)
+	again.User, again.Profile.UserName = bob, "bob"
+	f.apply(again)
+
+	f.apply(directory.LinkUser{Source: okta, Value: "by-hand", User: ann})
+	if got := apart(ann); len(got) != 0 {
+		t.Errorf("after a link by hand ann is kept apart from %v, want none", got)
+	}
+	byHand := createUser(okta, directory.Profile{UserName: "ann.b", ExternalID: "by-hand", Active: true})
+	f.apply(byHand)
+	if i, err := s.Identity(t.Context(), okta, byHand.ID); err != nil || i.User != ann {
+		t.Errorf("Identity = %+v, %v; want it joined to ann", i, err)
+	}
+	f.apply(directory.DetachUser{Source: okta, Value: "by-hand"}, directory.SetSourceState{Source: okta, State: directory.SourceDisabled},
+		directory.RemoveSource{Source: okta})
+	if got := apart(ann); len(got) != 0 {
+		t.Errorf("after the source is removed ann is kept apart from %v, want none", got)
 	}
 }
 
