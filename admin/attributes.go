@@ -108,14 +108,15 @@ func (k *attributeKinds) of(row *directory.PersonRow) int {
 	return n
 }
 
-// checkAttributes refuses names of attributes that nobody has: a column that is
+// knownAttributes refuses names of attributes that nobody has: a column that is
 // misspelt would look as if it were empty.
-func (s *Service) checkAttributes(ctx context.Context, a *Authority, names []string) error {
+func (s *Service) knownAttributes(ctx context.Context, names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	if len(names) > maxAttributes {
-		return badParameter("attributes", "names more than %d", maxAttributes)
+	a, err := s.reads(ctx, ReadDirectory)
+	if err != nil {
+		return err
 	}
 	all, err := s.attributesFor(ctx, a)
 	if err != nil {

@@ -119,6 +119,11 @@ func (a *API) listUsers(c call) (answer, error) {
 	if err := a.knownSource(c, f.Source); err != nil {
 		return answer{}, err
 	}
+	if f.Cursor == "" {
+		if err := a.Service.knownAttributes(c.Context(), f.Attributes); err != nil {
+			return answer{}, err
+		}
+	}
 	return outcome(a.Service.Users(c.Context(), f))
 }
 

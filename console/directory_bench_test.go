@@ -27,6 +27,7 @@ func BenchmarkLargeDirectory(b *testing.B) {
 		{"home", "/"},
 		{"users", "/users"},
 		{"users-sorted", "/users?sort=-created&size=200&cols=name&cols=groups&cols=roles"},
+		{"users-attributes", "/users?size=200&cols=name&cols=attr:department&cols=attr:title&cols=attr:manager"},
 		{"users-search", "/users?q=person+0999"},
 		{"users-role", "/users?role=releaser"},
 		{"users-deep", "/users?q=&sort=name&group=" + group},
@@ -103,6 +104,10 @@ func newLargeTown(b *testing.B) *largeTown {
 		id, name := directory.UserID(directory.NewID()), fmt.Sprintf("user%06d@example.com", i)
 		changes[i] = directory.CreateUser{ID: id, Source: directory.Local, Profile: directory.Profile{
 			UserName: name, DisplayName: fmt.Sprintf("Person %06d", i), Active: true,
+			Attributes: fmt.Appendf(nil, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":%q,"displayName":"Person %06d","active":true,`+
+				`"title":"Engineer %d","name":{"givenName":"Person","familyName":"%06d"},"phoneNumbers":[{"value":"+47 %08d","type":"work"}],`+
+				`"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Department %d","costCenter":"%04d","manager":{"value":"%d","displayName":"Person %06d"}}}`,
+				name, i, i%50, i, i, i%200, i%1000, i%1000, i%1000),
 		}}
 		members[i%largeGroups] = append(members[i%largeGroups], string(id))
 	}

@@ -126,13 +126,20 @@ func (c *Console) users(req request) (templ.Component, error) {
 	if err != nil {
 		return nil, err
 	}
+	attributes, err := c.Service.Attributes(req.Context())
+	if err != nil {
+		return nil, err
+	}
 	spec := userSpec(req.viewer, ch)
+	spec.Columns = withAttributes(spec.Columns, attributes)
 	l := List{ListSpec: spec, State: c.state(req, spec)}
 	if req.viewer.Can(admin.WriteUsers) {
 		l.Actions = addUserButton()
 	}
 	l.Empty = noUsers(req.viewer)
-	return c.userRows(req, l, userFilter(l.State), ch)
+	f := userFilter(l.State)
+	f.Attributes = l.attributes(req)
+	return c.userRows(req, l, f, ch)
 }
 
 // userRows answers with a list of users.
@@ -192,12 +199,16 @@ func userRow(v *Viewer, u admin.ListedUser, more admin.UserMore, kinds map[direc
 	if u.Overridden {
 		stands.More = []Cell{Badge("Own permissions", Info)}
 	}
-	return Row{ID: string(u.ID), Label: u.Name, Cells: map[string]Cell{
+	row := Row{ID: string(u.ID), Label: u.Name, Cells: map[string]Cell{
 		"name": Link(u.Name, at), "type": Text(typeName(u.Type)), "email": email, "login": Time(u.LastLogin), "status": stands,
 		"userName": Text(u.UserName), "company": Text(u.Company), "groups": Cells(groups...), "roles": Text(words(more.Roles)),
 		"source": Cells(sources...), "seats": Text(words(more.Seats)), "created": Time(u.Created),
 		"menu": {Show: rowMenu(string(u.ID), u.Name, userMenu(v, u))},
 	}}
+	for name, text := range u.Attributes {
+		row.Cells[attributeColumn+name] = Text(text)
+	}
+	return row
 }
 
 // userMenu is what a viewer may do with a user of a list.

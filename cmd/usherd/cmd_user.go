@@ -10,7 +10,7 @@ import (
 )
 
 func (a *app) userCommand() *cobra.Command {
-	subs := []*cobra.Command{a.userList(), a.userShow(), a.userFreshness()}
+	subs := []*cobra.Command{a.userList(), a.userAttributes(), a.userShow(), a.userGroups(), a.userFreshness()}
 	subs = append(subs, changing(
 		a.userAdd(), a.userEdit(), a.userDelete(),
 		a.userBlock("disable", true, "Disable a user: our block, whatever a directory says"),
@@ -30,18 +30,32 @@ const userColumns = "USERNAME=userName NAME=displayName TYPE=type STATUS=status 
 func (a *app) userList() *cobra.Command {
 	q := url.Values{}
 	cmd := &cobra.Command{
+	var attributes []string
 		Use: "list", Short: "List users",
 		Example: "  usherd user list --source okta --name smith\n  usherd user list --role admin --sort name\n  usherd user list --group local/Planners --status blocked -o csv",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.ask(cmd.Context(), question{http.MethodGet, "/api/v1/users?" + q.Encode(), nil, userColumns, false})
+			cols := userColumns
+			if len(attributes) > 0 {
+				q.Set("attributes", strings.Join(attributes, ","))
+			}
+			for _, name := range attributes {
+				cols += " " + strings.ToUpper(name) + "=attributes." + name
+			}
+			return a.ask(cmd.Context(), question{http.MethodGet, "/api/v1/users?" + q.Encode(), nil, cols, false})
 		},
 	}
 	a.listFlags(cmd, q, userListFlags...)
 	return cmd
+	cmd.Flags().StringSliceVar(&attributes, "columns", nil, "show these attributes too: see usherd user attributes")
 }
 
 // userListFlags say which users, for lists and exports.
+func (a *app) userAttributes() *cobra.Command {
+	return a.show("attributes", "List the attributes that sources deliver of users, for user list --columns", "  usherd user attributes", cobra.NoArgs,
+		"NAME=name USERS=users", func([]string) string { return at("user-attributes") })
+}
+
 var userListFlags = [][2]string{
 	{"q", "only whose name, e-mail address or id contains this"},
 	{"name", "only userNames that contain this"},
