@@ -255,6 +255,6 @@ var parameters = map[string]parameter{
 	"hash":     {"string", "the hash of a kept checkpoint"},
 	"event":    {"string", "only of this event"},
 	"state":    {"string", "only in this state"},
-}
 
 	"attributes": {"string", "tell these attributes of each user besides, joined by commas; see user-attributes"},
+}

@@ -99,11 +99,11 @@ func (c call) userFilter() (UserFilter, error) {
 		return UserFilter{}, err
 	}
 	offset, err := c.number("offset")
-	return UserFilter{
 	var attributes []string
 	if text := q.Get("attributes"); text != "" {
 		attributes = strings.Split(text, ",")
 	}
+	return UserFilter{
 		Q: q.Get("q"), Name: q.Get("name"), Type: directory.UserType(q.Get("type")), Status: q.Get("status"),
 		Source: directory.SourceName(q.Get("source")), Group: q.Get("group"), Project: directory.ProjectKey(q.Get("project")),
 		Role: directory.RoleName(q.Get("role")), Company: q.Get("company"), Login: q.Get("login"), Sort: q.Get("sort"),
