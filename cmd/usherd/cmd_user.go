@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/usherd/usherd/admin"
@@ -29,10 +30,10 @@ const userColumns = "USERNAME=userName NAME=displayName TYPE=type STATUS=status 
 
 func (a *app) userList() *cobra.Command {
 	q := url.Values{}
-	cmd := &cobra.Command{
 	var attributes []string
+	cmd := &cobra.Command{
 		Use: "list", Short: "List users",
-		Example: "  usherd user list --source okta --name smith\n  usherd user list --role admin --sort name\n  usherd user list --group local/Planners --status blocked -o csv",
+		Example: "  usherd user list --source okta --name smith\n  usherd user list --role admin --sort name\n  usherd user list --group local/Planners --status blocked -o csv\n  usherd user list --columns department,title --source okta",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cols := userColumns
@@ -46,16 +47,16 @@ func (a *app) userList() *cobra.Command {
 		},
 	}
 	a.listFlags(cmd, q, userListFlags...)
-	return cmd
 	cmd.Flags().StringSliceVar(&attributes, "columns", nil, "show these attributes too: see usherd user attributes")
+	return cmd
 }
 
-// userListFlags say which users, for lists and exports.
 func (a *app) userAttributes() *cobra.Command {
 	return a.show("attributes", "List the attributes that sources deliver of users, for user list --columns", "  usherd user attributes", cobra.NoArgs,
 		"NAME=name USERS=users", func([]string) string { return at("user-attributes") })
 }
 
+// userListFlags say which users, for lists and exports.
 var userListFlags = [][2]string{
 	{"q", "only whose name, e-mail address or id contains this"},
 	{"name", "only userNames that contain this"},
