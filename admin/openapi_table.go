@@ -156,7 +156,7 @@ var operations = map[string]operation{
 	"POST /api/v1/drafts/{id}/rebase": {summary: "Take the present policy as what a draft was written over", answer: Draft{}},
 	"POST /api/v1/drafts/{id}/apply":  {summary: "Apply a draft as its plan showed it", body: draftApplyBody{}, answer: AppliedPolicy{}},
 
-	"GET /api/v1/projects":              {summary: "List projects", query: listing, answer: list[ListedProject]{}, many: whole, etag: byPolicy},
+	"GET /api/v1/projects":              {summary: "List projects", query: and(listing, "sort"), answer: list[ListedProject]{}, many: whole, etag: byPolicy},
 	"POST /api/v1/projects":             {summary: "Create a project", body: directory.Project{}, answer: Outcome{}, status: http.StatusCreated},
 	"PUT /api/v1/projects/{project}":    {summary: "Rename a project", body: titled{}, answer: Outcome{}},
 	"DELETE /api/v1/projects/{project}": {summary: "Delete a project that nothing uses", answer: Outcome{}},

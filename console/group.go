@@ -42,7 +42,7 @@ func (v groupView) managedBy() string { return sourceWords(kindsOf(v.Choices.Sou
 func (c *Console) readGroup(req request) (groupView, error) {
 	v := groupView{Viewer: req.viewer}
 	var err error
-	if v.GroupPage, err = c.Service.Group(req.Context(), req.PathValue("id"), 1); err != nil {
+	if v.GroupPage, err = c.Service.Group(req.Context(), req.PathValue("id"), -1); err != nil {
 		return v, err
 	}
 	if v.Choices, err = c.Service.Choices(req.Context()); err != nil {
@@ -103,25 +103,28 @@ func (c *Console) groupTab(req request, v groupView) (templ.Component, error) {
 }
 
 var memberList = ListSpec{
-	Name: "members", Title: "Members", Noun: "members", Searches: "by name",
+	Name: "members", Title: "Members", Noun: "members", Searches: "by name, e-mail or id",
 	Columns: []Column{
-		{Key: "name", Title: "Name", Default: true},
+		{Key: "name", Title: "Name", Default: true, Sort: "name"},
 		{Key: "type", Title: "Type", Default: true},
 		{Key: "userName", Title: "userName", Default: true},
 		{Key: "status", Title: "Status", Default: true},
-		{Key: "via", Title: "Source", Default: true},
+		{Key: "source", Title: "Source", Default: true},
+		{Key: "added", Title: "Added", Default: true, Sort: "added"},
+		{Key: "via", Title: "Membership"},
 		{Key: "menu", Title: "Change", Default: true, Here: true},
 	},
+	Filters: []Filter{{Key: "source", Title: "Source"}},
 }
 
 func (c *Console) groupMembersTab(req request, v groupView) (templ.Component, error) {
 	spec := memberList
-	spec.Name = "members"
+	spec.Filters = withOptions(spec.Filters, v.Choices)
 	if spec.BulkRight = v.MayChange && v.Local(); spec.BulkRight {
 		spec.Bulk = []Bulk{{Action: v.Path + "/remove", Title: "Remove", Danger: true}}
 	}
 	l := List{ListSpec: spec, State: c.state(req, spec), Asof: c.Now(), Empty: noMembers(v)}
-	f := admin.MemberFilter{Q: l.Q, Cursor: l.Cursor, Limit: l.Size}
+	f := admin.MemberFilter{Q: l.Q, Source: directory.SourceName(l.Filter["source"]), Sort: l.sort(), Cursor: l.Cursor, Limit: l.Size}
 	if l.CSV {
 		c.csv(req, l, c.eachMember(req, v, f))
 		return nil, nil //nolint:nilnil // the file is sent
@@ -131,8 +134,9 @@ func (c *Console) groupMembersTab(req request, v groupView) (templ.Component, er
 		return nil, err
 	}
 	l.Total, l.Next = page.Total, page.Next
+	kinds := kindsOf(v.Choices.Sources)
 	for _, m := range page.Items {
-		l.Rows = append(l.Rows, memberRow(v, m))
+		l.Rows = append(l.Rows, memberRow(v, m, kinds))
 	}
 	return groupMembersTemplate(v, l), nil
 }
@@ -140,6 +144,7 @@ func (c *Console) groupMembersTab(req request, v groupView) (templ.Component, er
 func (c *Console) eachMember(req request, v groupView, f admin.MemberFilter) func(func(Row, error) bool) {
 	return func(yield func(Row, error) bool) {
 		f.Cursor, f.Limit = "", 1000
+		kinds := kindsOf(v.Choices.Sources)
 		for {
 			page, err := c.Service.Members(req.Context(), string(v.ID), f)
 			if err != nil {
@@ -147,7 +152,7 @@ func (c *Console) eachMember(req request, v groupView, f admin.MemberFilter) fun
 				return
 			}
 			for _, m := range page.Items {
-				if !yield(memberRow(v, m), nil) {
+				if !yield(memberRow(v, m, kinds), nil) {
 					return
 				}
 			}
@@ -158,8 +163,14 @@ func (c *Console) eachMember(req request, v groupView, f admin.MemberFilter) fun
 	}
 }
 
-func memberRow(v groupView, m admin.GroupMember) Row {
-	row := Row{ID: m.ID, Label: m.Name, Cells: map[string]Cell{"userName": Text(m.UserName), "via": v.Origin}}
+func memberRow(v groupView, m admin.GroupMember, kinds map[directory.SourceName]directory.SourceKind) Row {
+	sources := make([]Cell, len(m.Sources))
+	for i, s := range m.Sources {
+		sources[i] = v.Viewer.origin(s, kinds)
+	}
+	row := Row{ID: m.ID, Label: m.Name, Cells: map[string]Cell{
+		"userName": Text(m.UserName), "source": Cells(sources...), "added": began(m.Began), "via": v.Origin,
+	}}
 	switch m.Kind {
 	case directory.GroupMember:
 		row.ID = "group:" + m.ID

@@ -92,6 +92,18 @@ func TestRowI2EditAGroup(t *testing.T) {
 		b.press("Add 1")
 		b.sees("1 member added")
 	})
+	t.Run("tells since when somebody is a member, sorts by it and narrows to a source", func(t *testing.T) {
+		b.open(at + "?source=okta&sort=-added")
+		b.sees("2 members")
+		b.sees("Source: okta")
+		b.until(`document.querySelector("tbody tr").innerText.includes("Ana Ng")`, "the newest one first")
+		b.until(`document.querySelectorAll('td[data-label="Added"] time').length === 2`, "since when both are")
+		b.until(`document.querySelector('th[aria-sort="descending"]').innerText.includes("Added")`, "the order")
+		b.look("group-members-added")
+		b.open("/users/" + string(w.ana) + "/groups")
+		b.until(`document.querySelectorAll('td[data-label="Since"] time').length === 2`, "since when a user is in both groups")
+		b.look("user-groups-since")
+	})
 	t.Run("removes a member after a preview", func(t *testing.T) {
 		b.open(at)
 		b.click(`button[aria-label="Remove Ana Ng"]`)

@@ -159,7 +159,7 @@ func (c *Console) chosen(req request, picked []string) ([]candidate, error) {
 	for i, p := range picked {
 		out[i] = candidate{Value: p, Name: names[directory.UserID(p)], Picked: true}
 		if id, ok := strings.CutPrefix(p, "group:"); ok {
-			g, err := c.Service.Group(req.Context(), id, 1)
+			g, err := c.Service.Group(req.Context(), id, -1)
 			if err != nil {
 				return nil, err
 			}

@@ -96,6 +96,14 @@ func TestRowU1AndU2ProjectAdministrator(t *testing.T) {
 	w.apply(directory.PutGrant{Grant: directory.Grant{User: boss, Project: "alpha", Role: directory.RoleProjectAdmin, Origin: directory.ByHand}})
 	w.apply(directory.PutGrant{Grant: directory.Grant{User: w.eve, Project: "alpha", Role: directory.RoleProjectViewer, Origin: directory.ByHand}})
 	b := w.browse()
+	w.enter(b, w.owner)
+	t.Run("sorts projects by name, users and groups", func(t *testing.T) {
+		for sort, first := range map[string]string{"-name": "Beta bridge", "users": "Beta bridge", "-users": "Alpha tower"} {
+			b.open("/projects?sort=" + sort)
+			b.until(`document.querySelector("tbody tr").innerText.includes("`+first+`")`, first+" first, by "+sort)
+		}
+	})
+	b = w.browse()
 	w.enter(b, boss)
 
 	t.Run("row U1: makes a user group from the page of the project, and a notice confirms", func(t *testing.T) {

@@ -24,21 +24,21 @@ func (c *Console) projectPages() {
 var projectList = ListSpec{
 	Name: "projects", Title: "Projects", Noun: "projects", Searches: "by key or title",
 	Columns: []Column{
-		{Key: "title", Title: "Title", Default: true},
+		{Key: "title", Title: "Title", Default: true, Sort: "name"},
 		{Key: "key", Title: "Key", Default: true},
-		{Key: "users", Title: "Users", Default: true, Number: true},
-		{Key: "groups", Title: "User groups", Default: true, Number: true},
+		{Key: "users", Title: "Users", Default: true, Number: true, Sort: "users"},
+		{Key: "groups", Title: "User groups", Default: true, Number: true, Sort: "groups"},
 		{Key: "mappings", Title: "Mappings", Default: true, Number: true},
 		{Key: "managed", Title: "Managed by"},
 	},
 }
 
 func (c *Console) projects(req request) (templ.Component, error) {
-	all, err := c.Service.Projects(req.Context())
+	l := List{ListSpec: projectList, State: c.state(req, projectList)}
+	all, err := c.Service.ProjectsBy(req.Context(), l.sort())
 	if err != nil {
 		return nil, err
 	}
-	l := List{ListSpec: projectList, State: c.state(req, projectList)}
 	managed := ""
 	for _, p := range all {
 		managed = p.ManagedBy

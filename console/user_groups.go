@@ -15,6 +15,7 @@ var belongingList = ListSpec{
 		{Key: "name", Title: "Group", Default: true},
 		{Key: "source", Title: "Source", Default: true},
 		{Key: "how", Title: "How", Default: true},
+		{Key: "since", Title: "Since", Default: true},
 		{Key: "scope", Title: "Scope", Default: true},
 		{Key: "status", Title: "Status", Default: true},
 		{Key: "menu", Title: "Change", Default: true, Here: true},
@@ -49,11 +50,15 @@ func (c *Console) userGroups(req request, v userView) (templ.Component, error) {
 			change = Cell{Show: lockedText(fmt.Sprintf("Managed by %s – change it there", sourceWords(kinds, g.Source)), req.viewer.sourceHref(g.Source))}
 		}
 		out.List.Rows = append(out.List.Rows, Row{ID: string(g.ID), Label: g.Name, Cells: map[string]Cell{
-			"name": Link(g.Name, "/groups/"+string(g.ID)), "source": req.viewer.origin(g.Source, kinds), "how": how,
+			"name": Link(g.Name, "/groups/"+string(g.ID)), "source": req.viewer.origin(g.Source, kinds), "how": how, "since": began(g.Began),
 			"scope": Text(scopeName(g.Project, v.Choices.Projects)), "status": status(string(g.Status)), "menu": change,
 		}})
 	}
 	out.List.Total = len(out.List.Rows)
+	if out.List.CSV {
+		c.csv(req, out.List, eachRow(out.List.Rows))
+		return nil, nil //nolint:nilnil // the file is sent
+	}
 	if req.viewer.Anywhere(admin.WriteGroups) {
 		if out.Add, err = c.localGroups(req, nil); err != nil {
 			return nil, err

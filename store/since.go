@@ -18,9 +18,9 @@ func (s *Store) MemberRows(ctx context.Context, group directory.GroupID, ids ...
 	if !storable(string(group)) {
 		return nil, nil
 	}
-	query := `SELECT kind, member_id, value, via, since FROM membership WHERE group_id = $1 AND ` + open
+	query := `SELECT kind, member_id, value, via, since FROM membership WHERE ` + open
 	if len(ids) == 0 {
-		rows, err := collect(ctx, s.read, scanMemberRow, query+` ORDER BY value, via`, string(group))
+		rows, err := collect(ctx, s.read, scanMemberRow, query+` AND group_id = $1 ORDER BY value, via`, string(group))
 		if err != nil {
 			return nil, fmt.Errorf("members of group %s: %w", group, err)
 		}
@@ -28,7 +28,10 @@ func (s *Store) MemberRows(ctx context.Context, group directory.GroupID, ids ...
 	}
 	var rows []directory.MemberRow
 	for part := range slices.Chunk(askable(ids), maxParams) {
-		some, err := collect(ctx, s.read, scanMemberRow, query+` AND member_id IN (`+params(2, len(part))+`)`, anys(part, any(string(group)))...)
+		// By the number of the group, so that the index of members is used and not
+		// that of groups, which would lead through all members of a large one.
+		some, err := collect(ctx, s.read, scanMemberRow, query+` AND group_num = (SELECT num FROM groups WHERE id = $1)
+			AND member_id IN (`+params(2, len(part))+`)`, anys(part, any(string(group)))...)
 		if err != nil {
 			return nil, fmt.Errorf("members of group %s: %w", group, err)
 		}

@@ -58,11 +58,13 @@ func (a *app) groupShow() *cobra.Command {
 
 func (a *app) groupMembers() *cobra.Command {
 	q := url.Values{}
-	cmd := a.show("members SOURCE/NAME", "List the members of a group", "  usherd group members okta/Engineering --q smith", cobra.ExactArgs(1),
-		"KIND=kind NAME=name USERNAME=userName TYPE=type STATUS=status", func(args []string) string {
+	cmd := a.show("members SOURCE/NAME", "List the members of a group, and since when they are",
+		"  usherd group members okta/Engineering --q smith\n  usherd group members local/Planners --source okta --sort -added", cobra.ExactArgs(1),
+		"KIND=kind NAME=name USERNAME=userName TYPE=type STATUS=status SOURCES=sources SINCE=since", func(args []string) string {
 			return at("groups", args[0], "members") + "?" + q.Encode()
 		})
-	a.listFlags(cmd, q, [2]string{"q", "only whose name contains this"})
+	a.listFlags(cmd, q, [2]string{"q", "only whose name, e-mail address or id contains this"},
+		[2]string{"source", "only who comes from this source"}, [2]string{"sort", "by name or added; -added is the newest first"})
 	return cmd
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/spf13/cobra"
 	"github.com/usherd/usherd/directory"
@@ -23,7 +24,9 @@ func (a *app) projectCommand() *cobra.Command {
 		func(args []string) (string, string, any, error) {
 			return http.MethodDelete, at("projects", args[0]), nil, nil
 		})
-	list := a.show("list", "List projects with their groups and users", "  usherd project list", cobra.NoArgs,
-		"KEY=key TITLE=title GROUPS=groups USERS=users MAPPINGS=mappings MANAGED_BY=managed_by", func([]string) string { return at("projects") })
+	q := url.Values{}
+	list := a.show("list", "List projects with their groups and users", "  usherd project list\n  usherd project list --sort -users", cobra.NoArgs,
+		"KEY=key TITLE=title GROUPS=groups USERS=users MAPPINGS=mappings MANAGED_BY=managed_by", func([]string) string { return at("projects") + "?" + q.Encode() })
+	a.queryFlag(list, q, "sort", "by name, users or groups; -users is descending")
 	return parent("project", "List, create, rename and delete projects", append([]*cobra.Command{list}, changing(create, rename, remove)...)...)
 }

@@ -22,7 +22,7 @@ type column struct{ title, path string }
 // never is what people see where a time is missing that they look for.
 func (c column) never() string {
 	switch c.path {
-	case "lastLogin", "modified", "last_used":
+	case "lastLogin", "modified", "last_used", "since":
 		return "--"
 	}
 	return ""
