@@ -20,7 +20,8 @@ type pageRoute struct {
 	Sends, Gets, Status string
 }
 
-// servePage shows the document to people: plain HTML, without scripts.
+// servePage shows the document to people: plain HTML. Its one script chooses the
+// theme that the reader chose in the console of the same origin.
 func (a *API) servePage(w http.ResponseWriter, _ *http.Request) {
 	d := a.Document()
 	sections := map[string][]pageRoute{}
@@ -60,7 +61,7 @@ func (a *API) servePage(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+docStyleHash+"'; frame-ancestors 'none'; base-uri 'none'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'sha256-"+docThemeHash+"'; style-src 'sha256-"+docStyleHash+"'; frame-ancestors 'none'; base-uri 'none'")
 	_, _ = w.Write(b.Bytes()) // whoever asked may have left
 }
 
@@ -78,15 +79,23 @@ func refName(c contentOne) string {
 	return strings.TrimPrefix(c.Schema.Ref, "#/components/schemas/")
 }
 
-const docStyle = `:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:0 auto;padding:1rem}` +
+const docStyle = `:root{color-scheme:light dark}:root[data-theme=light]{color-scheme:light}:root[data-theme=dark]{color-scheme:dark}` +
+	`html{background:light-dark(#f6f7f8,#12161a);color:light-dark(#1b2126,#e7ecf0)}a{color:light-dark(#0a5f8a,#7cc4ee)}` +
+	`body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:0 auto;padding:1rem}` +
 	`code,pre{font:13px/1.5 ui-monospace,monospace}details{border-top:1px solid #8884;padding:.5rem 0}summary{cursor:pointer}` +
 	`summary b{display:inline-block;min-width:4.5rem}table{border-collapse:collapse}td,th{text-align:left;vertical-align:top;padding:.2rem 1rem .2rem 0}` +
 	`pre{overflow-x:auto;border:1px solid #8884;padding:.5rem}nav a{margin-right:.8rem}`
 
 var docStyleHash = cspHash(docStyle)
 
+// docTheme reads what the switch of the console keeps; without it the system
+// decides.
+const docTheme = `try{const t=localStorage.getItem("usherd-theme");if(t==="light"||t==="dark")document.documentElement.dataset.theme=t}catch{}`
+
+var docThemeHash = cspHash(docTheme)
+
 var docPage = template.Must(template.New("api").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Info.Title}}</title><style>` + docStyle + `</style></head>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Info.Title}}</title><script>` + docTheme + `</script><style>` + docStyle + `</style></head>
 <body><main><h1>{{.Info.Title}}</h1>
 {{range .Paragraphs}}{{if .}}<p>{{.}}</p>{{end}}{{end}}
 <p><a href="` + DocumentPath + `">The same as OpenAPI 3.1</a></p>
