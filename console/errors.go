@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/usherd/usherd/admin"
 	"go.uber.org/zap"
@@ -65,5 +66,23 @@ func problemOf(err error) problemView {
 		return problemView{Status: http.StatusNotFound, Title: "Not found", Detail: "Nothing is at this address any more, or nothing ever was."}
 	}
 	p := admin.ProblemOf(err)
-	return problemView{Status: p.Status, Title: capital(p.Title), Detail: capital(p.Detail)}
+	return problemView{Status: p.Status, Title: capital(p.Title), Detail: capital(beyond(p.Title, withoutKind(p.Detail)))}
+}
+
+// beyond is what a detail says that the title above it does not.
+func beyond(title, detail string) string {
+	for {
+		if len(detail) < len(title) || !strings.EqualFold(detail[:len(title)], title) {
+			return detail
+		}
+		rest := detail[len(title):]
+		if rest == "" {
+			return ""
+		}
+		after, ok := strings.CutPrefix(rest, ": ")
+		if !ok {
+			return detail
+		}
+		detail = after
+	}
 }
