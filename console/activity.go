@@ -16,7 +16,8 @@ import (
 type activityRow struct {
 	Time      time.Time
 	Who, What string
-	About     []Cell // whom or what it was done to, and where
+	More      []string // what What leaves out
+	About     []Cell   // whom or what it was done to, and where
 	Revision  string
 	Href      string
 }
@@ -78,7 +79,8 @@ func (c *Console) activityRows(req request, of []directory.AuditRecord, what []a
 		if of[i].Actor.Kind == directory.ActorUser {
 			who, _ = named("user.", who)
 		}
-		row := activityRow{Time: of[i].Time, Who: who, What: changeText(ch), Revision: strconv.FormatInt(int64(of[i].Revision), 10), Href: auditPath(of[i].Revision)}
+		said, more := changeText(ch)
+		row := activityRow{Time: of[i].Time, Who: who, What: said, More: more, Revision: strconv.FormatInt(int64(of[i].Revision), 10), Href: auditPath(of[i].Revision)}
 		for _, id := range []string{ch.Target, ch.Group} {
 			if id != "" {
 				name, href := named(ch.Type, id)
@@ -145,21 +147,28 @@ func (c *Console) actorName(req request, actor string) string {
 	return names[directory.UserID(id)]
 }
 
-// changeText says what one change did.
-func changeText(ch admin.AuditedChange) string {
+// saidAtOnce is how much of a long list a change says without being opened.
+const saidAtOnce = 6
+
+// changeText says what one change did, and what of it is too long to say at once.
+func changeText(ch admin.AuditedChange) (said string, more []string) {
 	words := []string{actionText(ch.Type)}
 	for _, part := range []struct {
 		sign string
 		what []string
 	}{{"+", ch.Added}, {"−", ch.Removed}, {"~", ch.Attributes}} {
-		for _, w := range part.what[:min(6, len(part.what))] {
-			words = append(words, part.sign+w)
+		for i, w := range part.what {
+			if i < saidAtOnce {
+				words = append(words, part.sign+w)
+			} else {
+				more = append(more, part.sign+w)
+			}
 		}
 	}
 	if ch.Value != "" {
 		words = append(words, ch.Value)
 	}
-	return strings.Join(words, " ")
+	return strings.Join(words, " "), more
 }
 
 // mentions reports whether a change of the policy is about an item.

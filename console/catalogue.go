@@ -1,9 +1,9 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +27,8 @@ const (
 	kindFeatures  = "features"
 	kindOutputs   = "outputs"
 	kindResources = "resources"
+	// The catalogue shows them, and their own pages edit them.
+	kindIntegrations = "integrations"
 )
 
 var errNoKind = errors.New("no such kind of item")
@@ -37,11 +39,60 @@ type catalogueView struct {
 	Reasons map[string]string // why a kind can't be edited, by kind
 	Sees    map[string]bool   // connections whose page the viewer may open, by key
 	Problem string
+	State
+	Shown int                 // of all kinds
+	All   []directory.Feature // also those that the search leaves out
+}
+
+// catalogueSpec is what the catalogue is searched and narrowed by.
+var catalogueSpec = ListSpec{Name: "catalogue", Filters: []Filter{{Key: "kind", Title: "Kind", Options: []Option{
+	{kindFeatures, "Features"}, {kindOutputs, "Outputs"}, {kindResources, "Other resources"}, {kindIntegrations, "Integrations"},
+}}}}
+
+// shows reports whether the items of a kind are shown.
+func (v catalogueView) shows(kind string) bool { return cmp.Or(v.Filter["kind"], kind) == kind }
+
+// shown reports whether a kind is shown of which the search found n items: without
+// any it is left out of what was narrowed.
+func (v catalogueView) shown(kind string, n int) bool {
+	return v.shows(kind) && (n > 0 || !v.filtered())
+}
+
+// place is where the home page has a feature, from 0.
+func (v catalogueView) place(key string) int {
+	return slices.IndexFunc(v.All, func(f directory.Feature) bool { return f.Key == key })
+}
+
+// movable reports whether features can be put in order: all of them are seen.
+func (v catalogueView) movable() bool { return v.Reasons[kindFeatures] == "" && !v.filtered() }
+
+// narrowed leaves the items that the search finds.
+func (v catalogueView) narrowed() catalogueView {
+	v.All = v.Features
+	v.Features = holding(v.Q, v.Features, func(f directory.Feature) []string { return append([]string{f.Key, f.Title}, f.Actions...) })
+	v.Outputs = holding(v.Q, v.Outputs, func(o directory.Output) []string { return []string{o.Key, o.Title, v.featureTitle(o.Feature)} })
+	v.Resources = holding(v.Q, v.Resources, func(r directory.ResourceType) []string { return slices.Concat([]string{r.Type}, r.Actions, r.IDs) })
+	v.Integrations = holding(v.Q, v.Integrations, func(i directory.Integration) []string { return []string{i.Key, i.Title} })
+	for kind, n := range map[string]int{
+		kindFeatures: len(v.Features), kindOutputs: len(v.Outputs), kindResources: len(v.Resources), kindIntegrations: len(v.Integrations),
+	} {
+		if v.shows(kind) {
+			v.Shown += n
+		}
+	}
+	return v
+}
+
+// holding are the items of which a word holds the search, in any case.
+func holding[T any](q string, all []T, of func(T) []string) []T {
+	return slices.DeleteFunc(slices.Clone(all), func(item T) bool {
+		return !slices.ContainsFunc(of(item), func(word string) bool { return strings.Contains(strings.ToLower(word), strings.ToLower(q)) })
+	})
 }
 
 // featureTitle names the feature that an output belongs to.
 func (v catalogueView) featureTitle(key string) string {
-	for _, f := range v.Features {
+	for _, f := range v.All {
 		if f.Key == key {
 			return titleFor(f.Title, key)
 		}
@@ -60,14 +111,15 @@ func (c *Console) showCatalogue(req request, problem string) (templ.Component, e
 	if err != nil {
 		return nil, err
 	}
-	v := catalogueView{Catalogue: cat, Reasons: map[string]string{}, Sees: map[string]bool{}, Problem: problem}
+	v := catalogueView{Catalogue: cat, Reasons: map[string]string{}, Sees: map[string]bool{}, Problem: problem, State: c.state(req, catalogueSpec)}
+	v.Path = "/catalogue" // also where a form was sent elsewhere
 	for _, i := range connections {
 		v.Sees[i.Key] = true
 	}
 	for _, kind := range []string{kindFeatures, kindOutputs, kindResources} {
 		v.Reasons[kind] = catalogueReason(req, cat, kind)
 	}
-	return c.frame(req, "Catalogue", catalogueTemplate(v)), nil
+	return c.frame(req, "Catalogue", catalogueTemplate(v.narrowed())), nil
 }
 
 func catalogueReason(req request, cat admin.Catalogue, kind string) string {
@@ -89,7 +141,7 @@ type itemForm struct {
 	Feature           string
 	Features          []Option
 	Revision          directory.Revision
-	Problems          []string
+	Told              told
 	Impact            *impactView
 	Reason            string
 }
@@ -159,7 +211,7 @@ func (c *Console) saveItem(req request) (templ.Component, error) {
 	impact, err := c.tried(req, save)
 	switch {
 	case taken:
-		f.Problems = []string{key + " is there already."}
+		f.Told.add("key", key+" is there already")
 	case err == nil && (impact.nothing() && !impact.costs() || form.Get("seen") == f.fingerprint() && impact.confirmed(req)):
 		if _, err = save(req.Context()); err == nil {
 			return c.redirect(req, "/catalogue", key+" saved.")
@@ -168,14 +220,16 @@ func (c *Console) saveItem(req request) (templ.Component, error) {
 		f.Impact = &impact
 	}
 	if err != nil {
-		said, ours := problems(err)
-		if !ours {
+		var ours bool
+		if f.Told, ours = c.told(req, err, directory.Section(kind), itemFields...); !ours {
 			return nil, err
 		}
-		f.Problems = append(f.Problems, said...)
 	}
 	return c.frame(req, f.heading(), itemFormTemplate(f)), nil
 }
+
+// itemFields are the fields of the form of an item, by their ids.
+var itemFields = []string{"key", "title", "actions", "ids", "monthly", "currency", "feature"}
 
 // fingerprint tells apart what was previewed from what is asked for now.
 func (f itemForm) fingerprint() string {
@@ -210,47 +264,13 @@ func (c *Console) deleteItem(req request) (templ.Component, error) {
 	default:
 		err = errors.Join(errNoKind, directory.ErrNotFound)
 	}
-	if said, ours := problems(err); ours {
-		return c.showCatalogue(req, key+" is not removed: "+c.usesOf(req, said)+".")
+	if _, ours := problems(err); ours {
+		return c.showCatalogue(req, key+" is not removed: "+c.usesOf(req, err, directory.Section(req.PathValue("kind")))+".")
 	}
 	if err != nil {
 		return nil, err
 	}
 	return c.redirect(req, "/catalogue", key+" removed.")
-}
-
-// faultAt is where in a policy a fault is: a section and a place in it.
-var faultAt = regexp.MustCompile(`^(outputs|roles|mappings)\[(\d+)\]`)
-
-// usesOf says what uses an item that can't be removed, by the faults that the
-// policy would have without it; what can't be named stays as it is.
-func (c *Console) usesOf(req request, faults []string) string {
-	choices, err := c.Service.Choices(req.Context())
-	mappings, merr := c.Service.Mappings(req.Context())
-	if err != nil || merr != nil {
-		return strings.Join(faults, "; ")
-	}
-	roles := choices.Roles[len(directory.BuiltinRoles()):]
-	var uses []string
-	for _, f := range faults {
-		use, m := f, faultAt.FindStringSubmatch(f)
-		if m != nil {
-			i, err := strconv.Atoi(m[2])
-			switch {
-			case err != nil:
-			case m[1] == "outputs" && i < len(choices.Outputs):
-				use = "output " + titleFor(choices.Outputs[i].Title, choices.Outputs[i].Key) + " uses it"
-			case m[1] == "roles" && i < len(roles):
-				use = "Role " + titleFor(roles[i].Title, string(roles[i].Name)) + " uses it"
-			case m[1] == "mappings" && i < len(mappings):
-				use = "mapping " + mappings[i].Name + " uses it"
-			}
-		}
-		if !slices.Contains(uses, use) {
-			uses = append(uses, use)
-		}
-	}
-	return strings.Join(uses, ", ")
 }
 
 // placeOf is where a form wants a thing that is at a place: dragged to another

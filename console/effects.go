@@ -24,7 +24,7 @@ type effectsView struct {
 // A personShift is what one person gains and loses.
 type personShift struct {
 	Name, Href   string
-	Gains, Loses []string
+	Gains, Loses []thing
 	Admin        bool
 }
 
@@ -41,8 +41,12 @@ func (c *Console) effects(ctx context.Context, d authz.Difference, names map[dir
 	v.Ask = d.People > askAbove || len(d.Administrators) > 0 ||
 		slices.ContainsFunc(d.Totals, func(t authz.Total) bool { return t.Right.IsAdministration() && t.Lose > 0 })
 	name := c.namer(ctx)
+	ch, err := c.Service.Choices(ctx)
+	if err != nil {
+		ch = admin.Choices{} // everything is told by its key
+	}
 	for _, s := range d.Shifts[:min(shownShifts, len(d.Shifts))] {
-		p := personShift{Name: names[s.User], Href: "/users/" + string(s.User), Gains: holdingNames(s.Gains), Loses: holdingNames(s.Loses)}
+		p := personShift{Name: names[s.User], Href: "/users/" + string(s.User), Gains: thingsOf(s.Gains, ch), Loses: thingsOf(s.Loses, ch)}
 		if p.Name == "" {
 			p.Name = name(s.User)
 		}
@@ -58,14 +62,18 @@ func (v effectsView) confirmed(req request) bool {
 	return !v.Ask || req.PostForm.Get("count") == strconv.Itoa(v.Count)
 }
 
-func holdingNames(all []authz.Holding) []string {
-	var out []string
-	for i, h := range all {
-		if !slices.ContainsFunc(all, func(o authz.Holding) bool { return above(o, all[i]) }) {
-			out = append(out, h.String())
-		}
+func holdingNames(all []authz.Holding) (out []string) {
+	for _, h := range highest(all) {
+		out = append(out, h.String())
 	}
 	return out
+}
+
+// highest leaves out what another of the holdings says besides.
+func highest(all []authz.Holding) []authz.Holding {
+	return slices.DeleteFunc(slices.Clone(all), func(h authz.Holding) bool {
+		return slices.ContainsFunc(all, func(o authz.Holding) bool { return above(o, h) })
+	})
 }
 
 // above reports whether a holding says all that another of the same connection

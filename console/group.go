@@ -22,7 +22,7 @@ type groupView struct {
 	Tabs     []tab
 	Origin   Cell
 	MayBlock bool
-	Problem  string
+	Told     told
 	Typed    groupTyped
 }
 
@@ -215,7 +215,7 @@ func (c *Console) editGroup(req request) (templ.Component, error) {
 	version, _ := strconv.ParseInt(form.Get("version"), 10, 64) // 0 can't be current: it is refused below
 	v.Typed = groupTyped{Name: strings.TrimSpace(form.Get("name")), Description: form.Get("description"), Version: version}
 	if version != v.Version {
-		v.Problem = "Somebody changed this group meanwhile. Their values stand beside yours; save again to put yours in their place."
+		v.Told.add("", "Somebody changed this group meanwhile. Their values stand beside yours; save again to put yours in their place.")
 		v.Typed.Version = v.Version
 		v.Typed.Theirs = fmt.Sprintf("name %s, description %s, scope %s", v.Name, cmp.Or(v.Description, "--"), scopeName(v.Project, v.Choices.Projects))
 		return c.frame(req, v.Name, groupTemplate(v, groupDetails(v))), nil
@@ -228,8 +228,8 @@ func (c *Console) editGroup(req request) (templ.Component, error) {
 		edit.Project = &scope
 	}
 	_, err = c.Service.EditGroup(req.Context(), req.by, string(v.ID), edit)
-	if text, ok := refused(err); ok {
-		v.Problem = text
+	var ours bool
+	if v.Told, ours = c.told(req, err, "", "name", "description", "project"); ours {
 		return c.frame(req, v.Name, groupTemplate(v, groupDetails(v))), nil
 	}
 	if err != nil {

@@ -303,11 +303,11 @@ func (c *Console) runBulkGroups(req request) (templ.Component, error) {
 // A groupForm is the form of a new group, with what was typed.
 type groupForm struct {
 	admin.NewGroup
-	Scopes  []Option
-	Trees   []privilegeTree
-	Fixed   bool // made from the page of a project: its scope can't be chosen
-	Problem string
-	Back    string
+	Scopes []Option
+	Trees  []privilegeTree
+	Fixed  bool // made from the page of a project: its scope can't be chosen
+	Told   told
+	Back   string
 }
 
 func (c *Console) newGroup(req request) (templ.Component, error) {
@@ -359,8 +359,8 @@ func (c *Console) createGroup(req request) (templ.Component, error) {
 		n.Grants = []admin.GrantSpec{tokenSpec(n.Project, tokens)}
 	}
 	made, err := c.Service.CreateGroup(req.Context(), req.by, n)
-	if text, ok := refused(err); ok {
-		f.Problem = text
+	var ours bool
+	if f.Told, ours = c.told(req, err, "", "name", "description", "project"); ours {
 		return c.groupForm(req, f, tokens)
 	}
 	if err != nil {

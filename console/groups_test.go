@@ -191,7 +191,7 @@ func TestRowI3AndI5EditPrivilegesOfAGroup(t *testing.T) {
 		b.choose(`select[name="integration:aws-prod"]`, "consumer")
 		b.look("privileges-integration")
 		b.press("Preview and save")
-		b.sees("+ integration aws-prod: consumer")
+		b.sees("+ integration AWS production aws-prod: consumer")
 		b.press("Save")
 		b.sees("Every member has it now.")
 		if !w.can(w.eve, "generate", "output/cut-list-pdf", "alpha") || w.can(w.eve, "generate", "output/cut-list-pdf", "beta") {
@@ -214,7 +214,7 @@ func TestRowI3AndI5EditPrivilegesOfAGroup(t *testing.T) {
 		b.open(at + "access")
 		b.click(`input[name="g"][value="access:part-list"]`)
 		b.press("Preview and save")
-		b.sees("− access part-list")
+		b.sees("− access Part list part-list")
 		b.press("Save")
 		b.sees("Every member has it now.")
 		if w.can(w.eve, "access", "feature/part-list", "") {

@@ -90,7 +90,7 @@ type integrationView struct {
 	Tabs       []tab
 	Reason     string // why it can't be changed; empty: it can
 	Revision   directory.Revision
-	Problem    string
+	Told       told
 	Typed      string // the title that somebody typed
 	Roles      []roleLevel
 }
@@ -182,8 +182,8 @@ func (c *Console) renameIntegration(req request) (templ.Component, error) {
 	}
 	v.Typed = req.PostForm.Get("title")
 	_, err = c.Service.RenameIntegration(req.Context(), req.by, v.Key, v.Typed, revisionOf(req))
-	if text, typed := refused(err); typed {
-		v.Problem = text
+	var ours bool
+	if v.Told, ours = c.told(req, err, directory.SectionIntegrations, "title"); ours {
 		return c.showIntegration(req, v)
 	}
 	if err != nil {
@@ -198,8 +198,8 @@ func (c *Console) deleteIntegration(req request) (templ.Component, error) {
 		return nil, err
 	}
 	_, err = c.Service.DeleteIntegration(req.Context(), req.by, v.Key, revisionOf(req))
-	if said, ours := problems(err); ours {
-		v.Problem = "It is not deleted: " + strings.Join(said, "; ")
+	if _, ours := problems(err); ours {
+		v.Told.add("", "It is not deleted: "+c.usesOf(req, err, directory.SectionIntegrations)+".")
 		return c.showIntegration(req, v)
 	}
 	if err != nil {
@@ -209,7 +209,10 @@ func (c *Console) deleteIntegration(req request) (templ.Component, error) {
 }
 
 // An integrationForm makes a connection.
-type integrationForm struct{ Key, Title, Problem string }
+type integrationForm struct {
+	Key, Title string
+	Told       told
+}
 
 func (c *Console) newIntegration(req request) (templ.Component, error) {
 	if !req.viewer.Can(admin.AddConnection) {
@@ -221,8 +224,8 @@ func (c *Console) newIntegration(req request) (templ.Component, error) {
 func (c *Console) addIntegration(req request) (templ.Component, error) {
 	f := integrationForm{Key: strings.TrimSpace(req.PostForm.Get("key")), Title: strings.TrimSpace(req.PostForm.Get("title"))}
 	_, err := c.Service.AddIntegration(req.Context(), req.by, directory.Integration{Key: f.Key, Title: f.Title})
-	if said, ours := problems(err); ours {
-		f.Problem = strings.Join(said, "; ")
+	var ours bool
+	if f.Told, ours = c.told(req, err, directory.SectionIntegrations, "key", "title"); ours {
 		return c.frame(req, "New integration", integrationFormTemplate(f)), nil
 	}
 	if err != nil {
@@ -244,12 +247,24 @@ type memberView struct {
 // A membersView is who has access to a connection.
 type membersView struct {
 	integrationView
-	Members  []memberView
-	Q        string
-	Chosen   map[string]string // filters, by key
-	May      bool
-	Readable bool
-	Problem  string
+	List
+	May     bool
+	Problem string
+}
+
+var connectionList = ListSpec{
+	Name: "integration-members", Title: "Who has access", Noun: "members", Searches: "members", Filters: memberFilters,
+	Columns: []Column{
+		{Key: "who", Title: "Who", Default: true},
+		{Key: "kind", Title: "Kind"},
+		{Key: "userName", Title: "userName"},
+		{Key: "status", Title: "Status"},
+		{Key: "role", Title: "Role here", Default: true},
+		{Key: "effective", Title: "Effective", Default: true},
+		{Key: "via", Title: "Via", Default: true},
+		{Key: "added", Title: "Added", Default: true},
+		{Key: "actions", Title: "Actions", Default: true, Here: true},
+	},
 }
 
 // memberFilters narrow who is shown.
@@ -263,13 +278,13 @@ func (v *membersView) shows(m *admin.ConnectionMember) bool {
 	if !strings.Contains(strings.ToLower(m.Name+" "+m.UserName), strings.ToLower(v.Q)) {
 		return false
 	}
-	if role := v.Chosen["role"]; role != "" && m.Effective.String() != role {
+	if role := v.Filter["role"]; role != "" && m.Effective.String() != role {
 		return false
 	}
 	says := func(word string) bool {
 		return slices.ContainsFunc(m.Via, func(via string) bool { return strings.Contains(strings.ToLower(" "+via), " "+word+" ") })
 	}
-	switch via := v.Chosen["via"]; via {
+	switch via := v.Filter["via"]; via {
 	case "":
 		return true
 	case "direct":
@@ -279,23 +294,17 @@ func (v *membersView) shows(m *admin.ConnectionMember) bool {
 	}
 }
 
-func (v *membersView) filtered() bool { return v.Q != "" || len(v.Chosen) > 0 }
-
 func (c *Console) connectionMembers(req request) (templ.Component, error) {
 	return c.showMembers(req, "")
 }
 
 func (c *Console) showMembers(req request, problem string) (templ.Component, error) {
-	v := membersView{Q: strings.TrimSpace(req.URL.Query().Get("q")), Chosen: map[string]string{}, Problem: problem}
-	for _, f := range memberFilters {
-		if value := req.URL.Query().Get(f.Key); value != "" {
-			v.Chosen[f.Key] = value
-		}
-	}
+	v := membersView{Problem: problem, List: List{ListSpec: connectionList, State: c.state(req, connectionList), Asof: c.Now()}}
 	var err error
 	if v.integrationView, err = c.integrationView(req, "members"); err != nil {
 		return nil, err
 	}
+	v.State.Path, v.Empty = v.integrationView.Path+"/members", noConnectionMembers() // also where a form was sent elsewhere
 	v.May = req.viewer.Can(admin.WriteGrants) || v.Mine >= directory.Admin
 	all, err := c.Service.ConnectionMembers(req.Context(), v.Key)
 	if err != nil {
@@ -303,11 +312,36 @@ func (c *Console) showMembers(req request, problem string) (templ.Component, err
 	}
 	for i := range all {
 		if v.shows(&all[i]) {
-			v.Members = append(v.Members, memberOf(all[i]))
+			v.Rows = append(v.Rows, connectionRow(v, memberOf(all[i])))
 		}
 	}
-	return c.frame(req, v.Name, membersTemplate(v)), nil
+	if v.CSV {
+		c.csv(req, v.List, eachRow(v.Rows))
+		return nil, nil //nolint:nilnil // the file is sent
+	}
+	v.Total = len(v.Rows)
+	return c.frame(req, v.integrationView.Name, membersTemplate(v)), nil
 }
+
+// connectionRow is somebody with access to a connection in the list of them.
+func connectionRow(v membersView, m memberView) Row {
+	kind := "User"
+	if m.Kind == directory.GroupMember {
+		kind = "Group"
+	}
+	row := Row{ID: m.Who, Label: m.Name, Cells: map[string]Cell{
+		"who": {Text: m.Name, Show: memberName(m)}, "kind": Text(kind), "userName": Text(m.UserName),
+		"role": {Text: m.Role, Show: memberLevel(v, m)}, "effective": m.Effective, "via": Cells(m.Via...),
+		"added": Time(m.Added), "actions": {Show: memberActions(v, m)},
+	}}
+	if m.Kind != directory.GroupMember {
+		row.Cells["status"] = status(m.Status)
+	}
+	return row
+}
+
+// levelField is the field of the level of one member; all stand in one form.
+func levelField(who string) string { return "level." + who }
 
 func memberOf(m admin.ConnectionMember) memberView {
 	out := memberView{ConnectionMember: m, Who: m.ID, Href: "/users/" + m.ID, Effective: levelBadge(m.Effective), Why: m.Why}
@@ -335,11 +369,12 @@ func memberOf(m admin.ConnectionMember) memberView {
 }
 
 func (c *Console) setConnectionMember(req request) (templ.Component, error) {
-	level, err := directory.ParseLevel(req.PostForm.Get("level"))
+	who := req.PostForm.Get("who")
+	level, err := directory.ParseLevel(req.PostForm.Get(levelField(who)))
 	if err != nil {
 		return nil, err
 	}
-	out, err := c.Service.SetConnectionMember(req.Context(), req.by, req.PathValue("key"), req.PostForm.Get("who"), level)
+	out, err := c.Service.SetConnectionMember(req.Context(), req.by, req.PathValue("key"), who, level)
 	if text, typed := refused(err); typed {
 		return c.showMembers(req, text)
 	}

@@ -86,7 +86,7 @@ func TestRowsD1D2D3MemberAccessOfAnIntegration(t *testing.T) {
 		b.look("integration-members")
 	})
 	set := func(name, level string) {
-		eval[bool](b, `((r) => { r.querySelector("select").value = "`+level+`"; r.querySelector("form button").click(); return true; })(`+row(name)+`)`)
+		eval[bool](b, `((r) => { r.querySelector("select").value = "`+level+`"; r.querySelector("td button").click(); return true; })(`+row(name)+`)`)
 	}
 	t.Run("D3: lowering has no effect, and says so", func(t *testing.T) {
 		set("Ben Ode", "viewer")

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/usherd/usherd/admin"
+	"github.com/usherd/usherd/authz"
 	"github.com/usherd/usherd/directory"
 )
 
@@ -26,6 +27,7 @@ var privilegeKinds = []Option{
 type privilegeNode struct {
 	Value       grantToken
 	Title, Hint string
+	Key         string // shown beside the title; empty: it is the title
 	Checked     bool
 	Level       string // of an integration: what is chosen
 	Levels      bool   // chosen by level
@@ -67,6 +69,9 @@ func trees(ch admin.Choices, project directory.ProjectKey, has held, kinds ...st
 // node makes a line that is ticked or not.
 func (h held) node(token grantToken, title, hint string) privilegeNode {
 	n := privilegeNode{Value: token, Title: title, Hint: hint}
+	if kind, key, _ := strings.Cut(token, ":"); key != title && kind != "role" {
+		n.Key = key
+	}
 	_, n.Checked = h.hand[token]
 	if m, ok := h.mapping[token]; ok && !n.Checked {
 		n.Checked, n.Locked, n.Href = true, "From mapping "+m+" – change it there", "/mappings/"+url.PathEscape(m)+"/edit"
@@ -161,6 +166,9 @@ func integrationNodes(ch admin.Choices, _ directory.ProjectKey, has held) []priv
 // level makes a line of an integration.
 func (h held) level(key, title, hint string) privilegeNode {
 	n := privilegeNode{Value: "integration:" + key, Title: title, Hint: hint, Levels: true}
+	if key != title && key != authz.Every {
+		n.Key = key
+	}
 	n.Level, n.Checked = h.hand[n.Value], h.hand[n.Value] != ""
 	if m, ok := h.mapping[n.Value]; ok {
 		n.Hint = strings.TrimSpace(hint + " · has a level from mapping " + m + " too; the highest counts")

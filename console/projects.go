@@ -1,7 +1,6 @@
 package console
 
 import (
-	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -59,7 +58,10 @@ func (c *Console) projects(req request) (templ.Component, error) {
 }
 
 // A projectForm is the form of a new project, with what was typed.
-type projectForm struct{ Key, Title, Problem string }
+type projectForm struct {
+	Key, Title string
+	Told       told
+}
 
 func (c *Console) newProject(req request) (templ.Component, error) {
 	if err := req.viewer.Require(admin.WritePolicy, ""); err != nil {
@@ -71,26 +73,14 @@ func (c *Console) newProject(req request) (templ.Component, error) {
 func (c *Console) createProject(req request) (templ.Component, error) {
 	f := projectForm{Key: strings.TrimSpace(req.PostForm.Get("key")), Title: strings.TrimSpace(req.PostForm.Get("title"))}
 	_, err := c.Service.CreateProject(req.Context(), req.by, directory.Project{Key: directory.ProjectKey(f.Key), Title: f.Title})
-	if text, ok := policyRefused(err); ok {
-		f.Problem = text
+	var ours bool
+	if f.Told, ours = c.told(req, err, directory.SectionProjects, "key", "title"); ours {
 		return c.frame(req, "New project", newProjectTemplate(f)), nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	return c.redirect(req, "/projects/"+f.Key, "Project "+titleOr(f.Title, f.Key)+" was added.")
-}
-
-// policyRefused is refused, with all that is wrong with a policy.
-func policyRefused(err error) (string, bool) {
-	if faults, ok := errors.AsType[*admin.FaultsError](err); ok {
-		var all []string
-		for _, f := range faults.Faults {
-			all = append(all, f.Detail)
-		}
-		return strings.Join(all, "; "), true
-	}
-	return refused(err)
 }
 
 // A projectView is the page of a project.
@@ -100,7 +90,8 @@ type projectView struct {
 	Choices admin.Choices
 	Path    string
 	Tabs    []tab
-	Problem string
+	Told    told
+	Typed   string // the title that somebody typed
 	Unused  bool
 }
 
@@ -121,7 +112,7 @@ func (c *Console) readProject(req request) (projectView, error) {
 		return v, errNoPage
 	}
 	v.ListedProject, v.Path = all[i], "/projects/"+url.PathEscape(string(key))
-	v.Unused = v.Users+v.Groups+v.Mappings == 0
+	v.Unused, v.Typed = v.Users+v.Groups+v.Mappings == 0, v.Title
 	if v.Choices, err = c.Service.Choices(req.Context()); err != nil {
 		return v, err
 	}
@@ -258,8 +249,11 @@ func (c *Console) changeProject(req request) (templ.Component, error) {
 	default:
 		return nil, errNoPage
 	}
-	if text, ok := policyRefused(err); ok {
-		v.Problem = text
+	var ours bool
+	if v.Told, ours = c.told(req, err, directory.SectionProjects, "title"); ours {
+		if v.Typed = req.PostForm.Get("title"); req.PathValue("do") == "delete" {
+			v.Typed = v.Title
+		}
 		return c.frame(req, v.name(), projectTemplate(v, projectEdit(v))), nil
 	}
 	if err != nil {

@@ -37,7 +37,10 @@ var roleList = ListSpec{
 		{Key: "kind", Title: "Kind"},
 		{Key: "menu", Title: "Actions", Default: true, Here: true},
 	},
-	Filters: []Filter{{Key: "use", Title: "Use", Options: []Option{{"used", "somebody has it"}, {"unused", "nobody has it"}}}},
+	Filters: []Filter{
+		{Key: "use", Title: "Use", Options: []Option{{"used", "somebody has it"}, {"unused", "nobody has it"}}},
+		{Key: "group", Title: "User group"},
+	},
 }
 
 func (c *Console) roles(req request) (templ.Component, error) {
@@ -50,7 +53,14 @@ func (c *Console) roles(req request) (templ.Component, error) {
 		return nil, err
 	}
 	l := List{ListSpec: roleList, State: c.state(req, roleList), Actions: gated("/roles/new", "New Role", reason, true)}
+	given, err := c.rolesOfGroups(req, l.Filter["group"])
+	if err != nil {
+		return nil, err
+	}
 	for _, r := range all {
+		if l.Filter["group"] != "" && !given[r.Name] {
+			continue
+		}
 		row := roleRow(r)
 		row.Cells["menu"] = Cell{Show: rowMenu(string(r.Name), titleFor(r.Title, string(r.Name)), roleMenu(r, reason == ""))}
 		used := r.Groups+r.Users+len(r.Mappings) > 0
@@ -61,6 +71,27 @@ func (c *Console) roles(req request) (templ.Component, error) {
 	}
 	l.Total = len(l.Rows)
 	return c.list(req, l)
+}
+
+// rolesOfGroups are the Roles that groups of a name give, by themselves or
+// through groups above them.
+func (c *Console) rolesOfGroups(req request, name string) (map[directory.RoleName]bool, error) {
+	given := map[directory.RoleName]bool{}
+	for f := (admin.GroupFilter{Name: name, Sort: "name", Limit: 1000}); name != ""; {
+		page, err := c.Service.Groups(req.Context(), f)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range page.Items {
+			for _, r := range g.Roles {
+				given[r] = true
+			}
+		}
+		if f.Cursor = page.Next; f.Cursor == "" {
+			break
+		}
+	}
+	return given, nil
 }
 
 // rolesReason says why no Role can be made or changed; empty: some can.
@@ -309,7 +340,7 @@ type roleForm struct {
 	Rights           []pick
 	Grant            grantFields
 	Revision         directory.Revision
-	Problems         []string
+	Told             told
 	Theirs           []string // what the Role has now, after somebody else changed it
 	Impact           *impactView
 	Seen             string // what the impact is of
@@ -405,7 +436,7 @@ func (c *Console) saveRole(req request) (templ.Component, error) {
 			return c.redirect(req, rolePath(spec.Name), "Role "+string(spec.Name)+" saved.")
 		}
 	}
-	said, ours := problems(err)
+	said, ours := c.told(req, err, directory.SectionRoles, "name", "title")
 	if err != nil && !ours {
 		return nil, err
 	}
@@ -413,7 +444,7 @@ func (c *Console) saveRole(req request) (templ.Component, error) {
 	if ferr != nil {
 		return nil, ferr
 	}
-	if f.Problems = said; err == nil {
+	if f.Told = said; err == nil {
 		f.Impact, f.Revision, f.Seen = &impact, revision, fingerprint(spec)
 	} else if now, nerr := c.Service.Role(req.Context(), spec.Name, 1); nerr == nil && was != "" {
 		f.Theirs = append(setLines(directory.GrantSet{Privileges: now.Privileges}, nil), rightTexts(now.Rights)...)
@@ -438,8 +469,8 @@ func rightTexts(rights []directory.Right) (out []string) {
 func (c *Console) deleteRole(req request) (templ.Component, error) {
 	name := directory.RoleName(req.PathValue("name"))
 	_, err := c.Service.DeleteRole(req.Context(), req.by, name, revisionOf(req))
-	if said, ours := problems(err); ours {
-		return c.showRole(req, "It is not deleted: "+strings.Join(said, "; "))
+	if _, ours := problems(err); ours {
+		return c.showRole(req, "It is not deleted: "+c.usesOf(req, err, directory.SectionRoles))
 	}
 	if err != nil {
 		return nil, err
