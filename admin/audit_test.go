@@ -31,6 +31,10 @@ func tampered(t *testing.T, dsn, driver, raw string) (*admin.Service, func(state
 		t.Fatal(err)
 	}
 	for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
+		by := by
+		if name == "f" { // what older versions wrote has no address
+			by.Address = "192.0.2.7"
+		}
 		_, err := st.Apply(t.Context(), by, directory.CreateUser{ID: directory.UserID(directory.NewID()), Source: directory.Local, Profile: directory.Profile{UserName: name, Active: true}})
 		if err != nil {
 			t.Fatal(err)
@@ -79,6 +83,8 @@ func TestTamperingWithTheAuditTrailShows(t *testing.T) {
 				{"a summary taken away", []string{`DELETE FROM audit_head WHERE revision = 3`}, false, "record 3"},
 				{"a name taken away", []string{`DELETE FROM audit_name WHERE revision = 3`}, false, "record 3"},
 				{"a name of nothing", []string{`INSERT INTO audit_name (name, revision) VALUES ('x', 3)`}, false, "record 3"},
+				{"an address that was put in", []string{`UPDATE audit SET actor = '{"kind":"socket","name":"local","address":"192.0.2.1"}' WHERE revision = 3`}, false, "record 3"},
+				{"an address that was taken out", []string{`UPDATE audit SET actor = replace(actor, ',"address":"192.0.2.7"', '') WHERE revision = 6`}, false, "record 6"},
 				{"an actor that does not read", []string{`UPDATE audit SET actor = '{broken' WHERE revision = 3`}, false, "record 3"},
 				{"a hash that does not read", []string{`UPDATE audit SET hash = 'zz' WHERE revision = 3`}, false, "record 3"},
 				{"a cut end", []string{`DELETE FROM audit WHERE revision > 4`}, false, "cut off"},

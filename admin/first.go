@@ -62,7 +62,7 @@ func (s *Service) FirstOwner(ctx context.Context, userName string) (directory.Us
 		return "", fmt.Errorf("making the first owner: %w", err)
 	}
 	id := directory.UserID(directory.NewID())
-	by := directory.Actor{Kind: directory.ActorSystem, Name: "first link"}
+	by := directory.Actor{Kind: directory.ActorSystem, Name: "first link", Address: clientAddress(ctx)}
 	_, err = s.apply(ctx, by,
 		directory.CreateUser{ID: id, Source: directory.Local, Profile: directory.Profile{
 			UserName: userName, DisplayName: userName, Type: directory.Standard, Active: true,

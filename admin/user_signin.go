@@ -176,7 +176,7 @@ func (s *Service) refuseAccount(ctx context.Context, user directory.UserID, boun
 		}
 		return errors.Join(refused, err)
 	}
-	by := directory.Actor{Kind: directory.ActorSystem, Name: "sign-in"}
+	by := directory.Actor{Kind: directory.ActorSystem, Name: "sign-in", Address: clientAddress(ctx)}
 	if err := s.note(ctx, by, signInRefused, string(user), bound.Issuer); err != nil {
 		return errors.Join(refused, err)
 	}

@@ -19,7 +19,7 @@ type Config struct {
 	Redis     Redis    `yaml:"redis" shorthand:"url" restart:"true" doc:"The cache that replicas share. Never needed: down or slow, it is a miss."`
 	TLS       TLS      `yaml:"tls" doc:"Certificate of the public listener, read again when it changes. Unset: plain HTTP."`
 	Insecure  bool     `yaml:"insecure_http" restart:"true" doc:"Allow plain HTTP beyond loopback, for a proxy in front that ends TLS."`
-	Proxies   []Prefix `yaml:"trusted_proxies" doc:"Addresses or networks whose X-Forwarded headers are believed."`
+	Proxies   []Prefix `yaml:"trusted_proxies" doc:"Addresses or networks of proxies in front. Only what they say of a client's address (X-Forwarded-For) is believed; the audit trail names that address."`
 
 	MaxStaleness Duration `yaml:"max_staleness" default:"10s" min:"1s" max:"10m" doc:"Oldest answer that a check gives; beyond it, 503. Short: a database failover is felt sooner. Long: a revoke may go unseen that long when this replica is cut off."`
 	History      History  `yaml:"history" doc:"How far back decisions can be explained."`

@@ -40,6 +40,7 @@ var auditList = ListSpec{
 		{Key: "reason", Title: "Reason"},
 		{Key: "actorid", Title: "Actor's id"},
 		{Key: "targetid", Title: "Target's id"},
+		{Key: "address", Title: "IP"}, // personal data: whoever wants it asks for it
 	},
 	Filters: []Filter{
 		{Key: "actor", Title: "Actor"},
@@ -165,7 +166,7 @@ func (r auditRow) row() Row {
 	return Row{ID: strconv.FormatInt(int64(r.Revision), 10), Label: r.Action, Cells: map[string]Cell{
 		"time": Time(r.Time), "actor": {Text: r.Who, Href: r.WhoHref}, "via": Text(r.Via), "action": Link(r.Action, auditPath(r.Revision)),
 		"target": {Text: cmp.Or(r.Target, "--"), Href: r.Href}, "result": Text("revision\u00a0" + strconv.FormatInt(int64(r.Revision), 10)),
-		"request": Text(r.Actor.Request), "reason": Text(r.Actor.Reason), "actorid": Text(r.Actor.Name), "targetid": Text(r.TargetID),
+		"request": Text(r.Actor.Request), "reason": Text(r.Actor.Reason), "actorid": Text(r.Actor.Name), "targetid": Text(r.TargetID), "address": Text(r.Actor.Address),
 	}}
 }
 

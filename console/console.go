@@ -125,7 +125,7 @@ func (c *Console) page(pattern string, f page) {
 			return
 		}
 		by := actor(viewer.ID)
-		by.Request = w.Header().Get("X-Request-Id")
+		by.Request, by.Address = w.Header().Get("X-Request-Id"), directory.AddressOf(r.RemoteAddr)
 		r = r.WithContext(admin.WithPrincipal(r.Context(), by))
 		req := request{Request: r, w: w, viewer: viewer, by: by}
 		if r.Method == http.MethodPost {

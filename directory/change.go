@@ -349,6 +349,9 @@ type Actor struct {
 	Token   string     `json:"token,omitempty"`   // id of the token used
 	Request string     `json:"request,omitempty"` // request or run id
 	Reason  string     `json:"reason,omitempty"`
+	// Address is the IP address that the request came from; empty if it came by
+	// no network (the socket, a poll, the daemon itself). See [AddressOf].
+	Address string `json:"address,omitempty"`
 }
 
 // Applied is what an Apply led to. If nothing was altered, Changed is false and

@@ -45,7 +45,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Content-Type-Options", "nosniff")
 
 	source, path := splitPath(r.URL.Path)
-	t := &trace{Request: directory.Request{
+	t := &trace{from: directory.AddressOf(r.RemoteAddr), Request: directory.Request{
 		ID: id, Source: directory.SourceName(source), Time: h.now(),
 		Method: r.Method, Path: r.URL.Path, Agent: clip(r.UserAgent()),
 	}}
@@ -265,7 +265,7 @@ func (c *call) location(rt *resourceType, id string) string {
 // apply performs changes on behalf of the source.
 func (c *call) apply(changes ...directory.Change) error {
 	by := directory.Actor{
-		Kind: "scim", Name: string(c.source()), Source: c.source(), Token: c.who.Token, Request: c.trace.ID,
+		Kind: "scim", Name: string(c.source()), Source: c.source(), Token: c.who.Token, Request: c.trace.ID, Address: c.trace.from,
 	}
 	if c.trace.Replays != "" {
 		by.Reason = "replay of " + c.trace.Replays

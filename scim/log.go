@@ -10,9 +10,10 @@ import (
 type trace struct {
 	directory.Request
 	quirks quirks
-	known  bool // the token was valid
-	unread bool // the answer does not wait for the rest of the body
-	normal any  // what was asked for, in normalised form
+	from   string // the provider's address; empty for a replay
+	known  bool   // the token was valid
+	unread bool   // the answer does not wait for the rest of the body
+	normal any    // what was asked for, in normalised form
 }
 
 // The bounds of a body in the log.

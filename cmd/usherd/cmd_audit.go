@@ -41,7 +41,7 @@ func (a *app) auditList() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.ask(cmd.Context(), question{
 				http.MethodGet, "/api/v1/audit?" + q.Encode(), nil,
-				"REVISION=revision TIME=time KIND=actor.kind ACTOR=actor.name REASON=actor.reason CHANGES=changes", false,
+				"REVISION=revision TIME=time KIND=actor.kind ACTOR=actor.name ADDRESS=actor.address REASON=actor.reason CHANGES=changes", false,
 			})
 		},
 	}
@@ -172,7 +172,7 @@ func (a *app) exportAudit(cmd *cobra.Command, q url.Values, form string) (err er
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
 	out := bufio.NewWriter(a.stdout)
-	cols := columns("REVISION=revision TIME=time KIND=actor.kind ACTOR=actor.name SOURCE=actor.source TOKEN=actor.token REQUEST=actor.request REASON=actor.reason CHANGES=changes HASH=hash")
+	cols := columns("REVISION=revision TIME=time KIND=actor.kind ACTOR=actor.name SOURCE=actor.source TOKEN=actor.token REQUEST=actor.request ADDRESS=actor.address REASON=actor.reason CHANGES=changes HASH=hash")
 	first := true
 	err = c.eachPage(cmd.Context(), "/api/v1/audit", q, func(text []byte, items []json.RawMessage) error {
 		if form == "csv" {

@@ -240,9 +240,9 @@ func (d *daemon) publicHandler(front *scim.Handler, root []byte) (http.Handler, 
 	mux.Handle("GET "+admin.DocumentPath, withRequestID(documents))
 	mux.Handle("GET /docs/api", withRequestID(documents))
 	mux.Handle("/api/v1/", withRequestID(d.keys.adminOnly(patient(logged(d.log.Named("api"), recovered(d.log, api))))))
-	mux.Handle("/", withRequestID(logged(d.log.Named("console"), recovered(d.log, d.console.Handler()))))
+	mux.Handle("/", withRequestID(logged(d.log.Named("console"), recovered(d.log, fromAddress(d.console.Handler())))))
 	mux.Handle(watch.Path, withRequestID(d.watchers))
-	return d.withProxies(front.Before(mux)), nil
+	return d.withProxies(d.withClient(front.Before(mux))), nil
 }
 
 // socketHandler is what commands on this machine reach.

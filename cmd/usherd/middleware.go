@@ -91,7 +91,7 @@ func (k *keyring) adminOnly(next http.Handler) http.Handler {
 			writeProblem(w, &admin.Problem{Title: "An admin token is needed", Detail: "an admin token is needed; this is a " + string(tok.Kind) + " token", Status: http.StatusForbidden})
 			return
 		}
-		by := directory.Actor{Kind: "admin", Name: tok.Name, Token: tok.ID}
+		by := directory.Actor{Kind: "admin", Name: tok.Name, Token: tok.ID, Address: directory.AddressOf(r.RemoteAddr)}
 		next.ServeHTTP(w, r.WithContext(admin.WithPrincipal(r.Context(), by)))
 	})
 }

@@ -50,7 +50,7 @@ func writeTrail(t *testing.T, s directory.Store) []directory.AuditRecord {
 	token := directory.Actor{Kind: directory.ActorToken, Name: "Kasse <1>", Token: "t-1", Request: "r-1", Reason: "okta"}
 	long := strings.Repeat("long ", 100)
 	by(token, directory.SetBlock{User: directory.UserID(ids[0]), Blocked: true}, directory.SetBlock{User: directory.UserID(ids[1]), Blocked: true})
-	by(directory.Actor{Kind: directory.ActorSCIM, Name: "okta", Source: okta, Request: "r-2"}, directory.DeleteGroup{ID: big, Source: okta})
+	by(directory.Actor{Kind: directory.ActorSCIM, Name: "okta", Source: okta, Request: "r-2", Address: "2001:db8::7"}, directory.DeleteGroup{ID: big, Source: okta})
 	by(directory.Actor{Kind: directory.ActorToken, Name: "\u212aasse <1>", Request: "r-11"}, directory.Note{Action: "export.read", Target: long, Attributes: []string{"q"}})
 	records, err := s.Audit(t.Context(), 0, 1000)
 	if err != nil || len(records) < 25 {
