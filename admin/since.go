@@ -18,17 +18,6 @@ type Began struct {
 	SinceBefore time.Time `json:"sinceBefore,omitzero"` // it began then or before: older records are not kept
 }
 
-// IsZero reports whether nothing is known.
-func (b Began) IsZero() bool { return b.Since.IsZero() && b.SinceBefore.IsZero() }
-
-// later is the younger of two beginnings, which is when both hold.
-func (b Began) later(other Began) Began {
-	if cmp.Or(b.Since, b.SinceBefore).Before(cmp.Or(other.Since, other.SinceBefore)) {
-		return other
-	}
-	return b
-}
-
 // began dates revisions; the revision 0 is not known.
 func (s *Service) began(ctx context.Context, revisions ...directory.Revision) (func(directory.Revision) Began, error) {
 	revisions = slices.DeleteFunc(slices.Clone(revisions), func(r directory.Revision) bool { return r == 0 })
@@ -59,11 +48,11 @@ func (s *Service) tenureOf(ctx context.Context, view *authz.Snapshot, sub *direc
 	for _, g := range climb(view, sub) {
 		ids[string(g.ID)] = g.Num
 	}
-	links, err := s.Store.Beginnings(ctx, directory.Links{Members: slices.Collect(maps.Keys(ids))})
+	edges, err := s.Store.EdgesBegan(ctx, slices.Collect(maps.Keys(ids))...)
 	if err != nil {
 		return nil, err
 	}
-	return tenureBy(links.Edges, ids), nil
+	return tenureBy(edges, ids), nil
 }
 
 // tenureBy goes through links in the order in which they began: whatever a link

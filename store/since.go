@@ -58,107 +58,48 @@ func askable(ids []string) []string {
 	return slices.Compact(out)
 }
 
-// Beginnings tells since when links hold.
-func (s *Store) Beginnings(ctx context.Context, of directory.Links) (directory.Beginnings, error) {
-	out := directory.Beginnings{
-		Edges: map[directory.Edge]directory.Revision{}, Items: map[directory.PolicyItem]directory.Revision{},
-		Bindings: map[directory.BoundGroup]directory.Revision{},
+// EdgesBegan returns when direct memberships began.
+func (s *Store) EdgesBegan(ctx context.Context, ids ...string) (map[directory.Edge]directory.Revision, error) {
+	type beginning struct {
+		edge directory.Edge
+		at   directory.Revision
 	}
-	err := s.snapshot(ctx, func(q querier) error {
-		return errors.Join(
-			edgesBegan(ctx, q, of.Members, out.Edges), itemsBegan(ctx, q, of.Items, out.Items),
-			bindingsBegan(ctx, q, of.Items, out.Bindings),
-		)
-	})
-	if err != nil {
-		return directory.Beginnings{}, fmt.Errorf("reading since when something holds: %w", err)
+	out := map[directory.Edge]directory.Revision{}
+	for part := range slices.Chunk(askable(ids), maxParams) {
+		rows, err := collect(ctx, s.read, func(row scanner) (b beginning, err error) {
+			return b, row.Scan(&b.edge.Member, &b.edge.Group, &b.at)
+		}, `SELECT member_id, group_num, MIN(since) FROM membership
+			WHERE member_id IN (`+params(1, len(part))+`) AND member_id <> '' AND `+open+` GROUP BY member_id, group_num`, anys(part)...)
+		if err != nil {
+			return nil, fmt.Errorf("reading when memberships began: %w", err)
+		}
+		for _, r := range rows {
+			out[r.edge] = r.at
+		}
 	}
 	return out, nil
 }
 
-// A beginning is what began, and when.
-type beginning[K comparable] struct {
-	what K
-	at   directory.Revision
-}
-
-func edgesBegan(ctx context.Context, q querier, members []string, into map[directory.Edge]directory.Revision) error {
-	for part := range slices.Chunk(askable(members), maxParams) {
-		// MIN takes of several ways to belong the first.
-		rows, err := collect(ctx, q, func(row scanner) (b beginning[directory.Edge], err error) {
-			return b, row.Scan(&b.what.Member, &b.what.Group, &b.at)
-		}, `SELECT member_id, group_num, MIN(since) FROM membership
-			WHERE member_id IN (`+params(1, len(part))+`) AND member_id <> '' AND `+open+` GROUP BY member_id, group_num`, anys(part)...)
-		if err != nil {
-			return err
-		}
-		for _, r := range rows {
-			into[r.what] = r.at
-		}
-	}
-	return nil
-}
-
-func itemsBegan(ctx context.Context, q querier, items []directory.PolicyItem, into map[directory.PolicyItem]directory.Revision) error {
-	for section, keys := range keysBySection(items) {
-		for part := range slices.Chunk(askable(keys), maxParams) {
-			rows, err := collect(ctx, q, func(row scanner) (b beginning[directory.PolicyItem], err error) {
-				return b, row.Scan(&b.what.Section, &b.what.Key, &b.at)
-			}, `SELECT section, key, since FROM policy_item WHERE section = $1 AND key IN (`+params(2, len(part))+`) AND `+open,
-				anys(part, any(string(section)))...)
-			if err != nil {
-				return err
-			}
-			for _, r := range rows {
-				into[r.what] = r.at
-			}
-		}
-	}
-	return nil
-}
-
-func keysBySection(items []directory.PolicyItem) map[directory.Section][]string {
-	out := map[directory.Section][]string{}
-	for _, it := range items {
-		if storable(string(it.Section)) {
-			out[it.Section] = append(out[it.Section], it.Key)
-		}
-	}
-	return out
-}
-
-func bindingsBegan(ctx context.Context, q querier, items []directory.PolicyItem, into map[directory.BoundGroup]directory.Revision) error {
-	mappings := keysBySection(items)[directory.SectionMappings]
-	for part := range slices.Chunk(askable(mappings), maxParams) {
-		rows, err := collect(ctx, q, func(row scanner) (b beginning[directory.BoundGroup], err error) {
-			return b, row.Scan(&b.what.Mapping, &b.what.Group, &b.at)
-		}, `SELECT mapping, group_num, since FROM binding WHERE mapping IN (`+params(1, len(part))+`) AND state = 'bound' AND `+open, anys(part)...)
-		if err != nil {
-			return err
-		}
-		for _, r := range rows {
-			into[r.what] = r.at
-		}
-	}
-	return nil
-}
-
 // TimesOf returns when revisions were made, as far as records tell.
 func (s *Store) TimesOf(ctx context.Context, revisions ...directory.Revision) (map[directory.Revision]time.Time, time.Time, error) {
+	type made struct {
+		revision directory.Revision
+		at       int64
+	}
 	wanted := map[directory.Revision]struct{}{}
 	for _, r := range revisions {
 		wanted[r] = struct{}{}
 	}
 	times, oldest := make(map[directory.Revision]time.Time, len(wanted)), time.Time{}
 	for part := range slices.Chunk(slices.Sorted(maps.Keys(wanted)), maxParams) {
-		rows, err := collect(ctx, s.read, func(row scanner) (b beginning[int64], err error) {
-			return b, row.Scan(&b.at, &b.what)
+		rows, err := collect(ctx, s.read, func(row scanner) (m made, err error) {
+			return m, row.Scan(&m.revision, &m.at)
 		}, `SELECT revision, time FROM audit WHERE revision IN (`+params(1, len(part))+`)`, anys(part)...)
 		if err != nil {
 			return nil, oldest, fmt.Errorf("reading when revisions were made: %w", err)
 		}
 		for _, r := range rows {
-			times[r.at] = fromMS(r.what)
+			times[r.revision] = fromMS(r.at)
 		}
 	}
 	if len(times) == len(wanted) {

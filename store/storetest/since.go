@@ -11,7 +11,6 @@ var sinceCases = []testCase{
 	{"a member that is kept keeps its beginning, one that comes back begins anew", testMemberBegan},
 	{"of two ways to belong each has its beginning, and both the older one", testWaysBegan},
 	{"who is pending begins to be a member when somebody comes", testPendingBegan},
-	{"links of ways of access began when they were made as they are", testLinksBegan},
 	{"a revision was made when its record says", testTimesOf},
 }
 
@@ -32,11 +31,11 @@ func (f fixture) began(group directory.GroupID, ids ...string) map[string]direct
 	return out
 }
 
-func (f fixture) beginnings(of directory.Links) directory.Beginnings {
+func (f fixture) edgesBegan(ids ...string) map[directory.Edge]directory.Revision {
 	f.Helper()
-	got, err := f.Beginnings(f.Context(), of)
+	got, err := f.EdgesBegan(f.Context(), ids...)
 	if err != nil {
-		f.Fatalf("Beginnings(%+v) = %v", of, err)
+		f.Fatalf("EdgesBegan(%q) = %v", ids, err)
 	}
 	return got
 }
@@ -83,14 +82,14 @@ func testWaysBegan(t *testing.T, s directory.Store) {
 		t.Errorf("MemberRows (-want +got):\n%s", d)
 	}
 	edge := directory.Edge{Member: string(ann), Group: f.num(eng)}
-	got := f.beginnings(directory.Links{Members: []string{string(ann), string(kid), "", "\xff"}}).Edges
+	got := f.edgesBegan(string(ann), string(kid), "", "\xff")
 	if d := diff(map[directory.Edge]directory.Revision{
 		edge: older, {Member: string(ann), Group: f.num(kid)}: older - 1, {Member: string(kid), Group: f.num(eng)}: nested,
 	}, got); d != "" {
-		t.Errorf("Beginnings (-want +got):\n%s", d)
+		t.Errorf("EdgesBegan (-want +got):\n%s", d)
 	}
 	f.apply(directory.RemoveMembers{Group: eng, Source: corp, Values: []string{string(ann)}})
-	if got := f.beginnings(directory.Links{Members: []string{string(ann)}}).Edges[edge]; got != younger {
+	if got := f.edgesBegan(string(ann))[edge]; got != younger {
 		t.Errorf("without the older way it began at %d, want %d", got, younger)
 	}
 }
@@ -107,46 +106,6 @@ func testPendingBegan(t *testing.T, s directory.Store) {
 	if d := diff(map[string]directory.Revision{"x-bob member": waits}, f.began(eng, "")); d != "" {
 		t.Errorf("MemberRows of who is pending (-want +got):\n%s", d)
 	}
-}
-
-func testLinksBegan(t *testing.T, s directory.Store) {
-	f := fill(t, s)
-	eng := f.group(okta, "eng")
-	policy := func(change func(*directory.Policy)) directory.Revision {
-		p := directory.Policy{
-			Features: []directory.Feature{{Key: "part-list"}},
-			Mappings: []directory.Mapping{{
-				Name: "bound", When: directory.Selector{Source: okta, ID: "x-eng"},
-				Grants: []directory.GrantSet{{Privileges: []directory.Privilege{{Kind: directory.Access, Key: "part-list"}}}},
-			}},
-			Roles: []directory.Role{{Name: "helper"}},
-		}
-		change(&p)
-		return f.apply(directory.SetPolicy{
-			Policy: p, Sections: []directory.Section{directory.SectionFeatures, directory.SectionMappings, directory.SectionRoles},
-		}).Revision
-	}
-	mapping := directory.PolicyItem{Section: directory.SectionMappings, Key: "bound"}
-	role := directory.PolicyItem{Section: directory.SectionRoles, Key: "helper"}
-	of := directory.Links{Items: []directory.PolicyItem{mapping, role, {Section: directory.SectionDefaultRole}, {Section: "\xff", Key: "\x00"}}}
-	made := policy(func(*directory.Policy) {})
-	bound := directory.BoundGroup{Mapping: "bound", Group: f.num(eng)}
-	check := func(when string, mappingAt, roleAt, boundAt directory.Revision) {
-		t.Helper()
-		want := directory.Beginnings{
-			Edges:    map[directory.Edge]directory.Revision{},
-			Items:    map[directory.PolicyItem]directory.Revision{mapping: mappingAt, role: roleAt},
-			Bindings: map[directory.BoundGroup]directory.Revision{bound: boundAt},
-		}
-		if d := diff(want, f.beginnings(of)); d != "" {
-			t.Errorf("%s (-want +got):\n%s", when, d)
-		}
-	}
-	check("when made", made, made, made)
-	policy(func(p *directory.Policy) { p.Roles = append([]directory.Role{{Name: "first"}}, p.Roles...) })
-	check("when it moved", made, made, made)
-	edited := policy(func(p *directory.Policy) { p.Roles[0].Title = "Helper" })
-	check("when the Role was edited", made, edited, made)
 }
 
 func testTimesOf(t *testing.T, s directory.Store) {
