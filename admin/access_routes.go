@@ -41,6 +41,7 @@ var routeNeeds = map[string]Action{
 	"DELETE /api/v1/sources/{source}":      WriteSources,
 	"GET /api/v1/sources/{source}/log":     ReadSources,
 	"POST /api/v1/sources/{source}/test":   OperateSync,
+	"POST /api/v1/explain/find":            OperateSync,
 	"POST /api/v1/sources/{source}/sync":   OperateSync,
 	"POST /api/v1/sources/{source}/plan":   OperateSync,
 	"POST /api/v1/sources/{source}/cancel": OperateSync,

@@ -64,6 +64,12 @@ func (s *Service) Explain(ctx context.Context, q Question) (Explained, error) {
 	if out.Note != "" {
 		out.Text = out.Note + "\n\n" + out.Text
 	}
+	if d.Code == authz.UnknownSubject && !who.Past {
+		if find := s.findCommand(ctx, q.User); find != "" {
+			out.Next = append(out.Next, find)
+			out.Text += "\nA directory may have them: " + find + "\n"
+		}
+	}
 	if who.Past {
 		out.Text = fmt.Sprintf("As it was at %s:\n\n%s\n(%s)\n", moment, out.Text, d.Code)
 	} else {

@@ -195,10 +195,11 @@ var operations = map[string]operation{
 	"GET /api/v1/webhooks/{id}/deliveries":  {summary: "List deliveries, the newest first", query: listing, answer: list[webhook.Delivery]{}, many: whole},
 	"POST /api/v1/webhooks/{id}/deliveries": {summary: "Send a delivery again", body: resendBody{}, answer: webhook.Delivery{}},
 
-	"POST /api/v1/check":   {summary: "Ask a check", body: Question{}, answer: Answer{}},
-	"POST /api/v1/explain": {summary: "Explain a decision", body: Question{}, answer: Explained{}},
-	"GET /api/v1/explain":  {summary: "Explain a decision, for links", query: []string{"user", "action", "resource", "project", "at"}, answer: Explained{}},
-	"GET /api/v1/holders":  {summary: "List who may do something", query: and(listing, "action", "resource", "role", "right", "project", "anywhere", "at"), answer: HolderPage{}, many: cut},
+	"POST /api/v1/check":        {summary: "Ask a check", body: Question{}, answer: Answer{}},
+	"POST /api/v1/explain":      {summary: "Explain a decision", body: Question{}, answer: Explained{}},
+	"GET /api/v1/explain":       {summary: "Explain a decision, for links", query: []string{"user", "action", "resource", "project", "at"}, answer: Explained{}},
+	"POST /api/v1/explain/find": {summary: "Look in the directories, live, for somebody whom nobody here is called", body: findBody{}, answer: LiveSearch{}},
+	"GET /api/v1/holders":       {summary: "List who may do something", query: and(listing, "action", "resource", "role", "right", "project", "anywhere", "at"), answer: HolderPage{}, many: cut},
 
 	"GET /api/v1/audit":            {summary: "List audit records, the oldest first", query: and(listing, "after", "actor", "action", "target", "request", "since", "until"), answer: Listing[directory.AuditRecord]{}, many: cut},
 	"GET /api/v1/audit/verify":     {summary: "Verify the audit chain", query: []string{"revision", "hash"}, answer: Verification{}},

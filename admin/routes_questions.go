@@ -4,6 +4,7 @@ package admin
 func (a *API) questions() map[string]handler {
 	return map[string]handler{
 		"GET /api/v1/explain":                    a.explainQuery,
+		"POST /api/v1/explain/find":              a.findLive,
 		"GET /api/v1/holders":                    a.holders,
 		"GET /api/v1/groups/{group}/permissions": a.groupPermissions,
 		"GET /api/v1/users/{user}/diff":          a.compareUsers,

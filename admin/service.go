@@ -82,6 +82,7 @@ type Service struct {
 	jobs     jobQueue
 	edits    policyLog
 	added    addedBook
+	live     Limiter // of searches in directories
 }
 
 // New returns a Service. It reports every fault of the configuration.
@@ -102,7 +103,7 @@ func New(c Config) (*Service, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{Config: c, turn: turn{holder: directory.NewID()}}, nil
+	return &Service{Config: c, turn: turn{holder: directory.NewID()}, live: Limiter{Rate: 0.1, Burst: 6, Now: c.Now}}, nil
 }
 
 // An Outcome says what an action led to. If nothing was altered, Changed is

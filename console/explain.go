@@ -20,6 +20,7 @@ import (
 func (c *Console) explainPages() {
 	c.page("GET /explain", c.explain)
 	c.page("POST /explain/forget", c.forgetCached)
+	c.page("POST /explain/find", c.findLive)
 }
 
 // suggested is how many people and things a search offers.
@@ -36,6 +37,9 @@ type explainView struct {
 	Answer                  *answerView
 	Fresh                   *freshView
 	Link, JSON              string
+	Find                    bool // the viewer may look for them in the directories
+	Live                    *admin.LiveSearch
+	LiveProblem             string
 }
 
 // unknown reports whether nobody is called as somebody typed, so that others are
@@ -78,7 +82,30 @@ type fixView struct {
 }
 
 func (c *Console) explain(req request) (templ.Component, error) {
-	q := req.URL.Query()
+	return c.showExplain(req, req.URL.Query(), nil)
+}
+
+// findLive looks for somebody whom nobody here is called in the directories. It
+// is a form that is sent, so that no address keeps the name and no page asks
+// directories by being looked at again.
+func (c *Console) findLive(req request) (templ.Component, error) {
+	found, err := c.Service.FindLive(req.Context(), req.PostForm.Get("user"))
+	text, typed := refused(err)
+	if p := admin.ProblemOf(err); err != nil && p.Status == http.StatusTooManyRequests {
+		text, typed = p.Error(), true
+	}
+	if err != nil && !typed {
+		return nil, err
+	}
+	return c.showExplain(req, req.PostForm, func(v *explainView) {
+		if v.LiveProblem = text; err == nil {
+			v.Live = &found
+		}
+	})
+}
+
+// showExplain shows the form with what was asked, and the answer.
+func (c *Console) showExplain(req request, q url.Values, change func(*explainView)) (templ.Component, error) {
 	v := explainView{
 		User: strings.TrimSpace(q.Get("user")), What: strings.TrimSpace(q.Get("what")), Project: q.Get("project"), At: strings.TrimSpace(q.Get("at")),
 	}
@@ -107,6 +134,10 @@ func (c *Console) explain(req request) (templ.Component, error) {
 	}
 	if err := c.suggest(req, &v); err != nil {
 		return nil, err
+	}
+	v.Find = req.viewer.Can(admin.OperateSync) && v.At == "" && v.unknown() && slices.ContainsFunc(choices.Sources, func(s directory.Source) bool { return s.Kind == directory.KindLDAP })
+	if change != nil {
+		change(&v)
 	}
 	return c.frame(req, "Explain", explainTemplate(v)), nil
 }

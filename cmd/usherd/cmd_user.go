@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) userCommand() *cobra.Command {
-	subs := []*cobra.Command{a.userList(), a.userAttributes(), a.userShow(), a.userGroups(), a.userFreshness()}
+	subs := []*cobra.Command{a.userList(), a.userAttributes(), a.userFind(), a.userShow(), a.userGroups(), a.userFreshness()}
 	subs = append(subs, changing(
 		a.userAdd(), a.userEdit(), a.userDelete(),
 		a.userBlock("disable", true, "Disable a user: our block, whatever a directory says"),
