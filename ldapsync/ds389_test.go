@@ -73,6 +73,7 @@ func Test389DirectoryServer(t *testing.T) {
 		t.Errorf("zoe was deleted: %d gone, want 1", store.gone)
 	}
 
+	t.Run("a server that lags behind", func(t *testing.T) { lagOf389(t, server, p, store) })
 	probe := Try(t.Context(), s, time.Now())
 	if !probe.OK() || probe.Vendor != "389 Directory Server" || !probe.Paging {
 		t.Errorf("Try = %+v", probe)

@@ -1,10 +1,13 @@
 package ldapsync
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-ldap/ldap/v3"
 
 	"github.com/usherd/usherd/directory"
 	"github.com/usherd/usherd/ldapsync/ldaptest"
@@ -249,4 +252,50 @@ func TestWhoCannotShowToBeCurrentGivesAtTheSecondRead(t *testing.T) {
 		t.Errorf("the second read: %v, %s", run.Counts, run.Message)
 	}
 	p.members("bob")
+}
+
+// lagOf389 lets a 389 Directory Server tell how far it is, first that it does and
+// then less than was seen.
+func lagOf389(t *testing.T, server *ldaptest.DS389, p *Poller, store *mapStore) {
+	replicated := func(alter func(origins map[string]string)) string {
+		c, err := parseCursor(store.cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		origins := c.Replicated["dc=ds,dc=test"]
+		if alter != nil {
+			alter(origins)
+			if store.cursor, err = c.encode(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return fmt.Sprint(origins)
+	}
+	runs(t, p, directory.RunUnchanged)
+	if got := replicated(nil); got != "map[]" {
+		t.Errorf("a server without replication tells %s", got)
+	}
+	server.Replicate(7)
+	touch := ldap.NewModifyRequest("uid=alice,"+ldaptest.DSPeople, nil)
+	for range 2 {
+		before := replicated(nil)
+		touch.Replace("title", []string{before})
+		if err := server.Admin().Modify(touch); err != nil {
+			t.Fatal(err)
+		}
+		runs(t, p, directory.RunApplied)
+		if got := replicated(nil); got == before || !strings.Contains(got, "replica 7 of ") {
+			t.Fatalf("after a change the server tells %s, and told %s", got, before)
+		}
+	}
+	replicated(func(origins map[string]string) {
+		for origin, csn := range origins {
+			origins[origin] = "ffffffff" + csn[8:]
+		}
+	})
+	if run := runs(t, p, directory.RunHeld); !strings.Contains(run.Message, "of the changes made on replica 7") {
+		t.Errorf("the run says %q", run.Message)
+	}
+	replicated(func(origins map[string]string) { clear(origins) })
+	runs(t, p, directory.RunUnchanged)
 }

@@ -228,3 +228,31 @@ func (s *DS389) seed() {
 		s.tb.Fatal(err)
 	}
 }
+
+// Replicate makes the server a supplier of replication that has no consumer yet,
+// and lets the reader see how far it is.
+func (s *DS389) Replicate(id int) {
+	s.tb.Helper()
+	conn := s.Admin()
+	found, err := conn.Search(ldap.NewSearchRequest("cn=mapping tree,cn=config", ldap.ScopeSingleLevel, ldap.NeverDerefAliases, 0, 0, false,
+		"(objectClass=nsMappingTree)", []string{"1.1"}, nil))
+	if err != nil || len(found.Entries) != 1 {
+		s.tb.Fatalf("finding the mapping of %s: %v", DSBase, err)
+	}
+	req := ldap.NewAddRequest("cn=replica,"+found.Entries[0].DN, nil)
+	for name, value := range map[string]string{
+		"objectClass": "nsDS5Replica", "cn": "replica", "nsDS5ReplicaRoot": DSBase, "nsDS5ReplicaId": strconv.Itoa(id),
+		"nsDS5ReplicaType": "3", "nsDS5Flags": "1", "nsDS5ReplicaBindDN": "cn=replication manager,cn=config",
+	} {
+		req.Attribute(name, []string{value})
+	}
+	if err := conn.Add(req); err != nil {
+		s.tb.Fatalf("making a replica: %v", err)
+	}
+	aci := ldap.NewModifyRequest(found.Entries[0].DN, nil)
+	aci.Add("aci", []string{fmt.Sprintf(
+		`(targetattr="objectClass || nsds50ruv")(version 3.0; acl "progress of replication"; allow (read,search,compare)(userdn="ldap:///%s");)`, dsReader)})
+	if err := conn.Modify(aci); err != nil {
+		s.tb.Fatal(err)
+	}
+}
