@@ -28,7 +28,8 @@ type draftForm struct {
 	Stale    []string // what keeps it from being saved or applied; the first says what
 	Theirs   *admin.DraftSpec
 	Mappings []string // of the text, to edit in the form
-	Show     string   // of whom the table tells: a key of draftShows
+	Narrow   narrowing
+	Roles    []Option // to narrow by
 }
 
 func (f draftForm) title() string {
@@ -95,7 +96,7 @@ func sameDraft(a, b admin.DraftSpec) bool {
 
 // showDraft shows the editor with what somebody typed and what it would do.
 func (c *Console) showDraft(req request, id string, version int64, spec admin.DraftSpec, change func(*draftForm)) (templ.Component, error) {
-	f := draftForm{ID: id, Version: version, Spec: spec, Show: req.URL.Query().Get("show")}
+	f := draftForm{ID: id, Version: version, Spec: spec, Narrow: narrowingOf(req.URL.Query())}
 	if id != "" {
 		var err error
 		if f.Draft, err = c.Service.Draft(req.Context(), id); err != nil {
@@ -108,6 +109,13 @@ func (c *Console) showDraft(req request, id string, version int64, spec admin.Dr
 		if err := c.foreseeDraft(req.Context(), &f); err != nil {
 			return nil, err
 		}
+	}
+	choices, err := c.Service.Choices(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range choices.Roles {
+		f.Roles = append(f.Roles, Option{string(r.Name), string(r.Name)})
 	}
 	if mappings, err := f.Draft.Mappings(); err == nil && f.saved() {
 		for _, m := range mappings {
@@ -125,7 +133,7 @@ func (c *Console) foreseeDraft(ctx context.Context, f *draftForm) error {
 	var plan admin.DraftPlan
 	var err error
 	list := admin.PeopleList{Limit: impactShown}
-	if f.Show != "" {
+	if f.Narrow != (narrowing{}) {
 		list.Limit = searchedPeople
 	}
 	if f.saved() {
@@ -139,7 +147,7 @@ func (c *Console) foreseeDraft(ctx context.Context, f *draftForm) error {
 	}
 	if err == nil {
 		f.Plan, f.Impact = &plan, c.impactOfPlan(ctx, admin.MappingPlan{PolicyPlan: plan.PolicyPlan})
-		c.narrow(ctx, f)
+		err = c.narrow(ctx, f)
 	}
 	return err
 }
@@ -150,23 +158,20 @@ const searchedPeople = 10_000
 // draftShows are the kinds of people that the page of a draft can tell of alone.
 var draftShows = []Option{{"", "all"}, {"gain", "who gain"}, {"lose", "who lose"}, {"admin", "who become administrators"}}
 
-// narrow leaves only people of a kind in the table; the numbers stay.
-func (c *Console) narrow(ctx context.Context, f *draftForm) {
-	if f.Show == "" {
-		return
+// narrow leaves only some people in the table; the numbers stay.
+func (c *Console) narrow(ctx context.Context, f *draftForm) error {
+	if f.Narrow == (narrowing{}) {
+		return nil
 	}
-	kind := *f.Plan
-	kind.People = slices.DeleteFunc(slices.Clone(kind.People), func(p admin.PlannedPerson) bool {
-		switch f.Show {
-		case "gain":
-			return len(p.Gains) == 0
-		case "lose":
-			return len(p.Loses) == 0
-		}
-		return !slices.ContainsFunc(kind.Administrators, func(a admin.PlannedPerson) bool { return a.User == p.User })
-	})
-	shown := c.impactOfPlan(ctx, admin.MappingPlan{PolicyPlan: kind.PolicyPlan})
-	f.Impact.People, f.Impact.More = shown.People, len(kind.People)-len(shown.People)
+	people, err := f.Narrow.of(ctx, c, f.Plan)
+	if err != nil {
+		return err
+	}
+	some := *f.Plan
+	some.People = people
+	shown := c.impactOfPlan(ctx, admin.MappingPlan{PolicyPlan: some.PolicyPlan})
+	f.Impact.People, f.Impact.More = shown.People, len(people)-len(shown.People)
+	return nil
 }
 
 // newDraft begins a draft; feature begins it with that feature, whose price may

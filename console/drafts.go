@@ -233,8 +233,12 @@ func (c *Console) exportDraft(req request) (templ.Component, error) {
 	if err != nil {
 		return nil, err
 	}
+	people, err := narrowingOf(req.URL.Query()).of(req.Context(), c, &plan)
+	if err != nil {
+		return nil, err
+	}
 	l := List{ListSpec: draftPeople, State: State{Chosen: []string{"user", "before", "after", "because"}}}
-	for _, p := range plan.People {
+	for _, p := range people {
 		why := slices.Compact(slices.Sorted(slices.Values(slices.Concat(p.WhyGains, p.WhyLoses))))
 		l.Rows = append(l.Rows, Row{Cells: map[string]Cell{
 			"user": Text(cmp.Or(p.UserName, string(p.User))), "before": Text(strings.Join(p.Loses, ", ")),
