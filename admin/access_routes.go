@@ -56,6 +56,7 @@ var routeNeeds = map[string]Action{
 	"GET /api/v1/audit":                    ReadAudit,
 	"GET /api/v1/audit/verify":             ReadAudit,
 	"GET /api/v1/audit/checkpoint":         ReadAudit,
+	"POST /api/v1/audit/reindex":           OperateSync,
 	"GET /api/v1/policy":                   ReadPolicy,
 	"POST /api/v1/policy/plan":             WritePolicy,
 	"POST /api/v1/policy/diff":             ReadPolicy,
@@ -81,8 +82,8 @@ var routeNeeds = map[string]Action{
 
 	"GET /api/v1/me":                                 SignedIn,
 	"GET /api/v1/users":                              ReadDirectory,
-	"POST /api/v1/users":                             WriteUsers,
 	"GET /api/v1/user-attributes":                    ReadDirectory,
+	"POST /api/v1/users":                             WriteUsers,
 	"GET /api/v1/users/{user}":                       SignedIn,
 	"GET /api/v1/users/{user}/groups":                SignedIn,
 	"PATCH /api/v1/users/{user}":                     WriteUsers,

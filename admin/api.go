@@ -245,6 +245,7 @@ func (a *API) routes() map[string]handler {
 		"GET /api/v1/audit":                    a.listAudit,
 		"GET /api/v1/audit/verify":             a.verifyAudit,
 		"GET /api/v1/audit/checkpoint":         a.auditCheckpoint,
+		"POST /api/v1/audit/reindex":           a.reindexAudit,
 	}
 }
 

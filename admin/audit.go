@@ -39,6 +39,9 @@ type Verification struct {
 	Hash     string `json:"hash"` // of the last one that holds
 	BrokenAt int64  `json:"broken_at,omitempty"`
 	Detail   string `json:"detail,omitempty"`
+	// Mendable says that the chain itself holds, and that what is wrong can be
+	// made anew of it; see [Service.ReindexAudit].
+	Mendable bool `json:"mendable,omitempty"`
 	// Checkpoint says what a kept checkpoint adds; empty if none was given.
 	Checkpoint string `json:"checkpoint,omitempty"`
 }
@@ -133,7 +136,8 @@ func (s *Service) verifyHeads(ctx context.Context, forgotten int64, out *Verific
 	for _, f := range faults {
 		details = append(details, fmt.Sprintf("record %d: %s", f.Revision, f.Detail))
 	}
-	out.OK, out.BrokenAt, out.Detail = false, int64(faults[0].Revision), strings.Join(details, "; ")
+	out.OK, out.BrokenAt, out.Mendable = false, int64(faults[0].Revision), true
+	out.Detail = strings.Join(details, "; ") + ". The records themselves hold: usherd audit reindex makes what lists show of them anew"
 	return nil
 }
 

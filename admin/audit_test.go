@@ -105,6 +105,16 @@ func TestTamperingWithTheAuditTrailShows(t *testing.T) {
 					if err != nil || v.OK != (tt.statements == nil) || v.BrokenAt == 0 != v.OK {
 						t.Errorf("VerifyAudit = %+v, %v", v, err)
 					}
+					mendable := strings.Contains(tt.name, "summary") || strings.Contains(tt.name, "name ")
+					if v.Mendable != mendable || strings.Contains(v.Detail, "usherd audit reindex") != mendable {
+						t.Errorf("VerifyAudit = %+v; want that it can be mended: %t", v, mendable)
+					}
+					defer func() {
+						made, err := s.ReindexAudit(t.Context(), by)
+						if err != nil || made.OK != (mendable || tt.statements == nil) || made.Mended > 0 != mendable {
+							t.Errorf("ReindexAudit = %+v, %v; want that it mends: %t", made, err, mendable)
+						}
+					}()
 					hash, err := audit.ParseHash(point.Hash)
 					if err != nil {
 						t.Fatal(err)

@@ -138,6 +138,7 @@ func requests() []request {
 	add("GET /api/v1/users", "in alpha", "/api/v1/users?project=alpha", "")
 	add("GET /api/v1/users", "in beta", "/api/v1/users?project=beta", "")
 	each("GET /api/v1/user-attributes", []string{""}, "")
+	add("POST /api/v1/audit/reindex", "", "/api/v1/audit/reindex", "")
 	add("POST /api/v1/explain/find", "nobody", "/api/v1/explain/find", `{"user":"nobody"}`)
 	each("GET /api/v1/users/{user}", users, "")
 	each("GET /api/v1/users/{user}/groups", users, "")

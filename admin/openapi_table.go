@@ -203,6 +203,7 @@ var operations = map[string]operation{
 
 	"GET /api/v1/audit":            {summary: "List audit records, the oldest first", query: and(listing, "after", "actor", "action", "target", "request", "since", "until"), answer: Listing[directory.AuditRecord]{}, many: cut},
 	"GET /api/v1/audit/verify":     {summary: "Verify the audit chain", query: []string{"revision", "hash"}, answer: Verification{}},
+	"POST /api/v1/audit/reindex":   {summary: "Make what audit records are listed and found by anew, where it is not what they say", answer: Reindexed{}},
 	"GET /api/v1/audit/checkpoint": {summary: "Return a point of the audit chain to keep elsewhere", answer: AuditPoint{}},
 }
 

@@ -123,6 +123,10 @@ type Journal interface {
 	// the records say. Records up to forgotten are being deleted: they may lack
 	// it. The records themselves are taken for true: their chain tells.
 	CheckAuditHeads(ctx context.Context, forgotten Revision) ([]AuditFault, error)
+	// MendAuditHeads makes anew what CheckAuditHeads finds at fault, all of it,
+	// and returns of how many revisions. Records and their chain stay as they
+	// are. Any number of replicas may call it at once, and while others write.
+	MendAuditHeads(ctx context.Context, forgotten Revision) (mended int, err error)
 }
 
 // A Timeline tells which revision was the present when. Audit records say when

@@ -22,11 +22,21 @@ const (
 )
 
 // CheckAuditHeads implements [directory.Journal].
-func (s *Store) CheckAuditHeads(ctx context.Context, forgotten directory.Revision) ([]directory.AuditFault, error) {
+func (s *Store) CheckAuditHeads(ctx context.Context, forgotten directory.Revision) (faults []directory.AuditFault, err error) {
+	err = s.checkSpans(ctx, forgotten, func(c *headCheck) (bool, error) {
+		faults = c.first()
+		return len(faults) == 0, nil
+	})
+	return faults, err
+}
+
+// checkSpans compares one span after the other and calls f with what it found,
+// as long as that says to go on.
+func (s *Store) checkSpans(ctx context.Context, forgotten directory.Revision, f func(*headCheck) (bool, error)) error {
 	var first, last sql.NullInt64
 	err := s.read.QueryRowContext(ctx, `SELECT MIN(revision), MAX(revision) FROM audit`).Scan(&first, &last)
 	if err != nil {
-		return nil, fmt.Errorf("reading the audit trail: %w", err)
+		return fmt.Errorf("reading the audit trail: %w", err)
 	}
 	after := int64(math.MinInt64)
 	for upto := first.Int64; ; after = upto {
@@ -36,10 +46,10 @@ func (s *Store) CheckAuditHeads(ctx context.Context, forgotten directory.Revisio
 		c := &headCheck{forgotten: int64(forgotten), after: after, upto: upto, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, names: map[int64]nameSum{}, leaving: map[int64]bool{}}
 		err := s.snapshot(ctx, func(db querier) error { return c.run(ctx, db) })
 		if err != nil {
-			return nil, fmt.Errorf("comparing the audit trail with its summaries: %w", err)
+			return fmt.Errorf("comparing the audit trail with its summaries: %w", err)
 		}
-		if len(c.faults) > 0 || upto == math.MaxInt64 {
-			return c.first(), nil
+		if more, err := f(c); err != nil || !more || upto == math.MaxInt64 {
+			return err
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -78,6 +79,17 @@ func TestAlteredSummariesAreFound(t *testing.T) {
 					faults := check(0)
 					if tt.at == 0 && len(faults) > 0 || tt.at != 0 && (len(faults) == 0 || faults[0].Revision != tt.at || !strings.Contains(faults[0].Detail, tt.detail)) {
 						t.Errorf("CheckAuditHeads = %+v; want first that of %d, %q", faults, tt.at, tt.detail)
+					}
+					before, err := s.Audit(t.Context(), 0, 100)
+					if err != nil {
+						t.Fatal(err)
+					}
+					mended, err := s.MendAuditHeads(t.Context(), 0)
+					if damaged := tt.detail == "do not read"; err != nil || mended > 0 != (tt.at != 0 && !damaged) || len(check(0)) > 0 != damaged {
+						t.Errorf("MendAuditHeads = %d, %v; then CheckAuditHeads = %+v", mended, err, check(0))
+					}
+					if after, err := s.Audit(t.Context(), 0, 100); err != nil || !reflect.DeepEqual(after, before) {
+						t.Errorf("MendAuditHeads altered records: %+v, %v; want %+v", after, err, before)
 					}
 					run(`DELETE FROM audit_head`, `DELETE FROM audit_name`, `DELETE FROM audit`,
 						`INSERT INTO audit_head SELECT * FROM kept_head`, `INSERT INTO audit_name SELECT * FROM kept_name`,

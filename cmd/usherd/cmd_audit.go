@@ -16,7 +16,7 @@ import (
 )
 
 func (a *app) auditCommand() *cobra.Command {
-	return parent("audit", "Read the audit records and verify their chain", a.auditList(), a.auditVerify(), a.auditCheckpoint(), a.auditExport())
+	return parent("audit", "Read the audit records and verify their chain", a.auditList(), a.auditVerify(), a.auditReindex(), a.auditCheckpoint(), a.auditExport())
 }
 
 // auditFilters are the flags that select records.

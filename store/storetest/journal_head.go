@@ -68,6 +68,9 @@ func testAuditSummaries(t *testing.T, s directory.Store) {
 	if faults, err := s.CheckAuditHeads(t.Context(), 0); err != nil || len(faults) > 0 {
 		t.Errorf("CheckAuditHeads = %+v, %v; want none", faults, err)
 	}
+	if n, err := s.MendAuditHeads(t.Context(), 0); err != nil || n != 0 {
+		t.Errorf("MendAuditHeads of what is right = %d, %v; want 0", n, err)
+	}
 }
 
 func testAuditHeads(t *testing.T, s directory.Store) {
