@@ -304,7 +304,7 @@ func (c *Console) showMembers(req request, problem string) (templ.Component, err
 	if v.integrationView, err = c.integrationView(req, "members"); err != nil {
 		return nil, err
 	}
-	v.State.Path, v.Empty = v.integrationView.Path+"/members", noConnectionMembers() // also where a form was sent elsewhere
+	v.State.Path, v.Empty = v.Path+"/members", noConnectionMembers() // also where a form was sent elsewhere
 	v.May = req.viewer.Can(admin.WriteGrants) || v.Mine >= directory.Admin
 	all, err := c.Service.ConnectionMembers(req.Context(), v.Key)
 	if err != nil {
@@ -320,7 +320,7 @@ func (c *Console) showMembers(req request, problem string) (templ.Component, err
 		return nil, nil //nolint:nilnil // the file is sent
 	}
 	v.Total = len(v.Rows)
-	return c.frame(req, v.integrationView.Name, membersTemplate(v)), nil
+	return c.frame(req, v.Name, membersTemplate(v)), nil
 }
 
 // connectionRow is somebody with access to a connection in the list of them.
