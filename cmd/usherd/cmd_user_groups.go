@@ -8,9 +8,9 @@ func (a *app) userGroups() *cobra.Command {
 		func(args []string) string { return at("users", args[0], "groups") })
 	cmd.Long = `The groups that a user is in directly, and those around them.
 
-SINCE of a direct membership is when it began; of one through nesting when the way
-that has held longest did, which is when the youngest link of it was made. It is
-"--" where the record of that time is not kept any more; with -o json there is then
-sinceBefore, the time of the oldest record that is.`
+SINCE of a direct membership is when it began; of one through nesting when the
+way that has held longest did, which is when its youngest link was made. It is
+"--" where the record of that time is not kept any more; with -o json there is
+then sinceBefore, the time of the oldest record that is.`
 	return cmd
 }
