@@ -44,6 +44,7 @@ type applier struct {
 	failed   map[string]bool // ids that do not exist after all
 	issues   []Issue
 	changed  bool
+	noted    bool // the cursor to build on is in the store
 	revision directory.Revision
 }
 
@@ -280,7 +281,8 @@ func refusalOf(i *Item, err error) Issue {
 	return issue
 }
 
-// do performs steps in one Apply. If they take something away, what this run
+// do performs steps in one Apply. The first has the cursor with it, which says
+// what was read. If they take something away, what this run
 // has taken so far is kept with them, so that a run which is killed and begun
 // again cannot take more than the thresholds allow.
 func (a *applier) do(ctx context.Context, steps []step) error {
@@ -291,7 +293,7 @@ func (a *applier) do(ctx context.Context, steps []step) error {
 		changes = append(changes, s.changes...)
 		a.take(s)
 	}
-	if a.taken.Disabled > before.Disabled || a.taken.members() > before.members() {
+	if !a.noted || a.taken.Disabled > before.Disabled || a.taken.members() > before.members() {
 		set, err := a.setCursor(a.cursor.with(a.taken))
 		if err != nil {
 			return err
@@ -302,6 +304,7 @@ func (a *applier) do(ctx context.Context, steps []step) error {
 		a.taken = before
 		return err
 	}
+	a.noted = true
 	return nil
 }
 

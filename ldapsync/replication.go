@@ -181,6 +181,17 @@ func (s *Snapshot) unproven() bool {
 	return before.Server != s.Server || len(before.Replicated) > 0 && len(s.standing.vector) == 0
 }
 
+// underWay is the cursor while a plan is applied. It says already what was read:
+// a run that is killed may have taken things, and another server must not give
+// them back.
+func (p *Plan) underWay() Cursor {
+	c := p.have.Cursor
+	if p.want.standing.behind == "" {
+		c.Server, c.Replicated = p.next.Server, p.next.Replicated
+	}
+	return c
+}
+
 // taking is the part of a plan that gives nobody anything, nor anything a name
 // by which it is found.
 var taking = part{

@@ -106,6 +106,23 @@ func TestAReplicaThatLagsGivesNothingBack(t *testing.T) {
 	p.members("alice")
 }
 
+// TestWhatARunThatBrokeOffHasSeenCounts: the store is lost after the first batch,
+// which took somebody out of a group, and the server is lost before the next run.
+func TestWhatARunThatBrokeOffHasSeenCounts(t *testing.T) {
+	t.Parallel()
+	p := startPair(t, nil)
+	p.consumer.Stop()
+	p.provider.DeleteValues(admins, "member", bob)
+	p.store.failAfter = p.store.applies + 1
+	runs(t, p.poller, directory.RunFailed)
+	p.members("alice")
+	p.store.failAfter = 0
+	p.provider.Stop()
+	p.consumer.Restart()
+	p.scheduled(directory.RunIncomplete)
+	p.members("alice")
+}
+
 // TestACurrentServerIsReadInsteadOfOneThatLags: whatever the order of the list,
 // and whoever asks.
 func TestACurrentServerIsReadInsteadOfOneThatLags(t *testing.T) {
@@ -193,6 +210,44 @@ func TestAServerRestoredFromABackupGivesNothingBackUnseen(t *testing.T) {
 	server.DeleteValues(admins, "member", bob)
 	p.scheduled(directory.RunApplied)
 	p.members("alice")
+}
+
+// TestAnOriginThatIsGoneWaitsForAnApproval: a serverID was removed, which alters
+// nobody. There is nothing to show, and it is held all the same: what comes later
+// is not measured by what is gone.
+func TestAnOriginThatIsGoneWaitsForAnApproval(t *testing.T) {
+	t.Parallel()
+	server := ldaptest.Start(t, ldaptest.Config{ServerID: 1})
+	p := &pair{T: t, store: newMapStore()}
+	p.poller = pollerOf(t, settingsOf(t, server), p.store)
+	runs(t, p.poller, directory.RunApplied)
+	c, err := parseCursor(p.store.cursor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Replicated["dc=example,dc=test"]["serverID 009"] = "20260102030405.000000Z#000000#009#000000"
+	if p.store.cursor, err = c.encode(); err != nil {
+		t.Fatal(err)
+	}
+	if run := p.scheduled(directory.RunIncomplete); !strings.Contains(run.Message, "serverID 009 under dc=example,dc=test it knows nothing") {
+		t.Errorf("the run says %q", run.Message)
+	}
+	report, err := p.poller.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := report.Verdict; !v.Whole || v.Held != 0 || len(v.Reasons) != 1 {
+		t.Errorf("the plan's verdict is %+v, want that all is held for one reason", v)
+	}
+	report.Close()
+	held := runs(t, p.poller, directory.RunHeld)
+	if run, err := p.poller.Approve(t.Context(), held.Plan, "console:root"); err != nil || run.Result != directory.RunUnchanged {
+		t.Fatalf("approved: %s (%s), %v", run.Result, run.Message, err)
+	}
+	p.scheduled(directory.RunUnchanged)
+	if len(p.store.holds) != 0 {
+		t.Error("the plan is still held")
+	}
 }
 
 // TestAReadOfWhatChangedMindsTheLag: the server that is pinned went back.

@@ -146,7 +146,7 @@ func (p *Poller) perform(ctx context.Context, r *directory.Run, report *Report, 
 		items = everything
 	}
 	a := &applier{
-		sink: p.cfg.Store, plan: report.Plan, cursor: report.have.Cursor, guard: guard, exempt: hold.approved && report.Verdict.Whole,
+		sink: p.cfg.Store, plan: report.Plan, cursor: report.Plan.underWay(), guard: guard, exempt: hold.approved && report.Verdict.Whole,
 		actor: directory.Actor{Kind: "ldap", Name: string(p.cfg.Source), Source: p.cfg.Source, Request: r.ID, Reason: hold.reason},
 		taken: Taken{Time: r.Started, Members: map[directory.GroupID]int{}}, told: q.told,
 	}
