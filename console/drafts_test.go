@@ -212,6 +212,16 @@ func TestADraftWorksWithFormsAloneAndOnlyForWhoMayChangeThePolicy(t *testing.T) 
 	if got := body(t, owner, s.url+path+"?show=lose"); !strings.Contains(got, ">ana@example.com</bdi></a>") {
 		t.Errorf("who loses is not told of: %s", got)
 	}
+	_, err = s.GrantToUser(t.Context(), root, string(s.ana), admin.GrantSpec{Roles: []directory.RoleName{directory.RoleAuditor}})
+	must(t, err)
+	for role, told := range map[string]bool{"auditor": true, "owner": false} {
+		if got := body(t, owner, s.url+path+"?show=lose&role="+role); strings.Contains(got, ">ana@example.com</bdi></a>") != told {
+			t.Errorf("of those with the Role %s ana is told of: %v, want %v: %s", role, !told, told, got)
+		}
+		if got := body(t, owner, s.url+path+"/people?role="+role); strings.Contains(got, "ana@example.com,") != told {
+			t.Errorf("the CSV of those with the Role %s is %s", role, got)
+		}
+	}
 	res, err = owner.PostForm(s.url+"/mappings/engineers/draft-deletion", nil)
 	must(t, err)
 	must(t, res.Body.Close())
