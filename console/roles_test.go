@@ -62,7 +62,7 @@ func TestRowL1RolesAndWhoHasThem(t *testing.T) {
 		s.policy("roles:\n  - {name: releaser, rights: [integrations.use_all]}\n  - {name: releaser-two, rights: [integrations.view_all]}\n")
 		b.fill("#title", "Mine")
 		b.press("Save")
-		b.sees("the policy changed")
+		b.sees("The policy changed")
 		b.sees("right integrations.view_all")
 		b.until(`document.querySelector("#title").value === "Mine"`, "what was typed")
 		b.look("role-theirs")
