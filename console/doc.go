@@ -8,6 +8,11 @@
 // is its URL; everything works by links and forms alone, and htmx only swaps the
 // part that changed (the forms and links carry hx-select).
 //
+// What is wrong with what somebody typed is a [told]: by field, so that it stands
+// at the field, which has the focus, and what is about no field above the form.
+// Faults of the policy come with their place in a file; they are told by the
+// field, or by the name of the item that they are in.
+//
 // Templates are turned into Go by `make generate`; the result is committed. They
 // escape what they show; no handler makes HTML. Scripts and styles are files of
 // ours under static, so that the policy of headers.go can forbid all others.
