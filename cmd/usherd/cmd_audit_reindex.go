@@ -14,7 +14,7 @@ func (a *app) auditReindex() *cobra.Command {
 says that it is not what they say, and verify the trail again. The records and
 their chain are never touched. While the chain itself is broken nothing is done:
 what a record is listed by may be all that is left of what it said.`,
-		Example: "  usherd audit verify || usherd audit reindex",
+		Example: "  usherd audit reindex\n  usherd audit reindex -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			text, err := a.answer(cmd.Context(), question{http.MethodPost, "/api/v1/audit/reindex", nil, "", false})
 			if err != nil {
