@@ -24,7 +24,7 @@ func (w *world) says(source directory.SourceName, of directory.UserID, name, att
 
 func (w *world) attributes(ctx context.Context) string {
 	w.t.Helper()
-	all, err := w.Service.Attributes(ctx)
+	all, err := w.Attributes(ctx)
 	if err != nil {
 		w.t.Fatal(err)
 	}
