@@ -111,6 +111,7 @@ func TestRowU1AndU2ProjectAdministrator(t *testing.T) {
 		b.sees("1 project")
 		b.look("projects")
 		b.press("Alpha tower")
+		b.until(`location.pathname === "/projects/alpha"`, "the project") // the list has a column of that name too
 		b.press("User groups")
 		b.sees("This project has no user groups yet.")
 		b.press("Add user group")
