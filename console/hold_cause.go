@@ -65,8 +65,12 @@ func container(dn string) string {
 }
 
 // likely says what such a plan mostly comes from, and where to look. It guesses
-// from the shape alone; empty if the shape says nothing.
-func likely(p syncPlan) string {
+// from the shape alone; empty if the shape says nothing, or if the plan is of a
+// server that lags behind: what that has, any shape, is only old.
+func likely(reasons []string, p syncPlan) string {
+	if slices.ContainsFunc(reasons, func(r string) bool { return strings.Contains(r, "lags behind") }) {
+		return ""
+	}
 	ops := map[string]int{}
 	for _, i := range p.Items {
 		ops[i.Op]++

@@ -28,8 +28,11 @@ func TestLikelyCauseOfAHeldPlan(t *testing.T) {
 		"nine of ten are in one container": {append(many("gone", "user", strings.Split(strings.Repeat("uid=a,ou=x;", 9), ";")[:9]...), many("gone", "user", "uid=z,ou=y")...), "Most of them"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := likely(syncPlan{Items: c.items}); got == "" != (c.want == "") || !strings.Contains(got, c.want) {
+			if got := likely([]string{"4 of 9 users would be disabled"}, syncPlan{Items: c.items}); got == "" != (c.want == "") || !strings.Contains(got, c.want) {
 				t.Errorf("likely = %q; want it to say %q", got, c.want)
+			}
+			if got := likely([]string{"ldap://b: it lags behind what was read before: …"}, syncPlan{Items: c.items}); got != "" {
+				t.Errorf("likely of a plan of a server that lags behind = %q, want none", got)
 			}
 		})
 	}

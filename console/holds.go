@@ -55,7 +55,7 @@ func (c *Console) showHold(req request, problem string) (templ.Component, error)
 	if v.Effects.Unknown {
 		v.Effects.Ask, v.Effects.Count = true, v.Plan.Total
 	}
-	v.Places, v.Cause = places(v.Plan.Items), likely(v.Plan)
+	v.Places, v.Cause = places(v.Plan.Items), likely(h.Reasons, v.Plan)
 	v.Plan.Items = v.Plan.Items[:min(shownSyncItems, len(v.Plan.Items))]
 	return c.frame(req, "Held changes of "+string(h.Source), holdTemplate(v)), nil
 }
