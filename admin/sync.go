@@ -121,6 +121,16 @@ type SyncStatus struct {
 	Runs   []directory.Run       `json:"runs,omitempty"` // the newest first
 }
 
+// Telling is the newest run that says how the source is doing, of those that s
+// has: one that somebody cancelled does not. It is nil if there is none.
+func (s SyncStatus) Telling() *directory.Run {
+	i := slices.IndexFunc(s.Runs, func(r directory.Run) bool { return r.Result != directory.RunCancelled })
+	if i < 0 {
+		return nil
+	}
+	return &s.Runs[i]
+}
+
 // SyncStatus tells of one LDAP source, or of all if name is empty.
 func (s *Service) SyncStatus(ctx context.Context, name directory.SourceName, runs int) ([]SyncStatus, error) {
 	if _, err := s.reads(ctx, ReadSources); err != nil {

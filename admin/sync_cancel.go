@@ -63,9 +63,9 @@ func (s *Service) underWay(ctx context.Context, name directory.SourceName, run s
 	case err != nil:
 		return directory.Run{}, fmt.Errorf("runs of %s: %w", name, err)
 	case len(runs) == 0 || runs[0].Result != directory.RunRunning:
-		return directory.Run{}, fmt.Errorf("%w: no run of source %s is under way", ErrStale, name)
+		return directory.Run{}, notFound("no run of source %s is under way", name)
 	case run != "" && run != runs[0].ID:
-		return directory.Run{}, fmt.Errorf("%w: the run under way is %s, not %s", ErrStale, runs[0].ID, run)
+		return directory.Run{}, notFound("run %s is not under way; that is %s", run, runs[0].ID)
 	}
 	return runs[0], nil
 }

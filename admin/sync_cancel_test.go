@@ -28,12 +28,12 @@ func TestARunUnderWayIsCancelled(t *testing.T) {
 	_, err := cancel("okta", "")
 	wantErr(t, "CancelSync of a scim source", err, directory.ErrInvalid)
 	_, err = cancel("corp", "")
-	wantErr(t, "CancelSync without a run", err, admin.ErrStale)
+	wantErr(t, "CancelSync without a run", err, directory.ErrNotFound)
 
 	run := directory.Run{ID: "one", Source: "corp", Started: w.now, Result: directory.RunRunning}
 	w.keepRun(run)
 	_, err = cancel("corp", "another")
-	wantErr(t, "CancelSync of another run", err, admin.ErrStale)
+	wantErr(t, "CancelSync of another run", err, directory.ErrNotFound)
 	if who, err := w.Cancelled(t.Context(), "one"); who != "" || err != nil {
 		t.Errorf("Cancelled = %q, %v; nobody has", who, err)
 	}
@@ -64,7 +64,7 @@ func TestARunUnderWayIsCancelled(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = cancel("corp", "one")
-	wantErr(t, "CancelSync of a run that has ended", err, admin.ErrStale)
+	wantErr(t, "CancelSync of a run that has ended", err, directory.ErrNotFound)
 
 	heads, err := w.FindAuditHeads(t.Context(), admin.AuditQuery{Action: "sync.cancelled", Limit: 10})
 	if err != nil || len(heads.Items) != 1 || heads.Items[0].Actor.Name != by.Name {
@@ -74,7 +74,7 @@ func TestARunUnderWayIsCancelled(t *testing.T) {
 		t.Errorf("SourceErrors = %+v, %v; a cancelled run is none", wrong, err)
 	}
 	srv := w.server(true)
-	if a := call(t, srv, http.MethodPost, "/api/v1/sources/corp/cancel", `{"run":"one"}`); a.status != http.StatusConflict && a.status != http.StatusPreconditionFailed {
+	if a := call(t, srv, http.MethodPost, "/api/v1/sources/corp/cancel", `{"run":"one"}`); a.status != http.StatusNotFound {
 		t.Errorf("the API answers %d %v", a.status, a.body)
 	}
 	if a := call(t, srv, http.MethodGet, "/api/v1/sync?source=corp", ""); !strings.Contains(fmt.Sprint(a.body), "cancelled_by:socket:local") {

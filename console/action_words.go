@@ -21,7 +21,7 @@ var actionWords = map[string]string{
 	"token.created": "token made", "token.limited": "end of a token moved", "token.revoked": "token revoked",
 	"export.read": "data exported", "audit.pruned": "old records forgotten", "webhook.created": "webhook added", "webhook.deleted": "webhook removed",
 	"webhook.tested": "test sent to a webhook", "webhook.resent": "sent again to a webhook", "draft.rebased": "draft brought up to date",
-	"sign-in.released": "sign-in released", "sign-in.refused": "sign-in by another account refused",
+	"sync.cancelled": "run cancelled", "sign-in.released": "sign-in released", "sign-in.refused": "sign-in by another account refused",
 }
 
 // actionText is what people call a type of change; one that has no words here

@@ -11,7 +11,7 @@ func (c *Console) syncHealth(req request, held int) Cell {
 	if req.viewer == nil || !req.viewer.Can(admin.ReadSources) || !req.viewer.Can(admin.ReadDirectory) {
 		return Cell{}
 	}
-	status, err := c.Service.SyncStatus(req.Context(), "", 1)
+	status, err := c.Service.SyncStatus(req.Context(), "", toldRuns)
 	if err != nil {
 		return Cell{} // the page itself says what is wrong
 	}
@@ -29,11 +29,20 @@ func (c *Console) syncHealth(req request, held int) Cell {
 		}
 	}
 	for _, s := range status {
-		if s.State == directory.SourceActive && s.Last != nil && (s.Last.Result == directory.RunFailed || s.Last.Result == directory.RunIncomplete) {
+		if s.State == directory.SourceActive && fails(s) {
 			failed++
 		}
 	}
 	return syncCell(sources, held, failed, paused)
+}
+
+// toldRuns is how many runs are looked at for one that nobody cancelled.
+const toldRuns = 5
+
+// fails reports whether a source can't be read.
+func fails(s admin.SyncStatus) bool {
+	last := s.Telling()
+	return last != nil && (last.Result == directory.RunFailed || last.Result == directory.RunIncomplete)
 }
 
 // syncCell is the worst of what there is to say.

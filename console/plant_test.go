@@ -82,6 +82,7 @@ func (p pollers) poller(ctx context.Context, name directory.SourceName) (*ldapsy
 			}
 			return ldapsync.New(ldapsync.Config{
 				Source: name, Settings: settings, Store: p.store, AdminGroups: p.AdminGroups, Preview: p.preview, TempDir: p.t.TempDir(),
+				Cancelled: p.Cancelled,
 			})
 		}
 	}

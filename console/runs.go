@@ -19,6 +19,7 @@ import (
 func (c *Console) runPages() {
 	c.page("GET /runs", c.runs)
 	c.page("GET /runs/{id}", c.run)
+	c.page("POST /runs/{id}/cancel", c.cancelRun)
 	c.page("GET /holds", c.holds)
 	c.page("GET /holds/{name}", c.hold)
 	c.page("POST /holds/{name}/approve", c.approveHold)
@@ -33,6 +34,7 @@ var runList = ListSpec{
 	Columns: []Column{
 		{Key: "start", Title: "Started", Default: true},
 		{Key: "source", Title: "Source", Default: true},
+		{Key: "trigger", Title: "Trigger", Default: true},
 		{Key: "mode", Title: "Read", Default: true},
 		{Key: "created", Title: "Created", Default: true, Number: true},
 		{Key: "updated", Title: "Updated", Default: true, Number: true},
@@ -41,14 +43,22 @@ var runList = ListSpec{
 		{Key: "issues", Title: "Issues", Default: true, Number: true},
 		{Key: "took", Title: "Took", Default: true},
 		{Key: "result", Title: "Result", Default: true},
+		{Key: "by", Title: "Asked for by"},
 		{Key: "message", Title: "Message"},
 		{Key: "id", Title: "Run"},
 	},
 	Filters: []Filter{
 		{Key: "source", Title: "Source"},
 		{Key: "result", Title: "Result", Options: []Option{
-			{"applied", "Applied"}, {"unchanged", "Unchanged"}, {"held", "Held"}, {"incomplete", "Incomplete"}, {"failed", "Failed"}, {"running", "Running"},
+			{"applied", "Applied"},
+			{"unchanged", "Unchanged"},
+			{"held", "Held"},
+			{"incomplete", "Incomplete"},
+			{"failed", "Failed"},
+			{"cancelled", "Cancelled"},
+			{"running", "Running"},
 		}},
+		{Key: "trigger", Title: "Trigger", Options: triggerTitles},
 		{Key: "from", Title: "From", Day: true},
 		{Key: "to", Title: "To", Day: true},
 	},
@@ -79,11 +89,14 @@ func (c *Console) runs(req request) (templ.Component, error) {
 	}
 	slices.SortFunc(all, func(a, b directory.Run) int { return cmp.Or(b.Started.Compare(a.Started), cmp.Compare(a.ID, b.ID)) })
 	all = slices.DeleteFunc(all, func(r directory.Run) bool {
-		result := l.Filter["result"]
-		return result != "" && result != string(r.Result) || !from.IsZero() && r.Started.Before(from) || !to.IsZero() && !r.Started.Before(to)
+		result, trigger := l.Filter["result"], l.Filter["trigger"]
+		return result != "" && result != string(r.Result) || trigger != "" && trigger != string(r.Trigger) || !from.IsZero() && r.Started.Before(from) || !to.IsZero() && !r.Started.Before(to)
 	})
+	asker := c.asker(req.Context())
 	for _, r := range pageOf(&l, all) {
-		l.Rows = append(l.Rows, runRow(r))
+		row := runRow(r)
+		row.Cells["by"] = Text(asker(r.By))
+		l.Rows = append(l.Rows, row)
 	}
 	l.Empty = noRuns()
 	return c.list(req, l)
@@ -138,7 +151,7 @@ func resultTone(r directory.RunResult) Tone {
 		return Warn
 	case directory.RunFailed:
 		return Bad
-	case directory.RunRunning:
+	case directory.RunRunning, directory.RunCancelled:
 	}
 	return Info
 }
@@ -200,7 +213,7 @@ func runRow(r directory.Run) Row {
 		"start": {Time: r.Started, kind: moment, Show: startTemplate(r)}, "source": Link(string(r.Source), sourcePath(r.Source)), "created": Number(sum(r.Counts, "create", "restore")),
 		"updated": Number(sum(r.Counts, "update", "disable", "enable")), "gone": Number(sum(r.Counts, "gone", "delete")), "members": Text(runMembers(r)),
 		"issues": Number(int(r.Counts["issues"])), "took": Text(runTook(r)), "result": Badge(capital(string(r.Result)), resultTone(r.Result)),
-		"mode": Text(mode), "message": Text(r.Message), "id": Text(r.ID),
+		"mode": Text(mode), "trigger": Text(triggerText(r.Trigger)), "message": Text(r.Message), "id": Text(r.ID),
 	}}
 }
 
@@ -213,44 +226,6 @@ func countPairs(counts map[string]int64) []pair {
 		}
 	}
 	return out
-}
-
-// A runView is the page of a run.
-type runView struct {
-	directory.Run
-	Counts  []pair
-	Changes []auditRow
-	Audit   bool // whether the viewer may see what it changed
-	More    bool
-	Manage  bool
-}
-
-func (c *Console) run(req request) (templ.Component, error) {
-	status, err := c.Service.SyncStatus(req.Context(), directory.SourceName(req.URL.Query().Get("source")), keptRuns)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range status {
-		i := slices.IndexFunc(s.Runs, func(r directory.Run) bool { return r.ID == req.PathValue("id") })
-		if i < 0 {
-			continue
-		}
-		r := s.Runs[i]
-		v := runView{Run: r, Counts: countPairs(r.Counts), Audit: req.viewer.Can(admin.ReadAudit), Manage: req.viewer.Can(admin.OperateSync)}
-		if v.Audit {
-			q := admin.AuditQuery{Request: r.ID, From: r.Started, Limit: 50}
-			if !r.Ended.IsZero() {
-				q.To = r.Ended.Add(time.Minute)
-			}
-			page, err := c.Service.FindAuditHeads(req.Context(), q)
-			if err != nil {
-				return nil, err
-			}
-			v.Changes, v.More = c.auditRows(req.Context(), page.Items), page.Next > 0
-		}
-		return c.frame(req, "Run of "+string(r.Source), runTemplate(v)), nil
-	}
-	return nil, errNoPage
 }
 
 // badges are what waits, by path of the menu.

@@ -49,6 +49,7 @@ var sourceList = ListSpec{
 		{Key: "expires", Title: "Token expires"},
 		{Key: "managed", Title: "Managed by"},
 		{Key: "created", Title: "Added"},
+		{Key: "menu", Title: "Actions", Default: true, Here: true},
 	},
 	Filters: []Filter{
 		{Key: "kind", Title: "Kind", Options: []Option{{"scim", "SCIM"}, {"ldap", "LDAP"}}},
@@ -88,7 +89,7 @@ func (c *Console) sources(req request) (templ.Component, error) {
 			continue
 		}
 		if strings.Contains(string(s.Name), strings.ToLower(l.Q)) {
-			l.Rows = append(l.Rows, sourceRow(s))
+			l.Rows = append(l.Rows, sourceRow(req.viewer, s))
 		}
 	}
 	l.Total = len(l.Rows)
@@ -155,7 +156,7 @@ func health(s admin.ListedSource, st admin.SyncStatus, now time.Time) (string, T
 		return "Degraded", Bad
 	case s.Kind == directory.KindSCIM && s.LastRequest.IsZero(), s.Kind == directory.KindLDAP && st.Last == nil:
 		return "Never", Info
-	case st.Last != nil && (st.Last.Result == directory.RunFailed || st.Last.Result == directory.RunIncomplete):
+	case fails(st):
 		return "Degraded", Bad
 	}
 	return "OK", Good
@@ -169,7 +170,23 @@ func (c *Console) nextRuns(s directory.Source, n int) []time.Time {
 	return c.NextRuns(s.Settings, n)
 }
 
-func sourceRow(s standing) Row {
+// sourceMenu is what can be done with a source without opening its page.
+func sourceMenu(v *Viewer, s standing) []menuItem {
+	items := []menuItem{{Title: "Open", Href: sourcePath(s.Name)}}
+	if s.Kind == directory.KindLDAP && s.State == directory.SourceActive && v.Can(admin.OperateSync) {
+		items = append(items, menuItem{Title: "Sync now", Href: sourcePath(s.Name) + "/sync", Post: true})
+	}
+	if v.Can(admin.WriteSources) {
+		for _, t := range turnsOf(s.State) {
+			if !t.Preview {
+				items = append(items, menuItem{Title: t.Title, Href: sourcePath(s.Name) + "/" + t.Verb, Post: true})
+			}
+		}
+	}
+	return items
+}
+
+func sourceRow(v *Viewer, s standing) Row {
 	last := ""
 	if s.Took > 0 {
 		last = took(s.Took)
@@ -179,6 +196,7 @@ func sourceRow(s standing) Row {
 		"success": Time(s.Success), "next": Time(s.Next), "users": Number(s.Users), "groups": Number(s.Groups), "took": Text(last),
 		"lag": Text(lagText(s)), "trend": {Text: last, Show: sparkTemplate(sparkOf(s.Runs))},
 		"expires": Time(s.TokenExpires), "managed": Text(s.ManagedBy), "created": Time(s.Created),
+		"menu": {Show: rowMenu(string(s.Name), string(s.Name), sourceMenu(v, s))},
 	}}
 }
 

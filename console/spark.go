@@ -38,7 +38,7 @@ func sparkOf(runs []directory.Run) sparkView {
 		height := max(2, 20*float64(r.Ended.Sub(r.Started))/float64(longest))
 		bar := sparkBar{
 			X: strconv.Itoa(5 * i), Width: "4", Y: fmt.Sprintf("%.1f", 20-height), Height: fmt.Sprintf("%.1f", height),
-			Bad: r.Result != directory.RunApplied && r.Result != directory.RunUnchanged,
+			Bad: r.Result != directory.RunApplied && r.Result != directory.RunUnchanged && r.Result != directory.RunCancelled,
 		}
 		if bar.Bad {
 			failed++

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -127,7 +128,10 @@ func TestReadADirectoryFromTheConsole(t *testing.T) {
 	b.press("Sync now")
 	b.sees("The run ended: applied")
 	b.sees("What it changed")
+	b.sees("By hand")
+	b.sees("Read people")
 	b.look("run")
+	p.exportsARun(eval[string](b, "location.pathname + location.search"))
 	p.editsTheSource(b)
 
 	p.policy("features: [{key: part-list, title: Part list, seat: {monthly: 4.00, currency: EUR}}]\n" +
@@ -167,19 +171,25 @@ func TestReadADirectoryFromTheConsole(t *testing.T) {
 	b.open("/runs")
 	b.sees("Held")
 	b.look("runs")
+	b.open("/runs?trigger=approval")
+	b.sees("1 run")
 	b.open("/holds")
 	b.sees("Nothing is held")
 
 	b.open("/sources")
 	b.until(`document.querySelectorAll("svg.spark rect").length === 3`, "a bar for each run")
 	b.look("sources")
-	b.open("/sources/corp")
-	b.sees("yes, with TLS")
-	b.look("source-ldap")
+	b.click(`button[aria-label="Actions for corp"]`)
+	b.until(`[...document.querySelectorAll("#menu-corp:popover-open > *")].map(e => e.innerText).join() === "Open,Sync now,Pause"`, "what the source's page offers")
 	b.press("Pause")
 	b.sees("Paused source corp")
+	b.open("/sources")
+	b.until(`[...document.querySelectorAll("#menu-corp > *")].map(e => e.textContent).join() === "Open,Resume"`, "no run of a paused source")
+	b.click(`button[aria-label="Actions for corp"]`)
 	b.press("Resume")
 	b.sees("Resumed source corp")
+	b.sees("yes, with TLS")
+	b.look("source-ldap")
 	b.press("Disable…")
 	b.sees("Its groups give nothing")
 	b.sees("Seats of part-list")
@@ -198,6 +208,87 @@ func TestReadADirectoryFromTheConsole(t *testing.T) {
 	b.fill("#count", eval[string](b, `document.querySelector("label[for=count]").innerText.match(/\d+/)[0]`))
 	b.press("Remove the source")
 	b.sees("Removed source corp")
+}
+
+// exportsARun reads what a run changed as CSV: a line for each object, with its
+// name.
+func (p *plant) exportsARun(path string) {
+	p.t.Helper()
+	lines := strings.Split(strings.TrimSpace(p.body(p.signedIn(p.owner), path+"&format=csv", http.StatusOK)), "\n")
+	if lines[0] != "Time,Revision,Action,Target,Target's id,Attributes,Added,Removed" || len(lines) < 120 {
+		p.t.Errorf("the CSV of the run has %d lines and begins %q", len(lines), lines[0])
+	}
+	if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, ",user.created,") }) {
+		p.t.Errorf("nobody is added by %q", lines[:3])
+	}
+}
+
+// TestARunIsStoppedFromItsPage: the page of a run that a silent directory holds
+// up tells where it is by itself, and stops it.
+func TestARunIsStoppedFromItsPage(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t, 60)
+	proxy := ldaptest.StartProxy(t, p.slapd.Addr)
+	settings, err := json.Marshal(map[string]any{
+		"urls": []string{proxy.URL}, "allowPlaintextBind": true, "bindDN": p.slapd.BindDN, "passwordFile": p.password,
+		"base": []string{p.slapd.Base}, "template": "openldap", "pageSize": 10,
+	})
+	must(t, err)
+	p.apply(directory.PutSource{Source: directory.Source{Name: "corp", Kind: directory.KindLDAP, State: directory.SourceActive, Settings: settings}})
+	proxy.CutAfter(8000, ldaptest.Stall)
+	hit := proxy.Hit()
+	by := directory.Actor{Kind: directory.ActorUser, Name: string(p.owner)}
+	ended := make(chan admin.SyncRun, 1)
+	go func() {
+		defer close(ended)
+		if run, err := p.RunSync(admin.WithPrincipal(t.Context(), root), by, "corp"); err == nil {
+			ended <- run
+		}
+	}()
+	<-hit
+
+	b := p.browse()
+	p.enter(b, p.owner)
+	b.open("/runs?result=running&trigger=manual")
+	b.sees("1 run")
+	b.click("#list tbody a")
+	b.sees("Cancel the run")
+	b.sees("Read people")
+	b.sees("Under way")
+	before := eval[string](b, `document.querySelector("#course tbody tr:last-child").innerText`)
+	b.until(fmt.Sprintf(`document.querySelector("#course tbody tr:last-child").innerText !== %q`, before), "how long it takes, by itself")
+	b.look("run-under-way")
+	eval[bool](b, "(window.confirm = () => true)()")
+	b.press("Cancel the run")
+	b.sees("The run was cancelled.")
+	b.sees("before anything was applied")
+	b.sees("Cancelled by")
+	b.look("run-cancelled")
+	if run := <-ended; run.Result != directory.RunCancelled || run.CancelledBy != directory.ActorUser+":"+string(p.owner) {
+		t.Errorf("the run ended as %+v", run.Run)
+	}
+	b.open("/sources")
+	b.sees("OK")
+	proxy.Heal()
+	b.open("/sources/corp")
+	b.press("Sync now")
+	b.sees("The run ended: applied")
+
+	// another run, looked at while it ends by itself
+	proxy.CutAfter(8000, ldaptest.Stall)
+	hit = proxy.Hit()
+	again := make(chan error, 1)
+	go func() {
+		_, err := p.RunSync(admin.WithPrincipal(t.Context(), root), by, "corp")
+		again <- err
+	}()
+	<-hit
+	b.open("/runs?result=running")
+	b.click("#list tbody a")
+	b.sees("Cancel the run")
+	proxy.Heal()
+	must(t, <-again)
+	b.sees("Run again")
 }
 
 // editsTheSource changes settings in the console: refused while the directory

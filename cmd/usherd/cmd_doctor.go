@@ -283,8 +283,8 @@ func diagnoseRuns(status []admin.SyncStatus) []diagnosis {
 			list = append(list, diagnosis{name, warning, "a plan waits for approval", "usherd hold show " + string(s.Source)})
 		case s.Last == nil:
 			list = append(list, diagnosis{name, warning, "was never read", "usherd sync run " + string(s.Source)})
-		case s.Last.Result == directory.RunFailed || s.Last.Result == directory.RunIncomplete:
-			list = append(list, diagnosis{name, warning, string(s.Last.Result) + ": " + s.Last.Message, "usherd source test " + string(s.Source)})
+		case s.Telling() != nil && (s.Telling().Result == directory.RunFailed || s.Telling().Result == directory.RunIncomplete):
+			list = append(list, diagnosis{name, warning, string(s.Telling().Result) + ": " + s.Telling().Message, "usherd source test " + string(s.Source)})
 		default:
 			list = append(list, diagnosis{name, success, string(s.Last.Result), ""})
 		}

@@ -7,15 +7,16 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/usherd/usherd/directory"
 )
 
-const runColumns = "SOURCE=source RESULT=result MESSAGE=message COUNTS=counts PLAN=plan REVISION=revision STARTED=started ENDED=ended"
+const runColumns = "SOURCE=source RESULT=result TRIGGER=trigger MESSAGE=message COUNTS=counts PLAN=plan REVISION=revision STARTED=started ENDED=ended"
 
 func (a *app) syncCommand() *cobra.Command {
-	return parent("sync", "Read LDAP sources", a.syncRun(), a.syncPlan(), a.syncStatus())
+	return parent("sync", "Read LDAP sources", a.syncRun(), a.syncPlan(), a.syncStatus(), a.syncCancel())
 }
 
 // runAnswer prints a run. What did not bring us in step with the directory is
@@ -34,6 +35,8 @@ func (a *app) runAnswer(cmd *cobra.Command, source string, q question) (run dire
 	switch run.Result {
 	case directory.RunFailed:
 		return run, &exitError{exitFailed, errors.New(run.Message)}
+	case directory.RunCancelled:
+		return run, &exitError{exitFailed, fmt.Errorf("%s By %s", run.Message, run.CancelledBy)}
 	case directory.RunHeld:
 		return run, &exitError{exitHeld, fmt.Errorf("held until an administrator decides: usherd hold show %s", source)}
 	case directory.RunIncomplete:
@@ -45,7 +48,8 @@ func (a *app) runAnswer(cmd *cobra.Command, source string, q question) (run dire
 
 const runCodes = `Exit codes:
   0  applied, or unchanged
-  1  failed: nothing was read, or applying broke off; the next run goes on
+  1  failed: nothing was read, or applying broke off; the next run goes on;
+     or somebody cancelled it
   6  held: the plan, or a part of it, waits for an administrator (usherd hold)
   7  incomplete: the read could not be proven complete, so nobody lost anything;
      the server may be unreachable or busy, and another run may succeed`
@@ -55,8 +59,9 @@ func (a *app) syncRun() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run SOURCE", Short: "Read a source now and apply what changed", Args: cobra.ExactArgs(1),
 		Long: `Read the whole of a source now and apply what changed. The result is applied,
-unchanged, held, incomplete or failed. A run that is held or incomplete did all
-that it may, so the exit code is 0 unless --exit-code is given.
+unchanged, held, incomplete, failed or cancelled. A run that is held or
+incomplete did all that it may, so the exit code is 0 unless --exit-code is
+given.
 
 ` + runCodes,
 		Example: `  usherd sync run corp
@@ -101,9 +106,10 @@ func (a *app) tell(ctx context.Context, q question, print func(text []byte) erro
 }
 
 func (a *app) syncStatus() *cobra.Command {
-	runs := false
+	runs, phases := false, false
 	cmd := &cobra.Command{
-		Use: "status [SOURCE]", Short: "Show how LDAP sources stand", Example: "  usherd sync status\n  usherd sync status corp --runs", Args: cobra.MaximumNArgs(1),
+		Use: "status [SOURCE]", Short: "Show how LDAP sources stand",
+		Example: "  usherd sync status\n  usherd sync status corp --runs\n  usherd sync status corp --phases", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q := url.Values{"runs": {"5"}}
 			if len(args) > 0 {
@@ -113,21 +119,63 @@ func (a *app) syncStatus() *cobra.Command {
 				q.Set("runs", "100")
 				return a.runHistory(cmd.Context(), "/api/v1/sync?"+q.Encode())
 			}
+			if phases {
+				q.Set("runs", "1")
+				return a.runPhases(cmd.Context(), "/api/v1/sync?"+q.Encode())
+			}
 			return a.ask(cmd.Context(), question{
 				http.MethodGet, "/api/v1/sync?" + q.Encode(), nil,
-				"SOURCE=source STATE=state RESULT=last.result ENDED=last.ended MESSAGE=last.message HELD=held", false,
+				"SOURCE=source STATE=state RESULT=last.result TRIGGER=last.trigger ENDED=last.ended MESSAGE=last.message HELD=held", false,
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&runs, "runs", false, "list the last 100 runs, the newest first")
+	cmd.Flags().BoolVar(&phases, "phases", false, "list the phases of the last run, as far as it has come")
+	cmd.MarkFlagsMutuallyExclusive("runs", "phases")
 	return cmd
 }
 
 // runHistory prints the runs of sources, one a line.
 func (a *app) runHistory(ctx context.Context, path string) error {
-	text, err := a.answer(ctx, question{method: http.MethodGet, path: path})
+	runs, err := a.runsOf(ctx, path)
 	if err != nil {
 		return err
+	}
+	return printItems(a, runs, "SOURCE=source STARTED=started ENDED=ended TRIGGER=trigger BY=by RESULT=result COUNTS=counts HELD=plan REVISION=revision MESSAGE=message")
+}
+
+// A phaseLine is a phase of a run as a line of a list.
+type phaseLine struct {
+	Source directory.SourceName `json:"source"`
+	Run    string               `json:"run"`
+	directory.RunPhase
+	Took string `json:"took"` // until now, of one that is under way
+}
+
+// runPhases prints the phases of the last runs of sources, one a line.
+func (a *app) runPhases(ctx context.Context, path string) error {
+	runs, err := a.runsOf(ctx, path)
+	if err != nil {
+		return err
+	}
+	lines := []phaseLine{}
+	for _, r := range runs {
+		for _, p := range r.Phases {
+			end := p.Ended
+			if end.IsZero() {
+				end = time.Now()
+			}
+			lines = append(lines, phaseLine{r.Source, r.ID, p, end.Sub(p.Started).Round(time.Millisecond).String()})
+		}
+	}
+	return printItems(a, lines, "SOURCE=source PHASE=name STARTED=started TOOK=took COUNTS=counts")
+}
+
+// runsOf asks for the runs of sources.
+func (a *app) runsOf(ctx context.Context, path string) ([]directory.Run, error) {
+	text, err := a.answer(ctx, question{method: http.MethodGet, path: path})
+	if err != nil {
+		return nil, err
 	}
 	var status struct {
 		Items []struct {
@@ -135,18 +183,68 @@ func (a *app) runHistory(ctx context.Context, path string) error {
 		} `json:"items"`
 	}
 	if err := json.Unmarshal(text, &status); err != nil {
+		return nil, fmt.Errorf("reading the answer: %w", err)
+	}
+	all := []directory.Run{}
+	for _, s := range status.Items {
+		all = append(all, s.Runs...)
+	}
+	return all, nil
+}
+
+// printItems prints a list.
+func printItems[T any](a *app, items []T, cols string) error {
+	text, err := json.Marshal(map[string][]T{"items": items})
+	if err != nil {
+		return fmt.Errorf("printing a list: %w", err)
+	}
+	return a.print(text, columns(cols))
+}
+
+func (a *app) syncCancel() *cobra.Command {
+	return &cobra.Command{
+		Use: "cancel SOURCE [RUN]", Short: "Stop the run of a source that is under way", Args: cobra.RangeArgs(1, 2),
+		Long: `Stop the run of a source that is under way, on whatever replica. Before it
+applies anything nothing is changed; what it has applied by then stays, and the
+next run does the rest. With RUN, only if the run under way is that one.
+
+The run stops at its next step: the answer waits for that for ten seconds.`,
+		Example: "  usherd sync cancel corp",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			body := map[string]any{}
+			if len(args) == 2 {
+				if args[1] == "" { // of a script that found none; it would mean any
+					return usage("RUN is empty: usherd sync status %s --runs tells it", args[0])
+				}
+				body["run"] = args[1]
+			}
+			text, err := a.answer(cmd.Context(), question{method: http.MethodPost, path: "/api/v1/sources/" + url.PathEscape(args[0]) + "/cancel", body: body})
+			if err != nil {
+				return err
+			}
+			return a.cancelled(text)
+		},
+	}
+}
+
+// cancelled prints a run that was cancelled, and says so if it came to its end
+// before, or has not yet.
+func (a *app) cancelled(text []byte) error {
+	if err := a.print(text, columns(runColumns)); err != nil {
+		return err
+	}
+	var run directory.Run
+	if err := json.Unmarshal(text, &run); err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
-	all := struct {
-		Items []directory.Run `json:"items"`
-	}{[]directory.Run{}}
-	for _, s := range status.Items {
-		all.Items = append(all.Items, s.Runs...)
+	switch run.Result {
+	case directory.RunCancelled:
+	case directory.RunRunning:
+		fmt.Fprintln(a.stderr, "the run has not stopped yet; if the replica that ran it is gone, the next run says so: usherd sync status "+string(run.Source))
+	case directory.RunApplied, directory.RunUnchanged, directory.RunHeld, directory.RunIncomplete, directory.RunFailed:
+		fmt.Fprintln(a.stderr, "the run came to its end before it could be stopped")
 	}
-	if text, err = json.Marshal(all); err != nil {
-		return fmt.Errorf("printing runs: %w", err)
-	}
-	return a.print(text, columns("SOURCE=source STARTED=started ENDED=ended RESULT=result COUNTS=counts HELD=plan REVISION=revision MESSAGE=message"))
+	return nil
 }
 
 func (a *app) holdCommand() *cobra.Command {
@@ -212,7 +310,7 @@ func (a *app) approved(cmd *cobra.Command, source string, q question) error {
 		return &exitError{exitHeld, fmt.Errorf("not applied: the directory asks for something else by now; look at it again (usherd hold show %s)", source)}
 	case directory.RunIncomplete:
 		return &exitError{exitIncomplete, errors.New("not applied yet: the approval stands for a day, and the next complete read that says the same applies it")}
-	case directory.RunRunning, directory.RunApplied, directory.RunUnchanged, directory.RunFailed:
+	case directory.RunRunning, directory.RunApplied, directory.RunUnchanged, directory.RunFailed, directory.RunCancelled:
 	}
 	return err
 }

@@ -86,7 +86,8 @@ func (m machine) aboutPart(ctx context.Context) ([]byte, error) {
 }
 
 // A bundledSource is a source without its settings, which name accounts and
-// places, and without the messages of its runs, which name groups.
+// places, and without the messages of its runs, which name groups, and those who
+// asked for them.
 type bundledSource struct {
 	Name   directory.SourceName  `json:"name"`
 	Kind   directory.SourceKind  `json:"kind"`
@@ -116,7 +117,7 @@ func (m machine) sourcesPart(ctx context.Context) ([]byte, error) {
 			}
 			out[i].Held, out[i].Runs = st.Held != "", st.Runs
 			for n := range out[i].Runs {
-				out[i].Runs[n].Message = ""
+				out[i].Runs[n].Message, out[i].Runs[n].By, out[i].Runs[n].CancelledBy = "", "", ""
 			}
 		}
 	}

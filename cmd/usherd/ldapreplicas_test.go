@@ -322,6 +322,59 @@ func TestTwoDaemonsOverOneDirectory(t *testing.T) {
 	}
 }
 
+// TestARunIsCancelledThroughAnotherDaemon: while it reads and while it applies,
+// whichever daemon is asked. What was applied stays, and the next run does the
+// rest.
+func TestARunIsCancelledThroughAnotherDaemon(t *testing.T) {
+	t.Parallel()
+	p := startPair(t, 1500)
+	one, two := startReplica(t, p.dsn), startReplica(t, p.dsn)
+	p.add(one)
+	cancel := func(what string, said <-chan string) directory.Run {
+		t.Helper()
+		var run directory.Run
+		if err := json.Unmarshal([]byte(two.usherd("sync", "cancel", "corp", "-o", "json")), &run); err != nil {
+			t.Fatal(err)
+		}
+		if run.Result != directory.RunCancelled || !strings.HasPrefix(run.CancelledBy, "socket:") || run.Ended.IsZero() {
+			t.Errorf("%s: %+v, want it cancelled", what, run)
+		}
+		if text := <-said; !strings.Contains(text, `"result":"cancelled"`) || !strings.Contains(text, "exit status 1") {
+			t.Errorf("%s: who asked for the run is told %s", what, text)
+		}
+		return run
+	}
+	from := p.revision()
+	p.proxy.CutAfter(100_000, ldaptest.Stall)
+	hit := p.proxy.Hit()
+	said := one.syncs()
+	<-hit
+	cancel("while it reads", said)
+	if notes := p.revision() - from; notes != 1 { // that it was cancelled
+		t.Errorf("cancelled while it read, it made %d revisions", notes)
+	}
+	p.proxy.Heal()
+
+	from = p.revision()
+	said = one.syncs()
+	await(t, "the first batch", func() error {
+		if p.revision() == from {
+			return errors.New("nothing is applied")
+		}
+		return nil
+	})
+	run := cancel("while it applies", said)
+	if run.Revision <= from || !strings.Contains(run.Message, "stays") {
+		t.Errorf("cancelled while it applied, it says %+v", run)
+	}
+	if r := p.result(two); r.Result != directory.RunApplied || r.Counts["users.gone"]+r.Counts["members.remove"] != 0 {
+		t.Errorf("the run after: %+v", r)
+	}
+	if r := p.result(one); r.Result != directory.RunUnchanged {
+		t.Errorf("and the next: %+v", r)
+	}
+}
+
 // TestADaemonThatIsKilledInEachPhase: while it reads, while it plans, and
 // between two batches. The daemon that comes after makes the same of it as one
 // that nobody killed.

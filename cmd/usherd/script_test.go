@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	identityProviders := &providers{}
+	silent := &stalling{proxies: map[string]*ldaptest.Proxy{}}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, ContinueOnError: os.Getenv("USHERD_TEST_CONTINUE") != "",
 		Setup: func(env *testscript.Env) error {
@@ -50,6 +51,8 @@ func TestScripts(t *testing.T) {
 			"postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], storetest.Postgres(t)) },
 			"redis":    func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], cachetest.Start(t).URL) },
 			"slapd":    func(ts *testscript.TestScript, _ bool, args []string) { cmdSlapd(ts, t, args) },
+			"stall":    func(ts *testscript.TestScript, _ bool, args []string) { silent.stall(ts, t, args) },
+			"unstall":  silent.unstall,
 			"oidc":     func(ts *testscript.TestScript, _ bool, args []string) { identityProviders.start(ts, t, args) },
 			"signin":   identityProviders.signIn,
 		},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -57,7 +58,7 @@ func (a *app) watch(ctx context.Context, c *client, source string) {
 		case <-tick.C:
 		}
 		if run, ok := underWay(ctx, c, source); ok {
-			show.tell(run.Counts)
+			show.tell(run)
 		}
 	}
 }
@@ -92,7 +93,14 @@ func newProgress(out io.Writer) *progress {
 	return p
 }
 
-func (p *progress) tell(counts map[string]int64) {
+// phaseWords say what a run does when there is nothing to count.
+var phaseWords = map[string]string{directory.PhaseConnect: "connecting", directory.PhaseCompare: "comparing", directory.PhaseJudge: "judging"}
+
+func (p *progress) tell(run directory.Run) {
+	counts, phase := run.Counts, ""
+	if n := len(run.Phases); n > 0 {
+		phase = phaseWords[run.Phases[n-1].Name]
+	}
 	read, applied, total := counts["progress.people"]+counts["progress.groups"], counts["progress.applied"], counts["progress.total"]
 	if p.bar != nil {
 		if total > 0 {
@@ -101,12 +109,16 @@ func (p *progress) tell(counts map[string]int64) {
 			_ = p.bar.Set64(min(applied, total)) // a bar that cannot be drawn is no reason to stop
 			return
 		}
+		p.bar.Describe(cmp.Or(phase, "reading"))
 		_ = p.bar.Set64(read)
 		return
 	}
 	line := fmt.Sprintf("read %d people and %d groups", counts["progress.people"], counts["progress.groups"])
 	if total > 0 {
 		line = fmt.Sprintf("applied %d of %s", applied, things(int(total)))
+	}
+	if phase != "" {
+		line = phase
 	}
 	if line != p.last {
 		p.last = line
