@@ -3,7 +3,6 @@ package admin
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -150,10 +149,14 @@ func (s *Service) addAttributes(ctx context.Context, people []*person, rows []Li
 	if err != nil {
 		return err
 	}
+	listed := make(map[directory.UserID]directory.Attributes, len(said))
+	for id, text := range said {
+		listed[id] = directory.ListedAttributes(text)
+	}
 	for i, p := range people {
 		rows[i].Attributes = map[string]string{}
 		for _, name := range names {
-			if text := p.attribute(name, said); text != "" {
+			if text := p.attribute(name, listed); text != "" {
 				rows[i].Attributes[name] = text
 			}
 		}
@@ -166,14 +169,14 @@ const maxAttributeText = 500
 
 // attribute is what the first source says that says something. What a source said
 // that deleted somebody counts only if all did.
-func (p *person) attribute(name string, said map[directory.UserID]json.RawMessage) string {
+func (p *person) attribute(name string, said map[directory.UserID]directory.Attributes) string {
 	for _, gone := range []bool{false, true} {
 		for i := range p.row.Identities {
 			id := &p.row.Identities[i]
 			if (id.Presence == directory.Deleted) != gone || gone && p.row.Deleted.IsZero() {
 				continue
 			}
-			if text := directory.AttributeText(said[id.ID], name); text != "" {
+			if text := said[id.ID].Text(name); text != "" {
 				return string([]rune(text)[:min(len([]rune(text)), maxAttributeText)])
 			}
 		}

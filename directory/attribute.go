@@ -37,14 +37,16 @@ func listable(name string) bool {
 // name have their own name alone: department, costCenter, familyName. Attributes
 // is as in a [Profile]; what is no JSON object has none.
 func AttributeNames(attributes json.RawMessage) []string {
-	return slices.Sorted(maps.Keys(listedAttributes(attributes)))
+	return slices.Sorted(maps.Keys(ListedAttributes(attributes)))
 }
 
-// AttributeText is the text of one of the attributes that [AttributeNames] lists,
-// or nothing: values are joined by commas, and of one with parts the part for
-// people is told.
-func AttributeText(attributes json.RawMessage, name string) string {
-	raw, ok := listedAttributes(attributes)[name]
+// Attributes are those that [AttributeNames] lists, with what the source says.
+type Attributes map[string]json.RawMessage
+
+// Text is the text of an attribute, or nothing: values are joined by commas, and
+// of one with parts the part for people is told.
+func (a Attributes) Text(name string) string {
+	raw, ok := a[name]
 	if !ok {
 		return ""
 	}
@@ -55,14 +57,14 @@ func AttributeText(attributes json.RawMessage, name string) string {
 	return attributeText(v)
 }
 
-// listedAttributes are the listable attributes with their values. Of two of one
+// ListedAttributes are the attributes that [AttributeNames] lists. Of two of one
 // name that of the core schema is listed, then that of the first extension.
-func listedAttributes(attributes json.RawMessage) map[string]json.RawMessage {
+func ListedAttributes(attributes json.RawMessage) Attributes {
 	var all map[string]json.RawMessage
 	if len(attributes) == 0 || json.Unmarshal(attributes, &all) != nil {
 		return nil
 	}
-	out := make(map[string]json.RawMessage, len(all))
+	out := make(Attributes, len(all))
 	add := func(from map[string]json.RawMessage) {
 		for name, raw := range from {
 			if _, taken := out[name]; !taken && listable(name) && !empty(raw) {

@@ -23,7 +23,7 @@ func TestAttributesAreNamedAndToldForPeople(t *testing.T) {
 	}
 	names := directory.AttributeNames(json.RawMessage(rich))
 	for name, text := range want {
-		if got := directory.AttributeText(json.RawMessage(rich), name); got != text || !slices.Contains(names, name) {
+		if got := directory.ListedAttributes(json.RawMessage(rich)).Text(name); got != text || !slices.Contains(names, name) {
 			t.Errorf("%s is %q, want %q, in %v", name, got, text, names)
 		}
 	}
@@ -35,17 +35,17 @@ func TestAttributesAreNamedAndToldForPeople(t *testing.T) {
 func TestNoSecretIsAColumn(t *testing.T) {
 	for _, name := range []string{"password", "Password", "clientSecret", "userPassword", "unicodePwd", "schemas", "organization", "a.b", ""} {
 		for _, text := range []string{`{"` + name + `":"hunter2"}`, `{"urn:x:User":{"` + name + `":"hunter2"}}`} {
-			if got := directory.AttributeNames(json.RawMessage(text)); len(got) != 0 || directory.AttributeText(json.RawMessage(text), name) != "" {
+			if got := directory.AttributeNames(json.RawMessage(text)); len(got) != 0 || directory.ListedAttributes(json.RawMessage(text)).Text(name) != "" {
 				t.Errorf("of %s are listed %v", text, got)
 			}
 		}
 	}
-	if got := directory.AttributeText(json.RawMessage(`{"thing":{"password":"hunter2","colour":"red"}}`), "thing"); got != "red" {
+	if got := directory.ListedAttributes(json.RawMessage(`{"thing":{"password":"hunter2","colour":"red"}}`)).Text("thing"); got != "red" {
 		t.Errorf("a thing with a password is told as %q, want red", got)
 	}
 }
 
-func FuzzAttributeText(f *testing.F) {
+func FuzzListedAttributes(f *testing.F) {
 	f.Add([]byte(rich))
 	f.Add([]byte(`[]`))
 	f.Add([]byte(`{"name":7,"urn:x":[1]}`))
@@ -54,7 +54,7 @@ func FuzzAttributeText(f *testing.F) {
 			if strings.Contains(strings.ToLower(name), "password") || strings.ContainsAny(name, ". \n") {
 				t.Errorf("%q is listed", name)
 			}
-			_ = directory.AttributeText(text, name)
+			_ = directory.ListedAttributes(text).Text(name)
 		}
 	})
 }

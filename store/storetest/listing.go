@@ -45,7 +45,7 @@ func testPersonRows(t *testing.T, s directory.Store) {
 		t.Errorf("PersonRows(cleo, ann): %v (-want +got):\n%s", err, d)
 	}
 	said, err := s.Attributes(t.Context(), cleo, "nobody", cleo, "\xff")
-	if got := directory.AttributeText(said[cleo], "department"); err != nil || len(said) != 1 || got != "Bridges" {
+	if got := directory.ListedAttributes(said[cleo]).Text("department"); err != nil || len(said) != 1 || got != "Bridges" {
 		t.Errorf("Attributes(cleo) = %s, %v; want the department Bridges and nobody else", said, err)
 	}
 	if said, err = s.Attributes(t.Context()); err != nil || len(said) != 0 {
