@@ -74,12 +74,14 @@ func (q *jobQueue) cancel(id string) {
 	}
 }
 
-// RunJobs runs the jobs of this process, one after the other, until ctx ends;
-// those that are not over then are interrupted. It is called once.
+// RunJobs runs the jobs of this process, one after the other, and lets other work
+// go on behind requests, until ctx ends; what is not over then is interrupted. It
+// is called once.
 func (s *Service) RunJobs(ctx context.Context, report func(error)) {
 	s.jobs.mu.Lock()
 	s.jobs.open, s.jobs.wake = true, make(chan struct{}, 1)
 	s.jobs.mu.Unlock()
+	defer s.behind.open(ctx, report)()
 	for ctx.Err() == nil {
 		if next, jobCtx, stop := s.jobs.take(ctx); next != nil {
 			if err := s.runJob(ctx, jobCtx, next); err != nil {

@@ -80,6 +80,7 @@ type Service struct {
 	bills    billBook
 	groups   atomic.Pointer[groupList]
 	jobs     jobQueue
+	behind   background
 	edits    policyLog
 	added    addedBook
 	live     Limiter // of searches in directories

@@ -74,13 +74,7 @@ func (s *Service) syncRun(ctx context.Context, run directory.Run, err error) (Sy
 
 // RunSync reads an LDAP source now and applies what it may.
 func (s *Service) RunSync(ctx context.Context, by directory.Actor, name directory.SourceName) (SyncRun, error) {
-	if _, err := s.allowed(ctx, by, OperateSync, ""); err != nil {
-		return SyncRun{}, err
-	}
-	if err := s.operates(ctx); err != nil {
-		return SyncRun{}, err
-	}
-	ldap, err := s.ldap(ctx, name)
+	ldap, err := s.mayRun(ctx, by, name)
 	if err != nil {
 		return SyncRun{}, err
 	}

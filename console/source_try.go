@@ -141,11 +141,16 @@ func (c *Console) planEffects(ctx context.Context, text json.RawMessage) (effect
 	return c.effects(ctx, e.Difference, e.Names), nil
 }
 
-// syncSource runs a source now.
+// syncSource runs a source now. The page of a run that takes long follows it.
 func (c *Console) syncSource(req request) (templ.Component, error) {
-	run, err := c.Service.RunSync(req.Context(), req.by, directory.SourceName(req.PathValue("name")))
-	if err != nil {
+	run, err := c.Service.BeginSync(req.Context(), req.by, directory.SourceName(req.PathValue("name")))
+	switch {
+	case err != nil:
 		return nil, err
+	case run.ID == "":
+		return c.redirect(req, "/runs?source="+string(run.Source), "The run begins when another one of this source has ended.")
+	case run.Result == directory.RunRunning:
+		return c.redirect(req, "/runs/"+run.ID+"?source="+string(run.Source), "The run goes on, and this page follows it.")
 	}
 	return c.redirect(req, "/runs/"+run.ID+"?source="+string(run.Source), "The run ended: "+string(run.Result)+".")
 }
