@@ -86,9 +86,14 @@ func TestSomebodyUnknownIsLookedForInTheDirectories(t *testing.T) {
 			t.Errorf("%s found others: %s", who, got)
 		}
 	}
-	find(t, w, owner, "one more")
-	if got := find(t, w, owner, "too many"); !strings.Contains(got, "too many requests") {
-		t.Errorf("nothing bounds how often directories are asked: %s", got)
+	bounded := false
+	for range 20 { // however slow they are, some more may be asked meanwhile
+		if bounded = strings.Contains(find(t, w, owner, "one more"), "too many requests"); bounded {
+			break
+		}
+	}
+	if !bounded {
+		t.Error("nothing bounds how often directories are asked")
 	}
 	auditor := w.signedIn(w.user("auditor@example.com", directory.RoleAuditor))
 	if got := fetched(t, auditor, w.url+"/explain?user=alice&what=access+part-list"); strings.Contains(got, "Look in the directories") {
