@@ -183,6 +183,7 @@ func TestReadADirectoryFromTheConsole(t *testing.T) {
 	b.until(`[...document.querySelectorAll("#menu-corp:popover-open > *")].map(e => e.innerText).join() === "Open,Sync now,Pause"`, "what the source's page offers")
 	b.press("Pause")
 	b.sees("Paused source corp")
+	b.look("source-paused")
 	b.open("/sources")
 	b.until(`[...document.querySelectorAll("#menu-corp > *")].map(e => e.textContent).join() === "Open,Resume"`, "no run of a paused source")
 	b.click(`button[aria-label="Actions for corp"]`)
