@@ -164,7 +164,7 @@ func (c *Console) idOf(ctx context.Context, name string) string {
 
 func (r auditRow) row() Row {
 	return Row{ID: strconv.FormatInt(int64(r.Revision), 10), Label: r.Action, Cells: map[string]Cell{
-		"time": Time(r.Time), "actor": {Text: r.Who, Href: r.WhoHref}, "via": Text(r.Via), "action": Link(r.Action, auditPath(r.Revision)),
+		"time": Time(r.Time), "actor": {Text: r.Who, Href: r.WhoHref}, "via": Text(r.Via), "action": {Text: r.Action, Show: recordLink(r)},
 		"target": {Text: cmp.Or(r.Target, "--"), Href: r.Href}, "result": Text("revision\u00a0" + strconv.FormatInt(int64(r.Revision), 10)),
 		"request": Text(r.Actor.Request), "reason": Text(r.Actor.Reason), "actorid": Text(r.Actor.Name), "targetid": Text(r.TargetID), "address": Text(r.Actor.Address),
 	}}

@@ -151,6 +151,8 @@ func TestAuditLogFindsShowsAndExports(t *testing.T) {
 	eval[bool](b, `(document.querySelector('td[data-label=Action] a').click(), true)`)
 	b.sees("What it meant")
 	b.sees("part-list")
+	b.press("Whole page")
+	b.until(`!!document.querySelector("main > #record")`, "the page of the record")
 	b.look("audit-record")
 	b.open("/audit")
 	b.press("Verify the chain")

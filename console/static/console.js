@@ -88,7 +88,7 @@
     all.forEach((r) => r.removeAttribute("data-at"));
     const row = all[Math.max(0, Math.min(all.length - 1, at + step))];
     row.setAttribute("data-at", "");
-    (($("a", row)) || row).focus({ preventScroll: true });
+    ($("a[data-record]", row) || $("a", row) || row).focus({ preventScroll: true });
     row.scrollIntoView({ block: "nearest" });
   };
 
