@@ -40,12 +40,17 @@ func (c *Console) effects(ctx context.Context, d authz.Difference, names map[dir
 	v := effectsView{Difference: d, Count: d.People}
 	v.Ask = d.People > askAbove || len(d.Administrators) > 0 ||
 		slices.ContainsFunc(d.Totals, func(t authz.Total) bool { return t.Right.IsAdministration() && t.Lose > 0 })
-	name := c.namer(ctx)
 	ch, err := c.Service.Choices(ctx)
 	if err != nil {
 		ch = admin.Choices{} // everything is told by its key
 	}
-	for _, s := range d.Shifts[:min(shownShifts, len(d.Shifts))] {
+	shifts := d.Shifts[:min(shownShifts, len(d.Shifts))]
+	ids := make([]directory.UserID, len(shifts))
+	for i, s := range shifts {
+		ids[i] = s.User
+	}
+	name := c.namer(ctx, ids...)
+	for _, s := range shifts {
 		p := personShift{Name: names[s.User], Href: "/users/" + string(s.User), Gains: thingsOf(s.Gains, ch), Loses: thingsOf(s.Loses, ch)}
 		if p.Name == "" {
 			p.Name = name(s.User)
@@ -86,20 +91,24 @@ func above(h, than authz.Holding) bool {
 // moves reports whether an amount of money is not nothing.
 func moves(m authz.Money) bool { return strings.Trim(m.Delta, "+-0.") != "" }
 
-// namer returns a function that names users, each asked for once. What can't be
-// named is called by its id.
-func (c *Console) namer(ctx context.Context) func(directory.UserID) string {
+// namer returns a function that names users, each asked for once. Those of ids
+// are named all at once, by what lists have; others cost a read each. What can't
+// be named is called by its id.
+func (c *Console) namer(ctx context.Context, ids ...directory.UserID) func(directory.UserID) string {
 	known := map[directory.UserID]string{}
-	return func(id directory.UserID) string {
-		name, ok := known[id]
-		if !ok {
-			name = string(id)
-			if u, err := c.Service.User(ctx, string(id)); err == nil {
-				name = displayName(u.User)
-			}
-			known[id] = name
+	if len(ids) > 0 {
+		if names, err := c.Service.NamesOfUsers(ctx, ids...); err == nil {
+			known = names
 		}
-		return name
+	}
+	return func(id directory.UserID) string {
+		if known[id] == "" {
+			known[id] = string(id)
+			if u, err := c.Service.User(ctx, string(id)); err == nil {
+				known[id] = displayName(u.User)
+			}
+		}
+		return known[id]
 	}
 }
 

@@ -90,9 +90,16 @@ func triggerText(t directory.RunTrigger) string {
 	return cmp.Or(Filter{Options: triggerTitles}.title(string(t)), "--")
 }
 
-// asker returns a function that says whom "kind:name" means.
-func (c *Console) asker(ctx context.Context) func(by string) string {
-	name := c.namer(ctx)
+// asker returns a function that says whom "kind:name" means. Who asked for some
+// runs is read at once.
+func (c *Console) asker(ctx context.Context, runs ...directory.Run) func(by string) string {
+	var ids []directory.UserID
+	for _, r := range runs {
+		if id, ok := strings.CutPrefix(r.By, directory.ActorUser+":"); ok {
+			ids = append(ids, directory.UserID(id))
+		}
+	}
+	name := c.namer(ctx, ids...)
 	return func(by string) string {
 		kind, who, ok := strings.Cut(by, ":")
 		switch {
@@ -137,7 +144,7 @@ func (c *Console) run(req request) (templ.Component, error) {
 	if req.URL.Query().Get("format") == "csv" {
 		return nil, c.exportRun(req, r)
 	}
-	asker := c.asker(req.Context())
+	asker := c.asker(req.Context(), r)
 	v := runView{
 		Run: r, Asker: asker(r.By), Counts: countPairs(r.Counts), Phases: phasesOf(r, c.Now()),
 		Audit: req.viewer.Can(admin.ReadAudit), Manage: req.viewer.Can(admin.OperateSync),

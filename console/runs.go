@@ -92,8 +92,9 @@ func (c *Console) runs(req request) (templ.Component, error) {
 		result, trigger := l.Filter["result"], l.Filter["trigger"]
 		return result != "" && result != string(r.Result) || trigger != "" && trigger != string(r.Trigger) || !from.IsZero() && r.Started.Before(from) || !to.IsZero() && !r.Started.Before(to)
 	})
-	asker := c.asker(req.Context())
-	for _, r := range pageOf(&l, all) {
+	page := pageOf(&l, all)
+	asker := c.asker(req.Context(), page...)
+	for _, r := range page {
 		row := runRow(r)
 		row.Cells["by"] = Text(asker(r.By))
 		l.Rows = append(l.Rows, row)
