@@ -63,7 +63,7 @@ func (c *Console) selector(req request, v groupView, p picking) (templ.Component
 	if n := len(p.Picked); n > 0 && n <= pickPreview {
 		out, err := c.Service.AddMembers(admin.WithDryRun(req.Context()), req.by, string(v.ID), p.Picked)
 		if text, ok := refused(err); ok {
-			s.picking.Problem = text
+			s.Problem = text
 		} else if err != nil {
 			return nil, err
 		} else if out.Preview != nil {
