@@ -30,8 +30,9 @@ type (
 		Reason  string `json:"reason,omitempty"`
 	}
 	endOverrideBody struct {
-		User    string               `json:"user"`
-		Project directory.ProjectKey `json:"project,omitempty"`
+		User       string               `json:"user"`
+		Project    directory.ProjectKey `json:"project,omitempty"`
+		Everywhere bool                 `json:"everywhere,omitempty"` // organization-wide and in every project, all at once
 	}
 	linkBody struct {
 		Identity string `json:"identity"` // SOURCE/ID

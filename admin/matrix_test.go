@@ -212,6 +212,7 @@ func requests() []request {
 	add("POST /api/v1/overrides", "ann in beta", "/api/v1/overrides", `{"users":["ann"],"project":"beta","grants":[{"access":["part-list"]}]}`)
 	add("POST /api/v1/overrides", "boss", "/api/v1/overrides", `{"users":["boss"],"grants":[{"access":["part-list"]}]}`)
 	add("POST /api/v1/overrides/end", "ann", "/api/v1/overrides/end", `{"user":"ann"}`)
+	add("POST /api/v1/overrides/end", "ann everywhere", "/api/v1/overrides/end", `{"user":"ann","everywhere":true}`)
 	add("POST /api/v1/projects", "", "/api/v1/projects", `{"key":"gamma"}`)
 	add("PUT /api/v1/projects/{project}", "alpha", "/api/v1/projects/alpha", `{"title":"A"}`)
 	add("DELETE /api/v1/projects/{project}", "unknown", "/api/v1/projects/gamma", "")

@@ -207,6 +207,44 @@ func (s *Service) EndOverride(ctx context.Context, by directory.Actor, name stri
 	return out, nil
 }
 
+// EndOverrides lets a user follow the directory again in every scope at once:
+// in all of them, or in none if one of them may not be changed.
+func (s *Service) EndOverrides(ctx context.Context, by directory.Actor, name string) (Outcome, error) {
+	a, err := s.allowed(ctx, by, WriteGrants, "")
+	if err != nil {
+		return Outcome{}, err
+	}
+	sub, err := s.user(ctx, name)
+	if err == nil {
+		err = a.mayOverride(&sub, name, "")
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	overrides, err := s.Store.Overrides(ctx, sub.ID)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("reading overrides: %w", err)
+	}
+	var changes []directory.Change
+	for _, o := range overrides {
+		if err := a.require(WriteGrants, o.Project); err != nil {
+			return Outcome{}, err
+		}
+		if err := a.mayOverride(&sub, name, o.Project); err != nil {
+			return Outcome{}, err
+		}
+		changes = append(changes, directory.EndOverride{User: sub.ID, Project: o.Project})
+	}
+	if len(changes) == 0 {
+		return Outcome{}, notFound("%s has no override (usherd override list)", name)
+	}
+	out, err := s.keepingAnOwner(ctx, by, changes...)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("overrides of %s: %w", name, err)
+	}
+	return out, nil
+}
+
 // Overrides lists the overrides of a user, or of everybody if name is empty.
 func (s *Service) Overrides(ctx context.Context, name string) ([]directory.Override, error) {
 	a, err := s.reads(ctx, ReadDirectory)

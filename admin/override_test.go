@@ -3,6 +3,7 @@ package admin_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -162,6 +163,29 @@ func TestFollowTheDirectoryAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestOverridesEndEverywhereAtOnce(t *testing.T) {
+	w, ids := crews(t)
+	set := func() {
+		w.override(admin.NewOverride{Users: []string{"dora"}, Everywhere: true, Grants: []admin.GrantSpec{{Access: []string{"part-list"}}}})
+		w.wantEverything("replaced", "dora", "[part-list] []", "[part-list] []")
+	}
+	set()
+	out := must[admin.Outcome](t)(w.EndOverrides(t.Context(), by, "dora"))
+	w.wantEverything("ended", "dora", "[handbook] []", "[handbook] []")
+	record := must[directory.AuditRecord](t)(w.AuditRecord(t.Context(), out.Revision))
+	if got := strings.Count(string(record.Changes), `"override.ended"`); got != 3 {
+		t.Errorf("the record of the end has %d ends, want those of the organization and of two projects: %s", got, record.Changes)
+	}
+	_, err := w.EndOverrides(t.Context(), by, "dora")
+	wantErr(t, "ending twice", err, directory.ErrNotFound)
+
+	set()
+	w.apply(directory.PutGrant{Grant: directory.Grant{User: ids["ben"], Role: "project-admin", Project: "alpha", Origin: directory.ByHand, By: "test"}})
+	_, err = w.EndOverrides(t.Context(), directory.Actor{Kind: directory.ActorUser, Name: string(ids["ben"])}, "dora")
+	wantErr(t, "by who has no right over the organization", err, admin.ErrForbidden)
+	w.wantEverything("still replaced", "dora", "[part-list] []", "[part-list] []")
 }
 
 // An override outranks neither a block nor a directory that says inactive.

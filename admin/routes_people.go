@@ -142,5 +142,11 @@ func (a *API) endOverride(c call) (answer, error) {
 	if err := c.body(&body); err != nil {
 		return answer{}, err
 	}
+	switch {
+	case body.Everywhere && body.Project != "":
+		return answer{}, invalid("what ends everywhere names no project")
+	case body.Everywhere:
+		return outcome(a.Service.EndOverrides(c.Context(), c.by, body.User))
+	}
 	return outcome(a.Service.EndOverride(c.Context(), c.by, body.User, body.Project))
 }

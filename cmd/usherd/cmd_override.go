@@ -65,15 +65,20 @@ what.`,
 
 func (a *app) overrideEnd() *cobra.Command {
 	var project string
+	var everywhere bool
 	cmd := &cobra.Command{
-		Use: "end USER", Short: "Let a user follow the directory again in one scope", Args: cobra.ExactArgs(1),
-		Example: "  usherd override end alice@example.com --project alpha --dry-run\n  usherd override end alice@example.com --project alpha",
+		Use: "end USER", Short: "Let a user follow the directory again in one scope, or in all", Args: cobra.ExactArgs(1),
+		Example: "  usherd override end alice@example.com --project alpha --dry-run\n  usherd override end alice@example.com --project alpha\n  usherd override end alice@example.com --everywhere",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			body := map[string]any{"user": args[0], "project": project}
+			if everywhere && project != "" {
+				return usage("choose one: --project or --everywhere")
+			}
+			body := map[string]any{"user": args[0], "project": project, "everywhere": everywhere}
 			return a.ask(cmd.Context(), question{http.MethodPost, tried(cmd, "/api/v1/overrides/end"), body, changedColumns, false})
 		},
 	}
 	cmd.Flags().StringVar(&project, "project", "", "in this project; otherwise organization-wide")
+	cmd.Flags().BoolVar(&everywhere, "everywhere", false, "organization-wide and in every project, all at once")
 	return cmd
 }
 
