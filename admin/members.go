@@ -35,6 +35,30 @@ func (s *Service) Members(ctx context.Context, group string, f MemberFilter) (Li
 	return s.membersOf(ctx, a, g, f)
 }
 
+// MembersAmong returns which of some users and groups, by their ids, are direct
+// members of a group. It costs what is asked about, however large the group is.
+func (s *Service) MembersAmong(ctx context.Context, group string, ids ...string) (map[string]bool, error) {
+	a, err := s.reads(ctx, ReadDirectory)
+	if err != nil {
+		return nil, err
+	}
+	g, err := s.seenGroup(ctx, a, group)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	rows, err := s.Store.MemberRows(ctx, g.ID, ids...)
+	if err != nil {
+		return nil, err
+	}
+	in := make(map[string]bool, len(rows))
+	for _, r := range rows {
+		if r.ID != "" { // who is pending has none
+			in[r.ID] = true
+		}
+	}
+	return in, nil
+}
+
 // A memberRef is a member at its place in an order. What the page shows is read
 // when it is known which these are.
 type memberRef struct {
