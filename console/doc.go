@@ -6,7 +6,9 @@
 // struct (users.go), a template that shows it (users.templ), and for lists a
 // [List], of which the same rows make the table and the CSV. The state of a page
 // is its URL; everything works by links and forms alone, and htmx only swaps the
-// part that changed (the forms and links carry hx-select).
+// part that changed (the forms and links carry hx-select). A link to a record of
+// the audit log leads to its page; where the list has a drawer, drawer.js shows
+// the same part of that page in it, under the page's address.
 //
 // What is wrong with what somebody typed is a [told]: by field, so that it stands
 // at the field, which has the focus, and what is about no field above the form.
