@@ -50,13 +50,10 @@ func (c *Console) selector(req request, v groupView, p picking) (templ.Component
 		return nil, fmt.Errorf("%w: to change the members of this group", admin.ErrForbidden)
 	}
 	s := selectorView{groupView: v, picking: p}
-	in, err := c.alreadyIn(req, v)
-	if err != nil {
+	if err := c.find(req, &s); err != nil {
 		return nil, err
 	}
-	if err := c.find(req, &s, in); err != nil {
-		return nil, err
-	}
+	var err error
 	if s.Chosen, err = c.chosen(req, p.Picked); err != nil {
 		return nil, err
 	}
@@ -71,23 +68,6 @@ func (c *Console) selector(req request, v groupView, p picking) (templ.Component
 		}
 	}
 	return selectorTemplate(s), nil
-}
-
-// alreadyIn are the members of a group, by what the selector calls them.
-func (c *Console) alreadyIn(req request, v groupView) (map[string]bool, error) {
-	in := map[string]bool{}
-	for f := (admin.MemberFilter{Limit: 1000}); ; {
-		page, err := c.Service.Members(req.Context(), string(v.ID), f)
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range page.Items {
-			in[m.ID], in["group:"+m.ID] = true, true
-		}
-		if f.Cursor = page.Next; f.Cursor == "" {
-			return in, nil
-		}
-	}
 }
 
 // pickKinds are whom the selector searches.
@@ -111,8 +91,24 @@ func (p picking) userFilter(limit int) admin.UserFilter {
 	return f
 }
 
-// find searches users or groups.
-func (c *Console) find(req request, s *selectorView, in map[string]bool) error {
+// find searches users or groups, and says who of them is in the group already.
+func (c *Console) find(req request, s *selectorView) error {
+	if err := c.candidates(req, s); err != nil {
+		return err
+	}
+	ids := make([]string, len(s.Found))
+	for i, f := range s.Found {
+		ids[i] = strings.TrimPrefix(f.Value, "group:")
+	}
+	in, err := c.Service.MembersAmong(req.Context(), string(s.ID), ids...)
+	for i := range s.Found {
+		s.Found[i].In = in[ids[i]]
+	}
+	return err
+}
+
+// candidates finds users or groups.
+func (c *Console) candidates(req request, s *selectorView) error {
 	if s.Kind == "groups" {
 		page, err := c.Service.Groups(req.Context(), admin.GroupFilter{Q: s.Q, Source: directory.SourceName(s.Source), Sort: "name", Limit: pickPage})
 		if err != nil {
@@ -122,7 +118,7 @@ func (c *Console) find(req request, s *selectorView, in map[string]bool) error {
 		for _, g := range page.Items {
 			value := "group:" + string(g.ID)
 			if g.ID != s.ID {
-				s.Found = append(s.Found, candidate{value, g.Name, string(g.Source), in[value], slices.Contains(s.Picked, value)})
+				s.Found = append(s.Found, candidate{Value: value, Name: g.Name, About: string(g.Source), Picked: slices.Contains(s.Picked, value)})
 			}
 		}
 		return nil
@@ -138,7 +134,7 @@ func (c *Console) find(req request, s *selectorView, in map[string]bool) error {
 		if about == u.Name {
 			about = ""
 		}
-		s.Found = append(s.Found, candidate{value, u.Name, about, in[value], slices.Contains(s.Picked, value)})
+		s.Found = append(s.Found, candidate{Value: value, Name: u.Name, About: about, Picked: slices.Contains(s.Picked, value)})
 	}
 	return nil
 }
@@ -247,19 +243,23 @@ func (c *Console) whoIs(req request, v groupView, name string) (string, error) {
 
 // pickMatching picks all whom the search finds.
 func (c *Console) pickMatching(req request, v groupView, p *picking) error {
-	in, err := c.alreadyIn(req, v)
+	page, err := c.Service.Users(req.Context(), p.userFilter(pickAll))
 	if err != nil {
 		return err
 	}
-	page, err := c.Service.Users(req.Context(), p.userFilter(pickAll))
+	ids := make([]string, len(page.Items))
+	for i, u := range page.Items {
+		ids[i] = string(u.ID)
+	}
+	in, err := c.Service.MembersAmong(req.Context(), string(v.ID), ids...)
 	if err != nil {
 		return err
 	}
 	if page.Total > pickAll {
 		p.Problem = fmt.Sprintf("The first %s are picked; narrow the search for the others.", thousands(pickAll))
 	}
-	for _, u := range page.Items {
-		if id := string(u.ID); !in[id] && !slices.Contains(p.Picked, id) {
+	for _, id := range ids {
+		if !in[id] && !slices.Contains(p.Picked, id) {
 			p.Picked = append(p.Picked, id)
 		}
 	}
