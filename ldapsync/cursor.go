@@ -33,6 +33,9 @@ type Cursor struct {
 	// Replicated is how far the servers that were read had come in replication:
 	// one that lags behind gives nothing back.
 	Replicated Vector `json:"replicated,omitempty"`
+	// Silent are the naming contexts of Replicated of which the server that was
+	// read last did not say any more how far it is.
+	Silent []string `json:"silent,omitempty"`
 	// Window is what was taken away during the last 24 hours, without what an
 	// administrator approved.
 	Window []Taken `json:"window,omitempty"`

@@ -254,7 +254,7 @@ func (c *collector) changed(from Mark, overlap time.Duration) reason {
 	}
 	begin.Expiry = from.Expiry
 	c.mark, c.snap.partial = begin, true
-	if err := c.meet(); err != nil || !c.snap.standing.current && len(c.have.Cursor.Replicated) > 0 {
+	if err := c.meet(); err != nil || !c.sameAsBefore() {
 		return fullLag
 	}
 	since, err := c.template.since(from, overlap)
@@ -339,7 +339,7 @@ func (p *Plan) confirm(c *collector) (reason, error) {
 // complete read can tell stays as it is.
 func (d *differ) partialCursor() Cursor {
 	next := d.have.Cursor
-	next.Mark, next.Replicated = d.want.Mark, d.want.replicated()
+	next.Mark, next.Replicated, next.Silent = d.want.Mark, d.want.replicated(), d.want.standing.silent
 	next.MissingPeople, next.MissingGroups = maps.Clone(next.MissingPeople), maps.Clone(next.MissingGroups)
 	maps.DeleteFunc(next.MissingPeople, func(id string, _ Missing) bool { return d.want.byExt.find(keyOfText(id)) != nowhere })
 	for _, g := range d.want.Groups {

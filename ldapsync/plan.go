@@ -327,7 +327,7 @@ func Diff(have *State, want *Snapshot, c DiffConfig) (*Plan, error) {
 	d.plan.next = Cursor{
 		Version: cursorVersion, LastComplete: c.Now, Server: want.Server, People: want.people.len(), Groups: len(want.Groups), Attributes: want.Attributes,
 		Aliases: d.edges.aliases, MissingPeople: map[string]Missing{}, MissingGroups: map[string]Missing{}, Window: have.Cursor.Window,
-		Mark: want.Mark, Replicated: want.replicated(),
+		Mark: want.Mark, Replicated: want.replicated(), Silent: want.standing.silent,
 	}
 	if want.partial {
 		d.plan.next = d.partialCursor()

@@ -2,6 +2,7 @@ package ldapsync
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -114,9 +115,10 @@ func (s *session) tell(base string, scope int, filter string, attributes ...stri
 
 // A standing is what is known of how current a server is.
 type standing struct {
-	vector  Vector // at the end of the read; empty if the server does not say
-	behind  string // what it lacks, in words, if it was read all the same
-	current bool   // it has all that was read before
+	vector  Vector   // at the end of the read; empty if the server does not say
+	silent  []string // naming contexts of which it does not say, though something was seen
+	behind  string   // what it lacks, in words, if it was read all the same
+	current bool     // it has all that was read before
 }
 
 // meet asks the server, before it is read, whether it has all that was read
@@ -128,13 +130,11 @@ func (c *collector) meet() error {
 	if err != nil {
 		return err
 	}
-	c.snap.standing.vector = v
-	if len(v) == 0 || len(seen) == 0 {
-		return nil
-	}
+	c.snap.standing = standing{vector: v, silent: v.silent(seen, bases)}
 	gaps := v.without(seen, bases)
-	c.snap.standing.current = len(gaps) == 0
 	if len(gaps) == 0 {
+		// A server that was silent at the last read may have taken what no vector tells.
+		c.snap.standing.current = len(seen) > 0 && len(c.snap.standing.silent) == 0 && len(c.have.Cursor.Silent) == 0
 		return nil
 	}
 	if !c.lagging {
@@ -161,13 +161,16 @@ func (c *collector) canonicalBases() []string {
 	return canonicalNames(slices.Concat(c.UserBase, c.GroupBase)...)
 }
 
-// replicated is what the next read is measured by: all that was seen, or what
-// this server has, if it says nothing or an administrator takes it as it is.
+// replicated is what the next read is measured by: all that was seen, even if
+// this server does not say, or, if an administrator takes a server that lags
+// behind as it is, what that has.
 func (s *Snapshot) replicated() Vector {
-	if s.standing.behind != "" || len(s.standing.vector) == 0 {
-		return s.standing.vector
+	if s.standing.behind == "" {
+		return s.have.Cursor.Replicated.with(s.standing.vector)
 	}
-	return s.have.Cursor.Replicated.with(s.standing.vector)
+	out := maps.Clone(s.have.Cursor.Replicated)
+	maps.Copy(out, s.standing.vector)
+	return out
 }
 
 // unproven reports whether a snapshot may be older than what was read before:
@@ -178,7 +181,30 @@ func (s *Snapshot) unproven() bool {
 	if s.partial || before.LastComplete.IsZero() || s.standing.current || s.standing.behind != "" {
 		return false
 	}
-	return before.Server != s.Server || len(before.Replicated) > 0 && len(s.standing.vector) == 0
+	return before.Server != s.Server || len(s.fellSilent()) > 0
+}
+
+// fellSilent are the naming contexts of which the server before this one told
+// how far it is.
+func (s *Snapshot) fellSilent() []string {
+	var contexts []string
+	for _, context := range s.standing.silent {
+		if !slices.Contains(s.have.Cursor.Silent, context) {
+			contexts = append(contexts, context)
+		}
+	}
+	return contexts
+}
+
+// sameAsBefore reports whether a read of what changed may go by a server: it
+// proves to have all that was read before, or is the one that was read, which
+// never said how far it is or had fallen silent then already.
+func (c *collector) sameAsBefore() bool {
+	before := c.have.Cursor
+	if c.snap.standing.current || len(before.Replicated) == 0 {
+		return true
+	}
+	return len(before.Silent) > 0 && len(c.snap.standing.silent) > 0 && len(c.snap.fellSilent()) == 0
 }
 
 // underWay is the cursor while a plan is applied. It says already what was read:
@@ -187,7 +213,10 @@ func (s *Snapshot) unproven() bool {
 func (p *Plan) underWay() Cursor {
 	c := p.have.Cursor
 	if p.want.standing.behind == "" {
-		c.Server, c.Replicated = p.next.Server, p.next.Replicated
+		c.Server, c.Replicated, c.Silent = p.next.Server, p.next.Replicated, p.next.Silent
+	}
+	if p.want.unproven() {
+		c.Server = "" // the next complete read of it is not the second one
 	}
 	return c
 }
@@ -221,11 +250,16 @@ func (p *Plan) waiting() (n int) {
 
 // waits counts what waits for the next complete read, and tells why.
 func (r *Report) waits() string {
+	silent := ""
+	if contexts := r.Plan.want.fellSilent(); len(contexts) > 0 {
+		silent = fmt.Sprintf("%s does not say any more how far it is in replication under %s: see whether the account may still read that.",
+			r.Server, strings.Join(contexts, " and "))
+	}
 	n := r.Plan.waiting()
 	if n == 0 {
-		return ""
+		return silent
 	}
 	r.Plan.Counts["waiting"] = int64(n)
-	return fmt.Sprintf("%s is not the server of the last read, or does not say any more how far it is in replication, so it may lag behind: what it takes away "+
-		"was taken, and what it gives (%d changes) waits for the next complete read of it.", r.Server, n)
+	return join(silent, fmt.Sprintf("%s is not the server of the last read, or does not show to be as current, so it may lag behind: what it takes away "+
+		"was taken, and what it gives (%d changes) waits for the next complete read of it.", r.Server, n))
 }

@@ -250,6 +250,99 @@ func TestAnOriginThatIsGoneWaitsForAnApproval(t *testing.T) {
 	}
 }
 
+// TestAServerThatFallsSilentIsStillMeasured: the provider does not tell for a
+// while how far it is. What it told before counts on, for it and for others.
+func TestAServerThatFallsSilentIsStillMeasured(t *testing.T) {
+	t.Parallel()
+	p := startPair(t, nil)
+	p.left()
+	p.provider.TellProgress(false)
+	p.provider.Restart()
+	p.consumer.Stop()
+	if run := p.scheduled(directory.RunUnchanged); !strings.Contains(run.Message, "does not say any more") || !strings.Contains(run.Message, "dc=example,dc=test") {
+		t.Errorf("the first run says %q, want that the server fell silent", run.Message)
+	}
+	if run := p.scheduled(directory.RunUnchanged); strings.Contains(run.Message, "does not say any more") {
+		t.Errorf("the second run says it again: %q", run.Message)
+	}
+	p.provider.Stop()
+	p.consumer.Restart()
+	for range 3 {
+		p.scheduled(directory.RunIncomplete)
+		p.members("alice")
+	}
+
+	// one that has been silent before takes and gives as ever
+	p.consumer.Stop()
+	p.provider.Restart()
+	p.provider.AddValues(admins, "member", bob)
+	p.provider.DeleteValues(admins, "member", alice)
+	p.scheduled(directory.RunApplied)
+	p.members("bob")
+	p.provider.Stop()
+	p.provider.TellProgress(true)
+	p.provider.Restart()
+	p.scheduled(directory.RunUnchanged)
+}
+
+// TestANamingContextThatFallsSilentStopsNobodysEnd: of two naming contexts the
+// server tells how far it is of one. Who left is removed all the same, and who
+// came waits for the second read.
+func TestANamingContextThatFallsSilentStopsNobodysEnd(t *testing.T) {
+	t.Parallel()
+	server := ldaptest.Start(t, ldaptest.Config{ServerID: 1})
+	server.Add(admins, map[string][]string{"objectClass": {"groupOfNames"}, "cn": {"admins"}, "member": {alice}})
+	p := &pair{T: t, store: newMapStore()}
+	p.poller = pollerOf(t, settingsOf(t, server), p.store)
+	runs(t, p.poller, directory.RunApplied)
+	c, err := parseCursor(p.store.cursor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Replicated["ou=elsewhere,dc=example,dc=test"] = map[string]string{"serverID 009": "20260102030405.000000Z#000000#009#000000"}
+	if p.store.cursor, err = c.encode(); err != nil {
+		t.Fatal(err)
+	}
+	server.AddValues(admins, "member", bob)
+	server.DeleteValues(admins, "member", alice)
+	if run := p.scheduled(directory.RunApplied); run.Counts["waiting"] != 1 || !strings.Contains(run.Message, "ou=elsewhere,dc=example,dc=test") {
+		t.Errorf("the first run: %v, %s", run.Counts, run.Message)
+	}
+	p.members("")
+	p.scheduled(directory.RunApplied)
+	p.members("bob")
+}
+
+// TestARunOfAnotherServerThatBrokeOffIsNoRead: what another server gives waits
+// for its second complete read, and the first one did not come to its end.
+func TestARunOfAnotherServerThatBrokeOffIsNoRead(t *testing.T) {
+	t.Parallel()
+	server := ldaptest.Start(t, ldaptest.Config{})
+	server.Add(admins, map[string][]string{"objectClass": {"groupOfNames"}, "cn": {"admins"}, "member": {alice, bob}})
+	first, second := ldaptest.StartProxy(t, server.Addr), ldaptest.StartProxy(t, server.Addr)
+	first.Heal()
+	second.Heal()
+	p := &pair{T: t, store: newMapStore()}
+	s := settingsOf(t, server)
+	s.URLs = []string{first.URL, second.URL}
+	p.poller = pollerOf(t, s, p.store)
+	runs(t, p.poller, directory.RunApplied)
+	server.DeleteValues(admins, "member", bob)
+	runs(t, p.poller, directory.RunApplied)
+
+	first.CutAfter(0, ldaptest.Close)
+	server.Replace(admins, "member", bob) // as another server has it
+	p.store.failAfter = p.store.applies + 1
+	runs(t, p.poller, directory.RunFailed)
+	p.store.failAfter = 0
+	if run := runs(t, p.poller, directory.RunUnchanged); run.Counts["waiting"] != 1 {
+		t.Errorf("the first complete read: %v, %s", run.Counts, run.Message)
+	}
+	p.members("")
+	runs(t, p.poller, directory.RunApplied)
+	p.members("bob")
+}
+
 // TestAReadOfWhatChangedMindsTheLag: the server that is pinned went back.
 func TestAReadOfWhatChangedMindsTheLag(t *testing.T) {
 	t.Parallel()

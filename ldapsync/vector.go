@@ -24,12 +24,13 @@ type gap struct {
 	has, wants      string
 }
 
-// without returns what v lacks of what was seen, in order. What was seen of a
-// naming context that does not concern the bases any more does not count.
+// without returns what v lacks of what was seen, in order. Of a naming context
+// that v does not tell of nobody knows, which is another matter: see silent.
+// What was seen of one that does not concern the bases any more does not count.
 func (v Vector) without(seen Vector, bases []string) []gap {
 	var gaps []gap
-	for _, context := range slices.Sorted(maps.Keys(seen)) {
-		if !slices.ContainsFunc(bases, func(base string) bool { return overlap(context, base) }) {
+	for _, context := range slices.Sorted(maps.Keys(seen.concerning(bases))) {
+		if len(v[context]) == 0 {
 			continue
 		}
 		for _, origin := range slices.Sorted(maps.Keys(seen[context])) {
@@ -39,6 +40,18 @@ func (v Vector) without(seen Vector, bases []string) []gap {
 		}
 	}
 	return gaps
+}
+
+// silent returns the naming contexts of which something was seen and v tells
+// nothing, in order.
+func (v Vector) silent(seen Vector, bases []string) []string {
+	var contexts []string
+	for _, context := range slices.Sorted(maps.Keys(seen.concerning(bases))) {
+		if len(v[context]) == 0 {
+			contexts = append(contexts, context)
+		}
+	}
+	return contexts
 }
 
 // with returns the newer of what v and w say. Both stay.
@@ -74,7 +87,9 @@ func (v Vector) concerning(bases []string) Vector {
 func overlap(a, b string) bool { return under(a, b) || under(b, a) }
 
 // under reports whether a canonical name is another or lies below it.
-func under(name, top string) bool { return name == top || strings.HasSuffix(name, ","+top) }
+func under(name, top string) bool {
+	return name == top || top == "" || strings.HasSuffix(name, ","+top)
+}
 
 // canonicalName is canonical of a name given as text, without its last comma.
 func canonicalName(dn string) string { return strings.TrimSuffix(canonical(dn, parseDN(dn)), ",") }

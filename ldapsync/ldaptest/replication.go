@@ -3,6 +3,7 @@ package ldaptest
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -68,6 +69,22 @@ func (s *Slapd) CatchUp(with *Slapd) {
 			s.tb.Fatalf("the consumer does not get to %v", want)
 		}
 	}
+}
+
+// TellProgress lets the reader see, or not see, how far the server has come in
+// replication. It begins with the next Restart.
+func (s *Slapd) TellProgress(tell bool) {
+	s.tb.Helper()
+	const all, hidden = "access to * by * read\n", "access to attrs=contextCSN by * none\n"
+	conf, err := os.ReadFile(s.file("slapd.conf"))
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	text := strings.ReplaceAll(string(conf), hidden, "")
+	if !tell {
+		text = strings.Replace(text, all, hidden+all, 1)
+	}
+	s.write("slapd.conf", text)
 }
 
 // Backup copies the data of the server, which must have been stopped, to a
