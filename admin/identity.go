@@ -88,10 +88,7 @@ func (s *Service) DetachUser(ctx context.Context, by directory.Actor, identity s
 	if err != nil {
 		return out, err
 	}
-	u, err := s.Store.User(ctx, sub.ID)
-	if err == nil && slices.Contains(u.Detached, source) {
-		out.Note = fmt.Sprintf("if source %[1]s delivers it again, no rule links it to that user; to link it: usherd user link %[1]s/EXTERNAL-ID USER", source)
-	}
+	out.Note = fmt.Sprintf("if source %[1]s delivers it again, no rule links it to that user; to link it: usherd user link %[1]s/EXTERNAL-ID USER", source)
 	return out, nil
 }
 

@@ -44,7 +44,7 @@ type (
 	// Else, with User set, the identity joins that living user: the caller has
 	// found that linking allows it. Without User, it joins the user whom
 	// [LinkUser] named for it. A user has one identity of a source at most;
-	// another one, deleted or not, or whose living one was detached, is a
+	// another one, deleted or not, or had one that was detached, is a
 	// [*TakenError] about "identity".
 	CreateUser struct {
 		ID      UserID
@@ -82,9 +82,8 @@ type (
 
 	// DetachUser takes an identity away from its user, for good: it says nothing
 	// any more, and its id names nobody. Value is its id or its externalId. The
-	// only identity of a user that is not deleted is [ErrInUse]. If it was
-	// not deleted, another one of Source joins that user by [LinkUser] alone from
-	// then on.
+	// only identity of a user that is not deleted is [ErrInUse]. Another one
+	// of Source joins that user by [LinkUser] alone from then on.
 	DetachUser struct {
 		Source SourceName
 		Value  string

@@ -69,8 +69,8 @@ type User struct {
 	LastLogin    time.Time  `json:"lastLogin,omitzero"`
 	Created      time.Time  `json:"created"`
 	DeletedSince time.Time  `json:"deletedSince,omitzero"`
-	// Detached are the sources of which a living identity was taken away by hand:
-	// no rule links another one of theirs to u, until [LinkUser] names u for one.
+	// Detached are the sources of which an identity was taken away by hand: no rule
+	// links another one of theirs to u, until one joins u by [LinkUser].
 	Detached []SourceName `json:"detached,omitempty"`
 }
 

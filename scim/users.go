@@ -155,10 +155,10 @@ func (c *call) conflict(err error) error {
 		return err
 	}
 	e := fault(http.StatusConflict, "uniqueness", "%s is held by another source, %s: link the two (usherd user link %s/EXTERNAL-ID USER, "+
-		"or switch linking of the two sources on) or rename one", t.Attribute, t.Source, c.source())
+		"or switch linking of the two sources on, unless an identity was detached from that user) or rename one", t.Attribute, t.Source, c.source())
 	switch {
 	case t.Attribute == "identity":
-		e.Detail = fmt.Sprintf("that user has, or had, another identity of this source, %s: an administrator may detach it", t.Holder)
+		e.Detail = fmt.Sprintf("that user has, or had, another identity of this source, %s: an administrator may detach it, and link this one (usherd user link %s/EXTERNAL-ID USER)", t.Holder, c.source())
 	case t.Source == c.source():
 		e = fault(http.StatusConflict, "uniqueness", "%s is taken by %s %s", t.Attribute, c.rt.name, t.Holder)
 		e.location = c.location(c.rt, t.Holder)

@@ -30,9 +30,9 @@ func (o detachUser) run(ctx context.Context, e *edit) error {
 		if err := e.endIdentity(ctx, r); err != nil {
 			return err
 		}
-		if err := e.keepApart(ctx, r); err != nil {
-			return err
-		}
+	}
+	if err := e.keepApart(ctx, r); err != nil {
+		return err
 	}
 	e.touchUser(r.user)
 	e.touchNames(r)
@@ -47,8 +47,8 @@ func (o detachUser) run(ctx context.Context, e *edit) error {
 	return e.note(effect{Type: "user.detached", Target: r.id, Source: r.source, Value: r.user}, []any{r.id, r.user})
 }
 
-// keepApart remembers that an identity was taken away although its source
-// delivers it: the next delivery would bring it back where a rule links the two.
+// keepApart remembers that an identity was taken away: the next delivery would
+// bring it back where a rule links the two.
 func (e *edit) keepApart(ctx context.Context, r identityRow) error {
 	err := e.exec(ctx, `INSERT INTO detached (user_id, source, created) VALUES ($1, $2, $3) ON CONFLICT (user_id, source) DO NOTHING`,
 		r.user, r.source, e.now)
@@ -61,14 +61,13 @@ func (e *edit) keepApart(ctx context.Context, r identityRow) error {
 // apart refuses that a rule joins an identity to a user from whom another
 // one of that source was detached.
 func (e *edit) apart(ctx context.Context, user string, source directory.SourceName) error {
-	taken := &directory.TakenError{Attribute: "identity", Holder: user, Source: source}
 	var one int64
 	found, err := e.find(ctx, []any{&one}, `SELECT 1 FROM detached WHERE user_id = $1 AND source = $2`, user, string(source))
 	if err != nil {
 		return fmt.Errorf("asking what was detached from user %s: %w", user, err)
 	}
 	if found {
-		return taken
+		return &directory.TakenError{Attribute: "identity", Holder: user, Source: source}
 	}
 	return nil
 }

@@ -39,9 +39,6 @@ func (o linkUser) run(ctx context.Context, e *edit) error {
 		if err := e.linkable(ctx, o); err != nil {
 			return err
 		}
-		if err := e.exec(ctx, `DELETE FROM detached WHERE user_id = $1 AND source = $2`, o.user, o.source); err != nil {
-			return fmt.Errorf("forgetting that an identity of source %s was detached: %w", o.source, err)
-		}
 		err := e.exec(ctx, `INSERT INTO link (source, value, value_key, user_id, created) VALUES ($1, $2, $3, $4, $5)`,
 			o.source, o.value, o.key, o.user, e.now)
 		if err != nil {
@@ -102,6 +99,9 @@ func (e *edit) linkedTo(ctx context.Context, source directory.SourceName, p prof
 		string(source), p.externalID, p.nameKey)
 	if err == nil && found {
 		err = e.exec(ctx, `DELETE FROM link WHERE source = $1 AND value = $2`, string(source), value)
+	}
+	if err == nil && found { // what was detached before is linked by hand now
+		err = e.exec(ctx, `DELETE FROM detached WHERE user_id = $1 AND source = $2`, user, string(source))
 	}
 	if err != nil {
 		return "", fmt.Errorf("reading links of source %s: %w", source, err)

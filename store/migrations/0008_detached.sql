@@ -1,6 +1,5 @@
--- Users from whom an identity was taken away by hand while its source still
--- delivered it: no rule links another one of that source to them. A link by
--- hand ends that.
+-- Users from whom an identity of a source was taken away by hand: no rule links
+-- another one of that source to them. One that is linked by hand ends that.
 
 -- +goose Up
 CREATE TABLE detached (

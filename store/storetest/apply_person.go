@@ -79,7 +79,9 @@ func testOneIdentityOfASource(t *testing.T, s directory.Store) {
 	f.taken("identity", string(first), okta, second)
 	f.apply(directory.DeleteUser{ID: first, Source: okta})
 	f.taken("identity", string(first), okta, second) // a deleted one is one, until it is detached
-	f.apply(directory.DetachUser{Source: okta, Value: string(first)}, second)
+	f.apply(directory.DetachUser{Source: okta, Value: string(first)}, directory.LinkUser{Source: okta, Value: "other", User: ann})
+	second.User = "" // the link says who
+	f.apply(second)
 
 	second.ID, second.User = directory.UserID(directory.NewID()), directory.UserID(directory.NewID())
 	second.Profile.UserName, second.Profile.ExternalID = "nobody", "nobody"
@@ -195,7 +197,8 @@ func testDetach(t *testing.T, s directory.Store) {
 	f.refused(directory.ErrNotFound, tester, directory.DetachUser{Source: okta, Value: string(ann)})
 	f.refused(directory.ErrInvalid, tester, directory.CreateUser{ID: ann, Source: okta, Profile: profile("ann9")})
 
-	present := f.join(okta, ann, profile("ann")) // one that was deleted only made room
+	f.apply(directory.LinkUser{Source: okta, Value: "x-ann", User: ann})
+	present := f.join(okta, "", profile("ann"))
 	f.apply(directory.AddMembers{Group: eng, Source: okta, Values: []string{string(present)}})
 	f.apply(directory.DetachUser{Source: okta, Value: string(present)})
 	sub = f.subject(byID(ann), directory.Stamp{})
@@ -232,13 +235,16 @@ func testDetachKeepsApart(t *testing.T, s directory.Store) {
 	f.apply(again)
 
 	f.apply(directory.LinkUser{Source: okta, Value: "by-hand", User: ann})
-	if got := apart(ann); len(got) != 0 {
-		t.Errorf("after a link by hand ann is kept apart from %v, want none", got)
+	if got := apart(ann); len(got) != 1 {
+		t.Errorf("a link that nobody has joined by yet leaves ann apart from %v, want okta", got)
 	}
 	byHand := createUser(okta, directory.Profile{UserName: "ann.b", ExternalID: "by-hand", Active: true})
 	f.apply(byHand)
 	if i, err := s.Identity(t.Context(), okta, byHand.ID); err != nil || i.User != ann {
 		t.Errorf("Identity = %+v, %v; want it joined to ann", i, err)
+	}
+	if got := apart(ann); len(got) != 0 {
+		t.Errorf("after one joined by hand ann is kept apart from %v, want none", got)
 	}
 	f.apply(directory.DetachUser{Source: okta, Value: "by-hand"}, directory.SetSourceState{Source: okta, State: directory.SourceDisabled},
 		directory.RemoveSource{Source: okta})
