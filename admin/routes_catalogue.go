@@ -10,7 +10,9 @@ import (
 // catalogueRoutes are the routes of what the policy is made of.
 func (a *API) catalogueRoutes() map[string]handler {
 	return map[string]handler{
-		"GET /api/v1/projects":                     func(c call) (answer, error) { return listOf(a.Service.ProjectsBy(c.Context(), c.URL.Query().Get("sort"))) },
+		"GET /api/v1/projects": func(c call) (answer, error) {
+			return listOf(a.Service.ProjectsBy(c.Context(), c.URL.Query().Get("sort")))
+		},
 		"POST /api/v1/projects":                    a.createProject,
 		"PUT /api/v1/projects/{project}":           a.renameProject,
 		"DELETE /api/v1/projects/{project}":        a.deleteProject,

@@ -64,7 +64,7 @@ type ListedUser struct {
 	LastLogin   time.Time              `json:"lastLogin,omitzero"`
 	Created     time.Time              `json:"created"`
 	Overridden  bool                   `json:"overridden,omitempty"`
-	Version     int64                  `json:"version"` // of the shown identity
+	Version     int64                  `json:"version"`              // of the shown identity
 	Attributes  map[string]string      `json:"attributes,omitempty"` // that were asked for, of those that they have
 }
 
@@ -202,7 +202,7 @@ func (s *Service) Users(ctx context.Context, f UserFilter) (Listing[ListedUser],
 	if err != nil {
 		return Listing[ListedUser]{}, err
 	}
-	return out, s.addAttributes(ctx, page.Items, out.Items, f.Attributes)
+	return out, s.addAttributes(ctx, a, page.Items, out.Items, f.Attributes)
 }
 
 // freshRows makes the rows of a page. Last logins are no facts, which the roster
