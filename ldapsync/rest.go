@@ -72,6 +72,18 @@ func (r *rest) note(run *directory.Run, err error, s Settings, asked bool, now t
 		"or once the file with the password or key is altered; a run that you ask for tries it at once", r.until.UTC().Format("2006-01-02 15:04"))
 }
 
+// Refused reports whether the last of runs, newest first, that came to its end
+// was refused its bind: whoever only wants to look something up does not try the
+// account again.
+func Refused(runs []directory.Run) bool {
+	for _, r := range runs {
+		if r.Result != directory.RunRunning && r.Result != directory.RunCancelled {
+			return r.Counts[refusedCount] > 0
+		}
+	}
+	return false
+}
+
 // restAfter is how long to rest after so many refusals in a row.
 func restAfter(refused int64) time.Duration {
 	return min(restFirst<<min(max(refused, 1)-1, 8), restMost)

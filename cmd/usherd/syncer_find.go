@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/usherd/usherd/admin"
@@ -9,11 +11,21 @@ import (
 	"github.com/usherd/usherd/ldapsync"
 )
 
+// errNotAsked says that a search could lock the account that binds.
+var errNotAsked = errors.New("not asked: it refused the password at the last run; correct it, and run the source (usherd sync run SOURCE)")
+
 // Find implements [admin.Finder].
 func (s *syncer) Find(ctx context.Context, source directory.Source, name string) (admin.LiveFound, error) {
 	settings, err := ldapsync.ParseSettings(source.Settings)
 	if err != nil {
 		return admin.LiveFound{}, err
+	}
+	runs, err := s.store.Runs(ctx, source.Name, 20)
+	if err != nil {
+		return admin.LiveFound{}, fmt.Errorf("reading runs: %w", err)
+	}
+	if ldapsync.Refused(runs) {
+		return admin.LiveFound{}, errNotAsked
 	}
 	var out admin.LiveFound
 	if next := nextRuns(source.Settings, 1); len(next) > 0 {
