@@ -37,6 +37,8 @@ func BenchmarkLargeDirectory(b *testing.B) {
 		{"group-activity", "/groups/" + group + "/activity"},
 		{"user", "/users/" + user},
 		{"user-access", "/users/" + user + "/access"},
+		{"user-groups", "/users/" + user + "/groups"},
+		{"user-new", "/users/new"},
 		{"projects", "/projects"},
 		{"roles", "/roles"},
 		{"role", "/roles/releaser"},
