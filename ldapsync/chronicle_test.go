@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -148,6 +149,72 @@ func TestARunIsCancelledWhileItApplies(t *testing.T) {
 		t.Errorf("then %d people are there, and %d were taken something from", len(slow.people), slow.removals())
 	}
 	runs(t, again, directory.RunUnchanged)
+}
+
+// approvedPartly approves that 1100 of 1200 people go, and returns the run, which
+// cancels or cuts short after its first batch, and where it left things.
+func approvedPartly(t *testing.T, cancels func(*Poller, *slowStore) context.Context) (*mapStore, *Poller, directory.Run) {
+	t.Helper()
+	people := fakeEntries(1200)
+	fake := ldaptest.StartFake(t, ldaptest.FakeConfig{Entries: people, Contexts: []string{fakeBase}})
+	settings := fakeSettings(t, fake.URL)
+	settings.PageSize = 500
+	store := newMapStore()
+	p := pollerOf(t, settings, store)
+	runs(t, p, directory.RunApplied)
+	fake.SetEntries(people[1100:])
+	held := runs(t, p, directory.RunHeld)
+	slow := &slowStore{mapStore: store, takes: 1, waiting: make(chan struct{})}
+	q := pollerOf(t, settings, slow)
+	run, err := q.Approve(cancels(q, slow), held.Plan, "user:ana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if store.gone == 0 || store.gone >= 1100 {
+		t.Fatalf("%d people are gone; want those of the first batch: %s (%s)", store.gone, run.Result, run.Message)
+	}
+	return store, p, run
+}
+
+// TestACancelledApprovalIsSpent: whoever stops what was approved stops all of
+// it. The plan that waited waits no more, and what is left is held as a new one.
+func TestACancelledApprovalIsSpent(t *testing.T) {
+	t.Parallel()
+	store, p, run := approvedPartly(t, func(q *Poller, slow *slowStore) context.Context {
+		q.cfg.Cancelled = func(context.Context, string) (string, error) {
+			<-slow.waiting
+			return "user:ben", nil
+		}
+		return t.Context()
+	})
+	if run.Result != directory.RunCancelled || !strings.Contains(run.Message, "the rest needs approval again") {
+		t.Errorf("the run ended %s (%s)", run.Result, run.Message)
+	}
+	if len(store.holds) != 0 {
+		t.Errorf("the plan %s is still held", store.holds["corp"].Hash)
+	}
+	gone := store.gone
+	next := runs(t, p, directory.RunHeld)
+	if hold := store.holds["corp"]; hold.Hash != next.Plan || !hold.Approved.IsZero() || store.gone != gone {
+		t.Errorf("the next run holds %q, approved %v, and took %d more", hold.Hash, hold.Approved, store.gone-gone)
+	}
+}
+
+// TestAnApprovalThatBrokeOffSaysSo: what is left is not what was approved.
+func TestAnApprovalThatBrokeOffSaysSo(t *testing.T) {
+	t.Parallel()
+	_, p, run := approvedPartly(t, func(_ *Poller, slow *slowStore) context.Context {
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			<-slow.waiting
+			cancel()
+		}()
+		return ctx
+	})
+	if run.Result != directory.RunFailed || !strings.Contains(run.Message, "the rest needs approval again") {
+		t.Errorf("the run ended %s (%s)", run.Result, run.Message)
+	}
+	runs(t, p, directory.RunHeld)
 }
 
 // TestACancelledRunEndsNoRest: whoever stops a run has not mended the password.

@@ -163,8 +163,12 @@ func (p *Poller) perform(ctx context.Context, r *directory.Run, report *Report, 
 		r.Message = join(r.Message, report.waits())
 	}
 	if err != nil {
-		if !stopped(ctx, r, "what it had applied stays, the rest comes with the next run") {
-			r.Result, r.Message = directory.RunFailed, brokeOff(ctx, err)
+		switch {
+		case !stopped(ctx, r, "what it had applied stays, "+restOf(hold.approved)):
+			// of an approved plan, what is left is another one
+			r.Result, r.Message = directory.RunFailed, brokeOff(ctx, err, hold.approved && a.changed)
+		case hold.approved:
+			p.withdraw(ctx, r, report.Verdict.Hash)
 		}
 		return
 	}
@@ -195,8 +199,28 @@ func stopped(ctx context.Context, r *directory.Run, says string) bool {
 	return ok
 }
 
+// restOf says what becomes of what a run did not apply. again says that it was
+// approved, but does not count as that any longer.
+func restOf(again bool) string {
+	if again {
+		return "the rest needs approval again, unless it is within the thresholds by then"
+	}
+	return "the rest comes with the next run"
+}
+
+// withdraw ends the hold that somebody approved before the run that applied it
+// was cancelled. The next run holds what is left.
+func (p *Poller) withdraw(ctx context.Context, r *directory.Run, hash string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	err := p.cfg.Store.EndHold(ctx, p.cfg.Source, hash)
+	if err != nil && !errors.Is(err, directory.ErrNotFound) { // somebody may have discarded it meanwhile
+		r.Message = join(r.Message, "The approval could not be withdrawn: "+err.Error()+".")
+	}
+}
+
 // brokeOff says why applying ended early and what happens next.
-func brokeOff(ctx context.Context, err error) string {
+func brokeOff(ctx context.Context, err error, again bool) string {
 	switch {
 	case errors.Is(err, directory.ErrPaused):
 		return "the source is paused: nothing was applied since"
@@ -204,6 +228,9 @@ func brokeOff(ctx context.Context, err error) string {
 		err = context.Cause(ctx)
 	case errors.Is(err, errRights):
 		return "applying broke off: " + err.Error()
+	}
+	if again {
+		return fmt.Sprintf("applying broke off; what it had applied stays, %s: %v", restOf(again), err)
 	}
 	return fmt.Sprintf("applying broke off and goes on with the next run: %v", err)
 }
