@@ -19,17 +19,59 @@ var notListed = map[string]bool{
 // sounds like a secret may.
 func listable(name string) bool {
 	low := strings.ToLower(name)
-	if low == "" || notListed[low] {
+	if low == "" || notListed[low] || soundsSecret(name) {
 		return false
-	}
-	for _, word := range []string{"password", "passwd", "pwd", "secret"} {
-		if strings.Contains(low, word) {
-			return false
-		}
 	}
 	return !strings.ContainsFunc(low, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '$'
 	})
+}
+
+// secretParts are in no name of what may be shown; secretWords are too short for
+// that, or mean something else within others: shipping is no pin.
+var (
+	secretParts = []string{"password", "passwd", "passphrase", "pwd", "secret", "credential", "token", "recovery"}
+	secretWords = []string{"key", "pin", "otp", "ssn", "private"}
+)
+
+// soundsSecret reports whether a name in camel or snake case has a word that
+// secrets are called by, in the plural too.
+func soundsSecret(name string) bool {
+	low := strings.ToLower(name)
+	if slices.ContainsFunc(secretParts, func(part string) bool { return strings.Contains(low, part) }) {
+		return true
+	}
+	return slices.ContainsFunc(nameWords(name), func(word string) bool {
+		return slices.Contains(secretWords, word) || slices.Contains(secretWords, strings.TrimSuffix(word, "s"))
+	})
+}
+
+// nameWords are the words of a name in lower case: of userSSN2 and of user_ssn
+// user and ssn. What is no letter of ASCII parts words, and so does a capital
+// after a small letter, or before one that goes on with it: OTPCode is otp and
+// code, OTPs is otps.
+func nameWords(name string) (words []string) {
+	begin := 0
+	end := func(i int) {
+		if i > begin {
+			words = append(words, strings.ToLower(name[begin:i]))
+		}
+		begin = i
+	}
+	capital := func(i int) bool { return i < len(name) && 'A' <= name[i] && name[i] <= 'Z' }
+	small := func(i int) bool { return i < len(name) && 'a' <= name[i] && name[i] <= 'z' }
+	for i := range len(name) {
+		switch {
+		case !capital(i) && !small(i):
+			end(i)
+			begin = i + 1
+		case i == begin || !capital(i):
+		case small(i - 1), small(i+1) && (name[i+1] != 's' || small(i+2)):
+			end(i)
+		}
+	}
+	end(len(name))
+	return words
 }
 
 // AttributeNames lists what a source says of a person besides what every list of

@@ -33,7 +33,11 @@ func TestAttributesAreNamedAndToldForPeople(t *testing.T) {
 }
 
 func TestNoSecretIsAColumn(t *testing.T) {
-	for _, name := range []string{"password", "Password", "clientSecret", "userPassword", "unicodePwd", "schemas", "organization", "a.b", ""} {
+	for _, name := range []string{
+		"password", "Password", "clientSecret", "userPassword", "unicodePwd", "schemas", "organization", "a.b", "",
+		"pinCode", "PIN", "userPIN", "PINs", "pins", "door_pin", "door-pin", "pin2", "2pin", "OTPCode", "totpOTP", "otp", "recoveryCode", "recoverycodes",
+		"accessToken", "tokens", "apiKey", "APIKeys", "key", "sshPublicKey", "ssn", "employeeSSN", "privateEmail", "passphrase", "userCredentials",
+	} {
 		for _, text := range []string{`{"` + name + `":"hunter2"}`, `{"urn:x:User":{"` + name + `":"hunter2"}}`} {
 			if got := directory.AttributeNames(json.RawMessage(text)); len(got) != 0 || directory.ListedAttributes(json.RawMessage(text)).Text(name) != "" {
 				t.Errorf("of %s are listed %v", text, got)
@@ -42,6 +46,14 @@ func TestNoSecretIsAColumn(t *testing.T) {
 	}
 	if got := directory.ListedAttributes(json.RawMessage(`{"thing":{"password":"hunter2","colour":"red"}}`)).Text("thing"); got != "red" {
 		t.Errorf("a thing with a password is told as %q, want red", got)
+	}
+}
+
+func TestWhatOnlyHasTheLettersOfASecretIsAColumn(t *testing.T) {
+	for _, name := range []string{"shippingAddress", "shipping", "opinion", "spin", "Pinewood", "monkey", "keyboard", "hotkeyless", "optOut", "option", "privateer", "classname"} {
+		if got := directory.AttributeNames(json.RawMessage(`{"` + name + `":"x"}`)); !slices.Equal(got, []string{name}) {
+			t.Errorf("of %s are listed %v", name, got)
+		}
 	}
 }
 
