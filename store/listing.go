@@ -115,11 +115,20 @@ func scanPerson(row scanner) (l personLine, err error) {
 	if i.Email, err = shownEmail(emails); err != nil {
 		return l, err
 	}
-	i.Attributes = directory.AttributeNames(json.RawMessage(attributes))
+	i.Attributes = attributeNames(i.Source, json.RawMessage(attributes))
 	if strings.Contains(attributes, `"organization"`) {
 		i.Company, err = companyOf(attributes)
 	}
 	return l, err
+}
+
+// attributeNames lists what can be a column. Which extension a name is of is not
+// told, so those are left out here that local shows of nobody.
+func attributeNames(source directory.SourceName, attributes json.RawMessage) []string {
+	if source == directory.Local {
+		attributes = directory.WithheldBy(&directory.Source{Name: source, Kind: directory.KindLocal}).Cut(attributes)
+	}
+	return directory.AttributeNames(attributes)
 }
 
 // Attributes returns what sources say of people beyond what lists show.

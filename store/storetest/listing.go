@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/usherd/usherd/directory"
@@ -39,6 +40,13 @@ func testPersonRows(t *testing.T, s directory.Store) {
 	}}
 	if d := diff(want, all[3].Identities); d != "" || all[3].Type != directory.Service {
 		t.Errorf("cleo is %s (-want +got):\n%s", all[3].Type, d)
+	}
+	foreign := profile("dora")
+	foreign.Attributes = json.RawMessage(`{"title":"Clerk","urn:x:User":{"answer":"42"}}`)
+	dora := directory.UserID(directory.NewID())
+	f.apply(directory.CreateUser{ID: dora, Source: directory.Local, Profile: foreign})
+	if rows, err := s.PersonRows(t.Context(), dora); err != nil || len(rows) != 1 || !slices.Equal(rows[0].Identities[0].Attributes, []string{"title"}) {
+		t.Errorf("PersonRows(dora) = %+v, %v; want title alone: local has no extension", rows, err)
 	}
 	some, err := s.PersonRows(t.Context(), cleo, ann, cleo, "nobody", "\xff")
 	if d := diff([]directory.PersonRow{all[0], all[3]}, some); err != nil || d != "" {
