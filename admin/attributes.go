@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/usherd/usherd/authz"
 	"github.com/usherd/usherd/directory"
 )
 
@@ -21,8 +22,8 @@ type AttributeUse struct {
 const maxAttributes = 50
 
 // Attributes lists the attributes that users have of whom the asker may know, the
-// most common first, at most 50: see [directory.AttributeNames]. Deleted users
-// don't count.
+// most common first, at most 50: see [directory.AttributeNames]. What the schema
+// of its source does not return is not among them. Deleted users don't count.
 func (s *Service) Attributes(ctx context.Context) ([]AttributeUse, error) {
 	a, err := s.reads(ctx, ReadDirectory)
 	if err != nil {
@@ -45,14 +46,36 @@ func (s *Service) attributesFor(ctx context.Context, a *Authority) ([]AttributeU
 	if err != nil {
 		return nil, err
 	}
-	return countAttributes(c.everybody, c.kinds, func(p *person) bool {
+	return countAttributes(c.everybody, c.kinds, withheldBy(a.view), func(p *person) bool {
 		return !slices.ContainsFunc(tests, func(test func(*person) bool) bool { return !test(p) })
 	}), nil
 }
 
-// countAttributes counts who has what, of those who pass a test. Few different
-// sets of attributes are had by many: these are counted.
-func countAttributes(everybody []ordered, kinds [][]string, counts func(*person) bool) []AttributeUse {
+// A withheld is what sources withhold, by name. Of one that is not there it is
+// the zero value.
+type withheld map[directory.SourceName]directory.Withheld
+
+// withheldBy reads what the sources of a view withhold.
+func withheldBy(view *authz.Snapshot) withheld {
+	sources := view.Policy().Sources
+	out := make(withheld, len(sources))
+	for i := range sources {
+		out[sources[i].Name] = directory.WithheldBy(&sources[i])
+	}
+	return out
+}
+
+// cut leaves out of identities what is shown to nobody.
+func (w withheld) cut(identities []directory.Identity) {
+	for i := range identities {
+		id := &identities[i]
+		id.Attributes = w[id.Source].Cut(id.Attributes)
+	}
+}
+
+// countAttributes counts who has what, of those who pass a test, without what is
+// withheld. Few different sets of attributes are had by many: these are counted.
+func countAttributes(everybody []ordered, kinds []attributeKind, hidden withheld, counts func(*person) bool) []AttributeUse {
 	of := make([]int, len(kinds))
 	for _, p := range everybody {
 		if p.row.Deleted.IsZero() && counts(p.person) {
@@ -61,10 +84,11 @@ func countAttributes(everybody []ordered, kinds [][]string, counts func(*person)
 	}
 	users := map[string]int{}
 	for kind, n := range of {
-		for _, name := range kinds[kind] {
-			if n > 0 {
-				users[name] += n
-			}
+		if n == 0 {
+			continue
+		}
+		for _, name := range kinds[kind].shown(hidden) {
+			users[name] += n
 		}
 	}
 	out := make([]AttributeUse, 0, len(users))
@@ -77,34 +101,69 @@ func countAttributes(everybody []ordered, kinds [][]string, counts func(*person)
 	return out
 }
 
-// attributeKinds are the sets of attributes that people have: who has the same
-// ones has the same number. What is known of a number never changes.
-type attributeKinds struct {
-	names  [][]string
-	number map[string]int
+// An attributeKind is what each of somebody's sources says of them.
+type attributeKind []sourceAttributes
+
+type sourceAttributes struct {
+	source directory.SourceName
+	names  []string // see [directory.AttributeNames]
 }
 
-// of returns the number of the set of attributes of somebody: what any of their
-// sources says, but one that deleted them.
-func (k *attributeKinds) of(row *directory.PersonRow) int {
-	var names []string
-	for i := range row.Identities {
-		if id := &row.Identities[i]; id.Presence != directory.Deleted {
-			names = append(names, id.Attributes...)
+// shown are the names without those that their source withholds.
+func (k attributeKind) shown(hidden withheld) (names []string) {
+	for _, said := range k {
+		for _, name := range said.names {
+			if !hidden[said.source].Hides(name) {
+				names = append(names, name)
+			}
 		}
 	}
 	slices.Sort(names)
-	names = slices.Compact(names)
-	key := strings.Join(names, "\x00")
-	n, known := k.number[key]
-	if !known {
-		n = len(k.names)
-		k.number[key], k.names = n, append(k.names, names)
+	return slices.Compact(names)
+}
+
+// attributeKinds are the kinds that there are: who has the same attributes of the
+// same sources has the same number. What is known of a number never changes.
+type attributeKinds struct {
+	all    []attributeKind
+	number map[string]int
+}
+
+// of returns the number of the kind of somebody: what any of their sources says,
+// but one that deleted them.
+func (k *attributeKinds) of(row *directory.PersonRow) int {
+	var key strings.Builder
+	for i := range row.Identities {
+		if id := &row.Identities[i]; id.Presence != directory.Deleted {
+			key.WriteString(string(id.Source))
+			for _, name := range id.Attributes {
+				key.WriteByte(0)
+				key.WriteString(name)
+			}
+			key.WriteByte('\n')
+		}
 	}
-	if len(row.Identities) == 1 {
-		row.Identities[0].Attributes = k.names[n] // not a list of each
+	n, known := k.number[key.String()]
+	if !known {
+		n = len(k.all)
+		k.number[key.String()], k.all = n, append(k.all, kindOf(row))
+	}
+	shared := k.all[n] // not a list of each
+	for i := range row.Identities {
+		if id := &row.Identities[i]; id.Presence != directory.Deleted {
+			id.Attributes, shared = shared[0].names, shared[1:]
+		}
 	}
 	return n
+}
+
+func kindOf(row *directory.PersonRow) (kind attributeKind) {
+	for i := range row.Identities {
+		if id := &row.Identities[i]; id.Presence != directory.Deleted {
+			kind = append(kind, sourceAttributes{id.Source, id.Attributes})
+		}
+	}
+	return kind
 }
 
 // knownAttributes refuses names of attributes that nobody has: a column that is
@@ -135,23 +194,26 @@ func (s *Service) knownAttributes(ctx context.Context, names []string) error {
 
 // addAttributes fills in what sources say of the users of a page. Of several
 // sources the first one that says something counts, as they are ranked.
-func (s *Service) addAttributes(ctx context.Context, people []*person, rows []ListedUser, names []string) error {
+func (s *Service) addAttributes(ctx context.Context, a *Authority, people []*person, rows []ListedUser, names []string) error {
 	if len(names) == 0 || len(people) == 0 {
 		return nil
 	}
 	var ids []directory.UserID
+	sources := map[directory.UserID]directory.SourceName{}
 	for _, p := range people {
 		for i := range p.row.Identities {
-			ids = append(ids, p.row.Identities[i].ID)
+			id := &p.row.Identities[i]
+			ids, sources[id.ID] = append(ids, id.ID), id.Source
 		}
 	}
 	said, err := s.Store.Attributes(ctx, ids...)
 	if err != nil {
 		return err
 	}
+	hidden := withheldBy(a.view)
 	listed := make(map[directory.UserID]directory.Attributes, len(said))
 	for id, text := range said {
-		listed[id] = directory.ListedAttributes(text)
+		listed[id] = directory.ListedAttributes(hidden[sources[id]].Cut(text))
 	}
 	for i, p := range people {
 		rows[i].Attributes = map[string]string{}

@@ -108,3 +108,64 @@ func TestAttributesAreThoseOfWhomSomebodySees(t *testing.T) {
 		t.Errorf("the list is %+v, %v; want ann with her title, and the lead", page, err)
 	}
 }
+
+// TestNobodyIsShownWhatASchemaDoesNotReturn: neither in a list, nor in an export of
+// one, nor on the page of a user, as soon as the settings of the source say so.
+func TestNobodyIsShownWhatASchemaDoesNotReturn(t *testing.T) {
+	w := newWorld(t)
+	const schemas = `[{"id":"urn:x:User","name":"X","attributes":[
+		{"name":"answer","type":"string","multiValued":false,"returned":"never","uniqueness":"none"},
+		{"name":"note","type":"string","multiValued":false,"returned":"request","uniqueness":"none"},
+		{"name":"badge","type":"string","multiValued":false,"returned":"default","uniqueness":"none"},
+		{"name":"desk","type":"complex","multiValued":false,"returned":"default","subAttributes":[
+			{"name":"colour","type":"string","multiValued":false,"returned":"default","uniqueness":"none"},
+			{"name":"code","type":"string","multiValued":false,"returned":"never","uniqueness":"none"}]}]}]`
+	const said = `{"title":"Engineer","urn:x:User":{"answer":"hunter2","note":"hunter3","badge":"B7","desk":{"code":"hunter4","colour":"red"}}}`
+	w.source("hr", "")
+	w.source("okta", "")
+	ann := w.says("okta", "", "ann", said)
+	ben := w.says("hr", "", "ben", `{"urn:x:User":{"answer":"42"}}`)
+	if got := w.attributes(t.Context()); got != "answer=2 badge=1 desk=1 note=1 title=1" {
+		t.Fatalf("before there are schemas, attributes are %s", got)
+	}
+	if _, err := w.SetSource(t.Context(), by, "okta", map[string]json.RawMessage{"schemas": json.RawMessage(schemas)}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.attributes(t.Context()); got != "answer=1 badge=1 desk=1 title=1" {
+		t.Errorf("attributes are %s: those that okta withholds count for hr alone", got)
+	}
+	page, err := w.Users(t.Context(), admin.UserFilter{Sort: "userName", Attributes: []string{"answer", "note", "badge", "desk"}})
+	if err != nil || len(page.Items) != 2 {
+		t.Fatalf("the list is %+v, %v", page, err)
+	}
+	for i, want := range []map[string]string{{"badge": "B7", "desk": "red"}, {"answer": "42"}} {
+		if got := page.Items[i].Attributes; !reflect.DeepEqual(got, want) {
+			t.Errorf("of %s the list says %v, want %v", page.Items[i].UserName, got, want)
+		}
+	}
+	srv := w.server(true)
+	if got := call(t, srv, "GET", "/api/v1/users?attributes=note", ""); got.status != 400 {
+		t.Errorf("asking for the column note = %d %v, want 400", got.status, got.body)
+	}
+	for path, shown := range map[string]string{
+		"/users?attributes=answer,badge,desk":            "B7",
+		"/users?attributes=answer,badge,desk&format=csv": "B7",
+		"/users/" + string(ann):                          `"badge":"B7"`,
+		"/users/" + string(ben):                          `"answer":"42"`,
+	} {
+		status, _, text := send(t, srv, "GET", "/api/v1"+path, "")
+		if !strings.Contains(text, shown) || status != 200 || strings.Contains(text, "hunter") {
+			t.Errorf("%s tells what is withheld, or not what is not: %d %s", path, status, text)
+		}
+	}
+	w.apply(directory.SetSourceState{Source: "okta", State: directory.SourceDisabled})
+	if _, err := w.RemoveSource(t.Context(), by, "okta", admin.Removal{KeepPeople: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.attributes(t.Context()); got != "answer=1 title=1" {
+		t.Errorf("once okta is gone with its schemas, attributes are %s", got)
+	}
+	if _, _, text := send(t, srv, "GET", "/api/v1/users/"+string(ann), ""); !strings.Contains(text, "Engineer") || strings.Contains(text, "hunter") {
+		t.Errorf("once okta is gone, the page of ann says %s", text)
+	}
+}

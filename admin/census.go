@@ -27,7 +27,7 @@ type census struct {
 
 	attributes func() []AttributeUse // that living users have, the most common first
 	everybody  []ordered             // by name
-	kinds      [][]string            // sets of attributes, by number
+	kinds      []attributeKind       // by number
 }
 
 // census returns what is counted over everybody in a view.
@@ -35,7 +35,7 @@ func (s *Service) census(ctx context.Context, view *authz.Snapshot) (*census, er
 	made := &census{of: view}
 	var everybody []ordered
 	err := s.withRoster(ctx, func(r *roster) {
-		everybody, made.at, made.logins, made.kinds = r.in("name"), r.at, r.logins, r.kinds.names
+		everybody, made.at, made.logins, made.kinds = r.in("name"), r.at, r.logins, r.kinds.all
 	})
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (s *Service) census(ctx context.Context, view *authz.Snapshot) (*census, er
 	made.seats = sync.OnceValue(func() map[string][]ordered { return takeSeats(view, everybody) })
 	made.statuses = sync.OnceValue(func() map[string]int { return countStatuses(view, everybody) })
 	made.everybody = everybody
-	made.attributes = sync.OnceValue(func() []AttributeUse { return countAttributes(everybody, made.kinds, anybody) })
+	made.attributes = sync.OnceValue(func() []AttributeUse { return countAttributes(everybody, made.kinds, withheldBy(view), anybody) })
 	s.counted.Store(made)
 	return made, nil
 }

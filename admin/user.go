@@ -69,6 +69,7 @@ func (s *Service) userPage(ctx context.Context, a *Authority, sub *directory.Sub
 	if out.User, err = s.Store.User(ctx, sub.ID); err != nil {
 		return UserPage{}, fmt.Errorf("user %s: %w", sub.ID, err)
 	}
+	withheldBy(a.view).cut(out.Identities)
 	rows, err := s.Store.PersonRows(ctx, sub.ID)
 	if err != nil {
 		return UserPage{}, fmt.Errorf("user %s: %w", sub.ID, err)
