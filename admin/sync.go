@@ -112,17 +112,33 @@ type SyncStatus struct {
 	State  directory.SourceState `json:"state"`
 	Last   *directory.Run        `json:"last,omitempty"`
 	Held   string                `json:"held,omitempty"` // hash of the plan that waits
-	Runs   []directory.Run       `json:"runs,omitempty"` // the newest first
+	Runs   []directory.Run       `json:"runs,omitempty"` // the newest first, as many as were asked for
+
+	// Telling is the newest run that says how the source is doing, however many
+	// were asked for: one that is under way or that somebody cancelled does not. It
+	// is nil if none of the last 100 does.
+	Telling *directory.Run `json:"telling,omitempty"`
 }
 
-// Telling is the newest run that says how the source is doing, of those that s
-// has: one that somebody cancelled does not. It is nil if there is none.
-func (s SyncStatus) Telling() *directory.Run {
-	i := slices.IndexFunc(s.Runs, func(r directory.Run) bool { return r.Result != directory.RunCancelled })
+// toldRuns is how many runs are looked at for one that tells how a source is
+// doing.
+const toldRuns = 100
+
+// AllCancelled reports whether all runs were cancelled, but for one that may be
+// under way. It takes a status of at least two runs.
+func (s SyncStatus) AllCancelled() bool {
+	return s.Telling == nil && slices.ContainsFunc(s.Runs, func(r directory.Run) bool { return r.Result == directory.RunCancelled })
+}
+
+// telling is the first of runs that says how its source is doing, or nil.
+func telling(runs []directory.Run) *directory.Run {
+	i := slices.IndexFunc(runs, func(r directory.Run) bool {
+		return r.Result != directory.RunCancelled && r.Result != directory.RunRunning
+	})
 	if i < 0 {
 		return nil
 	}
-	return &s.Runs[i]
+	return &runs[i]
 }
 
 // SyncStatus tells of one LDAP source, or of all if name is empty.
@@ -151,11 +167,8 @@ func (s *Service) SyncStatus(ctx context.Context, name directory.SourceName, run
 			continue
 		}
 		status := SyncStatus{Source: src.Name, State: src.State}
-		if status.Runs, err = s.Store.Runs(ctx, src.Name, max(1, runs)); err != nil {
+		if err := s.statusRuns(ctx, &status, max(1, runs)); err != nil {
 			return nil, fmt.Errorf("runs of %s: %w", src.Name, err)
-		}
-		if len(status.Runs) > 0 {
-			status.Last = &status.Runs[0]
 		}
 		if i := slices.IndexFunc(holds, func(h directory.Hold) bool { return h.Source == src.Name }); i >= 0 {
 			status.Held = holds[i].Hash
@@ -163,6 +176,22 @@ func (s *Service) SyncStatus(ctx context.Context, name directory.SourceName, run
 		out = append(out, status)
 	}
 	return out, nil
+}
+
+// statusRuns fills in the newest n runs, and the one that tells.
+func (s *Service) statusRuns(ctx context.Context, status *SyncStatus, n int) (err error) {
+	if status.Runs, err = s.Store.Runs(ctx, status.Source, n); err != nil || len(status.Runs) == 0 {
+		return err
+	}
+	status.Last, status.Telling = &status.Runs[0], telling(status.Runs)
+	if status.Telling == nil && len(status.Runs) == n && n < toldRuns {
+		further, err := s.Store.Runs(ctx, status.Source, toldRuns)
+		if err != nil {
+			return err
+		}
+		status.Telling = telling(further)
+	}
+	return nil
 }
 
 // Holds lists the plans that wait for an administrator.

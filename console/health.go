@@ -11,7 +11,7 @@ func (c *Console) syncHealth(req request, held int) Cell {
 	if req.viewer == nil || !req.viewer.Can(admin.ReadSources) || !req.viewer.Can(admin.ReadDirectory) {
 		return Cell{}
 	}
-	status, err := c.Service.SyncStatus(req.Context(), "", toldRuns)
+	status, err := c.Service.SyncStatus(req.Context(), "", 2)
 	if err != nil {
 		return Cell{} // the page itself says what is wrong
 	}
@@ -19,7 +19,7 @@ func (c *Console) syncHealth(req request, held int) Cell {
 	if err != nil {
 		return Cell{}
 	}
-	sources, paused, failed := 0, 0, 0
+	sources, paused, failed, stopped := 0, 0, 0, 0
 	for _, s := range choices.Sources {
 		if s.Kind != directory.KindLocal && s.State != directory.SourceRemoved {
 			sources++
@@ -29,30 +29,33 @@ func (c *Console) syncHealth(req request, held int) Cell {
 		}
 	}
 	for _, s := range status {
-		if s.State == directory.SourceActive && fails(s) {
+		switch {
+		case s.State != directory.SourceActive:
+		case fails(s):
 			failed++
+		case s.AllCancelled():
+			stopped++
 		}
 	}
-	return syncCell(sources, held, failed, paused)
+	return syncCell(sources, held, failed, stopped, paused)
 }
-
-// toldRuns is how many runs are looked at for one that nobody cancelled.
-const toldRuns = 5
 
 // fails reports whether a source can't be read.
 func fails(s admin.SyncStatus) bool {
-	last := s.Telling()
+	last := s.Telling
 	return last != nil && (last.Result == directory.RunFailed || last.Result == directory.RunIncomplete)
 }
 
 // syncCell is the worst of what there is to say.
-func syncCell(sources, held, failed, paused int) Cell {
+func syncCell(sources, held, failed, stopped, paused int) Cell {
 	out := Cell{Href: "/sources", Tone: Good, Text: "Sync OK"}
 	switch {
 	case failed > 0:
 		out.Tone, out.Text = Bad, "Sync fails"
 	case held > 0:
 		out.Href, out.Tone, out.Text = "/holds", Warn, "Sync held"
+	case stopped > 0:
+		out.Tone, out.Text = Warn, "Sync cancelled"
 	case paused > 0:
 		out.Tone, out.Text = Warn, "Sync paused"
 	case sources == 0:

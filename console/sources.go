@@ -54,7 +54,7 @@ var sourceList = ListSpec{
 	Filters: []Filter{
 		{Key: "kind", Title: "Kind", Options: []Option{{"scim", "SCIM"}, {"ldap", "LDAP"}}},
 		{Key: "state", Title: "State", Options: []Option{
-			{"OK", "OK"}, {"Degraded", "Degraded"}, {"Held", "Held"}, {"Never", "Never"}, {"Paused", "Paused"}, {"Disabled", "Disabled"},
+			{"OK", "OK"}, {"Degraded", "Degraded"}, {"Held", "Held"}, {"Cancelled", "Cancelled"}, {"Never", "Never"}, {"Paused", "Paused"}, {"Disabled", "Disabled"},
 		}},
 	},
 }
@@ -158,6 +158,8 @@ func health(s admin.ListedSource, st admin.SyncStatus, now time.Time) (string, T
 		return "Never", Info
 	case fails(st):
 		return "Degraded", Bad
+	case st.AllCancelled():
+		return "Cancelled", Warn
 	}
 	return "OK", Good
 }

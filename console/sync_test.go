@@ -269,7 +269,8 @@ func TestARunIsStoppedFromItsPage(t *testing.T) {
 		t.Errorf("the run ended as %+v", run.Run)
 	}
 	b.open("/sources")
-	b.sees("OK")
+	b.sees("Cancelled")
+	b.sees("Sync cancelled") // nothing says yet that the source can be read
 	proxy.Heal()
 	b.open("/sources/corp")
 	b.press("Sync now")

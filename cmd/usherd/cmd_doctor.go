@@ -226,7 +226,7 @@ func (a *app) diagnoseStore(ctx context.Context, c *client) []diagnosis {
 		list = append(list, diagnoseSources(sources.Items, tokens.Items)...)
 	}
 	var runs struct{ Items []admin.SyncStatus }
-	if ask("synchronisation", "/api/v1/sync?"+url.Values{"runs": {"1"}}.Encode(), &runs) {
+	if ask("synchronisation", "/api/v1/sync?"+url.Values{"runs": {"2"}}.Encode(), &runs) {
 		list = append(list, diagnoseRuns(runs.Items)...)
 	}
 	return list
@@ -274,6 +274,8 @@ func diagnoseSources(sources []admin.ListedSource, tokens []admin.ListedToken) [
 	return list
 }
 
+// diagnoseRuns judges each source by its last run that tells. It takes a status
+// of at least two runs.
 func diagnoseRuns(status []admin.SyncStatus) []diagnosis {
 	var list []diagnosis
 	for _, s := range status {
@@ -283,10 +285,12 @@ func diagnoseRuns(status []admin.SyncStatus) []diagnosis {
 			list = append(list, diagnosis{name, warning, "a plan waits for approval", "usherd hold show " + string(s.Source)})
 		case s.Last == nil:
 			list = append(list, diagnosis{name, warning, "was never read", "usherd sync run " + string(s.Source)})
-		case s.Telling() != nil && (s.Telling().Result == directory.RunFailed || s.Telling().Result == directory.RunIncomplete):
-			list = append(list, diagnosis{name, warning, string(s.Telling().Result) + ": " + s.Telling().Message, "usherd source test " + string(s.Source)})
+		case s.AllCancelled():
+			list = append(list, diagnosis{name, warning, "was never read to the end: all runs were cancelled", "usherd sync run " + string(s.Source)})
+		case s.Telling != nil && (s.Telling.Result == directory.RunFailed || s.Telling.Result == directory.RunIncomplete):
+			list = append(list, diagnosis{name, warning, string(s.Telling.Result) + ": " + s.Telling.Message, "usherd source test " + string(s.Source)})
 		default:
-			list = append(list, diagnosis{name, success, string(s.Last.Result), ""})
+			list = append(list, diagnosis{name, success, string(cmp.Or(s.Telling, s.Last).Result), ""})
 		}
 	}
 	return list

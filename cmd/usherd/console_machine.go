@@ -48,7 +48,7 @@ func (m machine) Diagnose(ctx context.Context) []console.Diagnosis {
 	}
 	if err == nil {
 		var runs []admin.SyncStatus
-		if runs, err = m.service.SyncStatus(ctx, "", 5); err == nil {
+		if runs, err = m.service.SyncStatus(ctx, "", 2); err == nil {
 			list = append(list, diagnoseRuns(runs)...)
 		}
 	}
