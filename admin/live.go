@@ -35,6 +35,7 @@ type LiveEntry struct {
 	Outside     []string         `json:"outside,omitempty"` // parts of the source's filter that leave them out
 	Reason      string           `json:"reason,omitempty"`  // why they are not taken over
 	User        directory.UserID `json:"user,omitempty"`    // who they are here, if the asker may know of them
+	HereAs      string           `json:"here_as,omitempty"` // the userName that the source has given them here, likewise
 }
 
 // How somebody in a directory stands here.
@@ -43,7 +44,7 @@ const (
 	LiveRejected = "rejected" // they cannot be taken over; Reason says why
 	LiveUnread   = "unread"   // the next run takes them over
 	LiveDisabled = "disabled" // the same, but the directory says that they are disabled
-	LiveRead     = "read"     // they are here, by another name
+	LiveRead     = "read"     // they are here, by this name or another
 	LiveGone     = "gone"     // they are here, deleted or gone from the source when it was last read
 )
 
@@ -79,8 +80,8 @@ const maxLiveName = 256
 // liveAtOnce is how many directories are asked at the same time.
 const liveAtOnce = 4
 
-// FindLive looks in the directories for people who bear a name that nobody bears
-// here: a userName or an e-mail address. It only reads. It is for who operates
+// FindLive looks in the directories for people who bear a name: a userName or an
+// e-mail address. It only reads. It is for who operates
 // the sources, a few times a minute.
 func (s *Service) FindLive(ctx context.Context, name string) (LiveSearch, error) {
 	a, err := s.reads(ctx, OperateSync)
@@ -190,7 +191,7 @@ func (s *Service) standingOf(ctx context.Context, a *Authority, source directory
 		}
 	}
 	if len(here.Items) > 0 && a.May(ReadDirectory, "") {
-		e.User = here.Items[0].User
+		e.User, e.HereAs = here.Items[0].User, here.Items[0].UserName
 	}
 	switch {
 	case len(e.Outside) > 0:
@@ -209,6 +210,16 @@ func (s *Service) standingOf(ctx context.Context, a *Authority, source directory
 	return nil
 }
 
+// Renamed reports whether somebody in a directory bears another name here.
+func (e LiveEntry) Renamed() bool {
+	if e.HereAs == "" {
+		return false
+	}
+	there, err := directory.KeyOf(e.UserName)
+	here, err2 := directory.KeyOf(e.HereAs)
+	return err != nil || err2 != nil || there != here
+}
+
 // Says is how somebody in a directory stands here, for people.
 func (e LiveEntry) Says(next time.Time) string {
 	when := "the next run, which nobody has scheduled"
@@ -221,7 +232,13 @@ func (e LiveEntry) Says(next time.Time) string {
 	case LiveRejected:
 		return "can't be taken over: " + e.Reason
 	case LiveRead:
-		return "is here by another name"
+		switch {
+		case e.HereAs == "":
+			return "is here already"
+		case e.Renamed():
+			return "is here by another name: " + e.HereAs
+		}
+		return "is here already: " + e.HereAs
 	case LiveGone:
 		return "was here before; back with " + when
 	case LiveDisabled:

@@ -10,7 +10,10 @@ func liveWord(e admin.LiveEntry) string {
 	case admin.LiveRejected:
 		return "can't be taken over"
 	case admin.LiveRead:
-		return "here by another name"
+		if e.Renamed() {
+			return "here by another name"
+		}
+		return "here already"
 	case admin.LiveGone:
 		return "was here before"
 	case admin.LiveDisabled:

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,48 @@ func TestSomebodyUnknownIsLookedForInTheDirectories(t *testing.T) {
 	must(t, err)
 	if got := said(t, res); res.StatusCode != http.StatusForbidden || strings.Contains(got, "uid=") {
 		t.Errorf("who does not operate sources is answered %d: %s", res.StatusCode, got)
+	}
+}
+
+// TestSomebodyWhoIsHereIsFoundByTheirName: who has been read is told of by the
+// name that they bear here, which is another one once the directory renames them.
+func TestSomebodyWhoIsHereIsFoundByTheirName(t *testing.T) {
+	t.Parallel()
+	w := newPlant(t, 0)
+	w.policy("features: [{key: part-list, title: Part list}]\n")
+	settings, err := json.Marshal(ldapsync.Settings{
+		URLs: []string{w.slapd.TLSURL}, CAFile: filepath.Join(w.SecretFolder, "ca.pem"), BindDN: w.slapd.BindDN, PasswordFile: w.password,
+		Template: "openldap", Base: []string{w.slapd.Base}, Schedule: "0 4 * * *",
+	})
+	must(t, err)
+	_, err = w.AddSource(t.Context(), root, admin.NewSource{Name: "corp", Kind: directory.KindLDAP, Settings: settings})
+	must(t, err)
+	run, err := w.RunSync(admin.WithPrincipal(t.Context(), root), root, "corp")
+	must(t, err)
+	if run.Result != directory.RunApplied {
+		t.Fatalf("the run ended %s (%s)", run.Result, run.Message)
+	}
+	owner := w.signedIn(w.owner)
+	for _, who := range []string{"bob", "bob@example.test"} {
+		got := find(t, w, owner, who)
+		if !strings.Contains(got, "is here already: bob<") || !strings.Contains(got, "who that is here") || strings.Contains(got, "by another name") {
+			t.Errorf("of %s, who is here, the page says: %s", who, got)
+		}
+	}
+	w.slapd.Replace("uid=bob,ou=Engineering,ou=people,"+w.slapd.Base, "mail", "robert@example.test")
+	live, err := w.FindLive(admin.WithPrincipal(t.Context(), root), "robert@example.test")
+	must(t, err)
+	if live.Found != 1 {
+		t.Fatalf("FindLive = %+v", live)
+	}
+	e := live.Sources[slices.IndexFunc(live.Sources, func(s admin.LiveSource) bool { return s.Source == "corp" })].Entries[0]
+	e.UserName = "robert" // as if they were renamed there
+	if got := e.Says(time.Time{}); got != "is here by another name: bob" || !e.Renamed() {
+		t.Errorf("of somebody who was renamed it says %q", got)
+	}
+	e.UserName, e.HereAs = "bob", "" // as if the asker may not know
+	if got := e.Says(time.Time{}); got != "is here already" || e.Renamed() {
+		t.Errorf("to whom may not know more it says %q", got)
 	}
 }
 
