@@ -216,13 +216,9 @@ func (s *Service) freshRows(ctx context.Context, a *Authority, page Listing[*per
 	for i, p := range page.Items {
 		ids[i] = p.row.ID
 	}
-	rows, err := s.Store.PersonRows(ctx, ids...)
+	logins, err := s.Store.LastLogins(ctx, ids...)
 	if err != nil {
 		return out, err
-	}
-	logins := make(map[directory.UserID]time.Time, len(rows))
-	for i := range rows {
-		logins[rows[i].ID] = rows[i].LastLogin
 	}
 	disabled := disabledSources(a.view)
 	for i, p := range page.Items {

@@ -46,9 +46,9 @@ type Lister interface {
 	// are.
 	Attributes(ctx context.Context, identities ...UserID) (map[UserID]json.RawMessage, error)
 
-	// LastLogins returns when those living users were last known to sign in of
-	// whom that is known: what no revision tells.
-	LastLogins(ctx context.Context) (map[UserID]time.Time, error)
+	// LastLogins returns when users, or without any all living ones, were last
+	// known to sign in, of whom that is known: what no revision tells.
+	LastLogins(ctx context.Context, users ...UserID) (map[UserID]time.Time, error)
 
 	// GroupVersions returns the versions of all living groups: who keeps groups
 	// reads again those whose version is another.

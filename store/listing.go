@@ -52,21 +52,28 @@ func (s *Store) PersonRows(ctx context.Context, ids ...directory.UserID) ([]dire
 	return gather(lines), nil
 }
 
-// LastLogins returns when people were last known to sign in.
-func (s *Store) LastLogins(ctx context.Context) (map[directory.UserID]time.Time, error) {
-	type login struct {
-		user directory.UserID
-		at   int64
+// LastLogins returns when users, or all living ones, were last known to sign in.
+func (s *Store) LastLogins(ctx context.Context, users ...directory.UserID) (map[directory.UserID]time.Time, error) {
+	const query = `SELECT id, last_login FROM users WHERE last_login > 0 AND `
+	out := map[directory.UserID]time.Time{}
+	note := func(row scanner) (struct{}, error) {
+		var user directory.UserID
+		var at int64
+		err := row.Scan(&user, &at)
+		out[user] = fromMS(at)
+		return struct{}{}, err
 	}
-	all, err := collect(ctx, s.read, func(row scanner) (l login, err error) {
-		return l, row.Scan(&l.user, &l.at)
-	}, `SELECT id, last_login FROM users WHERE last_login > 0 AND deleted = 0`)
-	if err != nil {
-		return nil, fmt.Errorf("reading last logins: %w", err)
+	if len(users) == 0 {
+		if _, err := collect(ctx, s.read, note, query+`deleted = 0`); err != nil {
+			return nil, fmt.Errorf("reading last logins: %w", err)
+		}
+		return out, nil
 	}
-	out := make(map[directory.UserID]time.Time, len(all))
-	for _, l := range all {
-		out[l.user] = fromMS(l.at)
+	users = slices.DeleteFunc(slices.Clone(users), func(id directory.UserID) bool { return !storable(string(id)) })
+	for part := range slices.Chunk(users, maxParams) {
+		if _, err := collect(ctx, s.read, note, query+`id IN (`+params(1, len(part))+`)`, anys(part)...); err != nil {
+			return nil, fmt.Errorf("reading last logins: %w", err)
+		}
 	}
 	return out, nil
 }

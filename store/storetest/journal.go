@@ -318,6 +318,12 @@ func testLogins(t *testing.T, s directory.Store) {
 	if all, err := s.LastLogins(t.Context()); err != nil || len(all) != 1 || !all[ann].Equal(later) {
 		t.Errorf("LastLogins = %v, %v; want ann's alone, %v", all, err, later)
 	}
+	if some, err := s.LastLogins(t.Context(), bob, ann, "nobody", "\x00"); err != nil || len(some) != 1 || !some[ann].Equal(later) {
+		t.Errorf("LastLogins of some = %v, %v; want ann's alone, %v", some, err, later)
+	}
+	if some, err := s.LastLogins(t.Context(), bob); err != nil || len(some) != 0 {
+		t.Errorf("LastLogins of bob = %v, %v; want none", some, err)
+	}
 	if got := login(bob); !got.IsZero() {
 		t.Errorf("last login of somebody else = %v, want none", got)
 	}
